@@ -1,0 +1,69 @@
+import { z } from 'zod';
+import { asynchronousFields } from './asynchronous.ts';
+
+/** Dapr app id of the model service. */
+export const BUDMODEL = 'budmodel';
+
+/** `POST model-info/extract` */
+export const ExtractModelRequest = z.strictObject({
+  model_name: z.string().min(1),
+  /** A repository id, an URL, or for `disk` a file path or file: URI. */
+  model_uri: z.string().min(1),
+  provider_type: z.enum(['hugging_face', 'url', 'disk']),
+  hf_token: z.string().nullable().optional(),
+  ...asynchronousFields,
+});
+export type ExtractModelRequest = z.infer<typeof ExtractModelRequest>;
+
+/** `POST model-info/scan` */
+export const ScanModelRequest = z.strictObject({ model_path: z.string().min(1), ...asynchronousFields });
+export type ScanModelRequest = z.infer<typeof ScanModelRequest>;
+
+/** `POST model-info/cloud-model/extract` */
+export const ExtractCloudModelRequest = z.strictObject({ model_uri: z.string().min(1) });
+
+/** `DELETE model-info/local-models?path` */
+export const DeleteModelFilesRequest = z.strictObject({ path: z.string().min(1) });
+
+/** One tensor that a model takes or gives. In `shape`, -1 stands for a dynamic dimension; null: the rank is unknown. */
+export const Tensor = z.looseObject({
+  name: z.string(),
+  /** Open Inference Protocol name (`FP32`, `INT64`, `BYTES`); null where the model does not say. */
+  datatype: z.string().nullish(),
+  shape: z.array(z.number()).nullish(),
+});
+
+/** What a model is made of. The local service reads `inputs`, `outputs`, `opset` and `producer` from the artefact itself. */
+const Architecture = z.looseObject({
+  num_params: z.number().nullish(),
+  inputs: z.array(Tensor).nullish(),
+  outputs: z.array(Tensor).nullish(),
+  /** Version by operator domain; the default domain is `ai.onnx`. */
+  opset: z.record(z.string(), z.number()).nullish(),
+  producer: z.looseObject({ name: z.string().nullish(), version: z.string().nullish() }).nullish(),
+});
+
+/** A licence as text or as an object. */
+const license = z.union([z.string(), z.looseObject({})]).nullish();
+const names = z.union([z.array(z.unknown()), z.string()]).nullish();
+
+/** What a service knows of a model; whatever it does not know is null. */
+export const ModelInfo = z.looseObject({
+  author: z.string().nullish(),
+  description: z.string().nullish(),
+  uri: z.string().nullish(),
+  modality: z.union([z.string(), z.array(z.string()), z.looseObject({})]).nullish(),
+  tags: names,
+  tasks: names,
+  license,
+  architecture: Architecture.nullish(),
+});
+export type ModelInfo = z.infer<typeof ModelInfo>;
+
+/** The answer of `cloud-model/extract`: under `model_info`, or bare; parsed to `{ model_info }`. */
+export const CloudModelAnswer = z.union([
+  z.looseObject({ model_info: ModelInfo }),
+  ModelInfo.transform((model_info) => ({ model_info })),
+]);
+
+export const DeleteModelFilesAnswer = z.looseObject({ message: z.string().nullish() });

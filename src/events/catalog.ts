@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { clusterEvents } from './cluster-events.ts';
+import { endpointEvents } from './endpoint-events.ts';
+import type { EventDefinition, FactOf, RecordedEvent } from './event.ts';
+import { modelEvents } from './model-events.ts';
+import { nameEvents } from './name-events.ts';
+import { projectEvents } from './project-events.ts';
+import { userEvents } from './user-events.ts';
+import { workflowEvents } from './workflow-events.ts';
+
+/** Every fact that the log can hold. */
+const catalog = [
+  ...projectEvents,
+  ...modelEvents,
+  ...clusterEvents,
+  ...endpointEvents,
+  ...workflowEvents,
+  ...userEvents,
+  ...nameEvents,
+] as const;
+
+export type ProjectFact = FactOf<(typeof projectEvents)[number]>;
+export type ModelFact = FactOf<(typeof modelEvents)[number]>;
+export type ClusterFact = FactOf<(typeof clusterEvents)[number]>;
+export type EndpointFact = FactOf<(typeof endpointEvents)[number]>;
+export type WorkflowFact = FactOf<(typeof workflowEvents)[number]>;
+export type UserFact = FactOf<(typeof userEvents)[number]>;
+export type NameFact = FactOf<(typeof nameEvents)[number]>;
+export type Fact = ProjectFact | ModelFact | ClusterFact | EndpointFact | WorkflowFact | UserFact | NameFact;
+
+/** A fact with its envelope; narrow it by `type`. */
+export type Recorded<F extends Fact = Fact> = F & Omit<RecordedEvent, 'type' | 'data'>;
+
+/** The areas that have aggregates, each with streams of its own: `<area>-<id>`. */
+export const Area = z.enum(['project', 'model', 'cluster', 'endpoint', 'workflow', 'user']);
+export type Area = z.output<typeof Area>;
+
+export const streamOf = (area: Area, id: string): string => `${area}-${id}`;
+
+/** The area and id that a stream name stands for; null for streams that are no aggregate's (name reservations). */
+export const parseStream = (stream: string): { area: Area; id: string } | null => {
+  const dash = stream.indexOf('-');
+  const area = Area.safeParse(stream.slice(0, dash));
+  return area.success ? { area: area.data, id: stream.slice(dash + 1) } : null;
+};
+
+const definitions: ReadonlyMap<string, EventDefinition<string, z.ZodType>> = new Map(
+  catalog.map((definition) => [definition.type, definition]),
+);
+
+export const eventTypes = (): readonly string[] => [...definitions.keys()];
+
+/** Throws for a type that this version does not know. */
+export const definitionOf = (type: string): EventDefinition<string, z.ZodType> => {
+  const definition = definitions.get(type);
+  if (!definition) throw new Error(`event type ${type} is unknown to this version`);
+  return definition;
+};
+
+/** The data of a recorded event as the definition's newest version has it; see `toFact` for what it throws. */
+export const upcast = (
+  { type, version, data, upcast }: EventDefinition<string, z.ZodType>,
+  recorded: RecordedEvent,
+) => {
+  if (recorded.version > version) {
+    throw new Error(`${type} version ${recorded.version} is newer than this version knows`);
+  }
+  let stored: unknown = recorded.data;
+  for (let from = recorded.version; from < version; from += 1) {
+    const step = upcast[from];
+    if (!step) throw new Error(`${type} has no upcaster from version ${from}`);
+    stored = step(stored as never);
+  }
+  return data.parse(stored);
+};
+
+/**
+ * What was recorded, in today's shape. Data was checked when it was appended, so only older versions are converted and
+ * checked again. Throws for an unknown type, a version from the future, and data that no upcaster makes fit.
+ */
+export const toFact = (recorded: RecordedEvent): Recorded => {
+  const definition = definitionOf(recorded.type);
+  // The one place where a stored type becomes a static one: `append` has parsed the data by the same schema.
+  if (recorded.version === definition.version) return recorded as Recorded;
+  return { ...recorded, version: definition.version, data: upcast(definition, recorded) } as Recorded;
+};

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { event } from './event.ts';
+import { ClusterId, EndpointId, UserId, WorkflowId } from './ids.ts';
+import { Sealed } from './sealed.ts';
+import { ClusterNode, Deadline, Reason, Resources } from './values.ts';
+
+export const ClusterType = z.enum(['ON_PREM', 'CLOUD']);
+
+/** The looking after an unavailable cluster: a workflow of its own, with all that it must know. */
+const ClusterRecovery = z.object({
+  workflow_id: WorkflowId,
+  /** Who registered the cluster. */
+  user_id: UserId,
+  name: z.string(),
+  bud_cluster_id: z.string(),
+});
+export type ClusterRecovery = z.output<typeof ClusterRecovery>;
+
+/** The recovery that is over with this; absent where none went on. */
+const recovery_id = WorkflowId.optional();
+
+export const ClusterRegistrationRequested = event(
+  'ClusterRegistrationRequested',
+  z.object({
+    cluster_id: ClusterId,
+    name: z.string(),
+    cluster_type: ClusterType,
+    ingress_url: z.string(),
+    /** The kubeconfig, sealed under the cluster's own id. */
+    configuration: Sealed,
+    workflow_id: WorkflowId,
+    deadline: Deadline,
+  }),
+);
+export const ClusterRegistered = event(
+  'ClusterRegistered',
+  z.object({
+    cluster_id: ClusterId,
+    workflow_id: WorkflowId,
+    /** The cluster service's own id. */
+    bud_cluster_id: z.string(),
+    nodes: z.array(ClusterNode),
+  }),
+);
+export const ClusterRegistrationFailed = event(
+  'ClusterRegistrationFailed',
+  z.object({ cluster_id: ClusterId, reason: Reason }),
+);
+export const ClusterRenamed = event(
+  'ClusterRenamed',
+  z.object({ cluster_id: ClusterId, name: z.string(), previous_name: z.string() }),
+);
+export const ClusterIngressChanged = event(
+  'ClusterIngressChanged',
+  z.object({ cluster_id: ClusterId, ingress_url: z.string() }),
+);
+export const ClusterBecameAvailable = event(
+  'ClusterBecameAvailable',
+  z.object({ cluster_id: ClusterId, nodes: z.array(ClusterNode), recovery_id }),
+);
+export const ClusterBecameUnavailable = event(
+  'ClusterBecameUnavailable',
+  z.object({
+    cluster_id: ClusterId,
+    reason: Reason,
+    deadline: Deadline,
+    /** Absent in the oldest events: nobody looked after a cluster then. */
+    recovery: ClusterRecovery.optional(),
+  }),
+);
+/** The deadline of the recovery has passed. The cluster stays unavailable, and another recovery looks after it. */
+export const ClusterRecoveryOverdue = event(
+  'ClusterRecoveryOverdue',
+  z.object({
+    cluster_id: ClusterId,
+    /** The recovery whose deadline has passed. */
+    workflow_id: WorkflowId,
+    reason: Reason,
+    deadline: Deadline,
+    recovery: ClusterRecovery,
+  }),
+);
+export const ClusterNodesChanged = event(
+  'ClusterNodesChanged',
+  z.object({ cluster_id: ClusterId, nodes: z.array(ClusterNode) }),
+);
+/** From now on the endpoint holds this much of the cluster in all; a later one replaces it. */
+export const CapacityReserved = event(
+  'CapacityReserved',
+  z.object({
+    cluster_id: ClusterId,
+    endpoint_id: EndpointId,
+    workflow_id: WorkflowId,
+    replicas: z.int().min(0),
+    /** All replicas together. */
+    resources: Resources,
+  }),
+);
+export const CapacityReleased = event(
+  'CapacityReleased',
+  z.object({ cluster_id: ClusterId, endpoint_id: EndpointId, workflow_id: WorkflowId }),
+);
+export const ClusterDeletionRequested = event(
+  'ClusterDeletionRequested',
+  z.object({
+    cluster_id: ClusterId,
+    workflow_id: WorkflowId,
+    name: z.string(),
+    cluster_type: ClusterType,
+    /** Null where the cluster service never came to know it. */
+    bud_cluster_id: z.string().nullable(),
+    deadline: Deadline,
+    recovery_id,
+  }),
+);
+export const ClusterDeletionFailed = event(
+  'ClusterDeletionFailed',
+  z.object({ cluster_id: ClusterId, reason: Reason }),
+);
+export const ClusterDeleted = event(
+  'ClusterDeleted',
+  z.object({ cluster_id: ClusterId, workflow_id: WorkflowId, name: z.string() }),
+);
+
+export const clusterEvents = [
+  ClusterRegistrationRequested,
+  ClusterRegistered,
+  ClusterRegistrationFailed,
+  ClusterRenamed,
+  ClusterIngressChanged,
+  ClusterBecameAvailable,
+  ClusterBecameUnavailable,
+  ClusterRecoveryOverdue,
+  ClusterNodesChanged,
+  CapacityReserved,
+  CapacityReleased,
+  ClusterDeletionRequested,
+  ClusterDeletionFailed,
+  ClusterDeleted,
+] as const;

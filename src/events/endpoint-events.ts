@@ -1,0 +1,207 @@
+import { z } from 'zod';
+import { event } from './event.ts';
+import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from './ids.ts';
+import { Deadline, DeployConfig, PlacementCandidate, Reason, ReplicaCounts, Resources, Worker } from './values.ts';
+
+const observed = {
+  replicas: ReplicaCounts,
+  /** Whether requests get through to the endpoint's URL; null: the cluster does not say. */
+  ingress_healthy: z.boolean().nullable(),
+  workers: z.array(Worker),
+};
+
+/** Where the cluster finds the model: an object key of ours, or the provider's reference. */
+const ModelOrigin = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('artefact'), object_key: z.string(), size_bytes: z.int() }),
+  z.object({ kind: z.literal('cloud'), source: z.string(), repo_id: z.string() }),
+]);
+export type ModelOrigin = z.output<typeof ModelOrigin>;
+
+/** The looking after a degraded endpoint: a workflow of its own, with all that it must know. */
+const Recovery = z.object({
+  workflow_id: WorkflowId,
+  project_id: ProjectId,
+  /** Who deployed the endpoint. */
+  user_id: UserId,
+  name: z.string(),
+  bud_cluster_id: z.string(),
+  namespace: z.string(),
+  /** The code of the reason why the endpoint became degraded. */
+  cause: z.string(),
+});
+export type Recovery = z.output<typeof Recovery>;
+
+/** The recovery that is over with this; absent where none went on. */
+const recovery_id = WorkflowId.optional();
+
+export const EndpointRequested = event(
+  'EndpointRequested',
+  z.object({
+    endpoint_id: EndpointId,
+    project_id: ProjectId,
+    project_name: z.string(),
+    model_id: ModelId,
+    model_name: z.string(),
+    model_source: ModelOrigin,
+    name: z.string(),
+    /** The only cluster allowed, where the request names one. */
+    cluster_id: ClusterId.nullable(),
+    /** The same cluster as the cluster service calls it. */
+    bud_cluster_id: z.string().nullable(),
+    replicas: z.int().min(1),
+    resources_per_replica: Resources,
+    deploy_config: DeployConfig,
+    workflow_id: WorkflowId,
+    deadline: Deadline,
+  }),
+);
+export const EndpointPlacementStarted = event(
+  'EndpointPlacementStarted',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, deadline: Deadline }),
+);
+/** A cluster was chosen and holds the capacity; the deployment starts. */
+export const EndpointPlaced = event(
+  'EndpointPlaced',
+  z.object({
+    endpoint_id: EndpointId,
+    workflow_id: WorkflowId,
+    cluster_id: ClusterId,
+    cluster_name: z.string(),
+    bud_cluster_id: z.string(),
+    /** The simulator's handle of the run that chose this cluster; the cluster service asks the simulator with it. */
+    simulator_id: z.string(),
+    reasons: z.array(z.string()),
+    candidates: z.array(PlacementCandidate),
+    deadline: Deadline,
+  }),
+);
+export const EndpointDeployed = event(
+  'EndpointDeployed',
+  z.object({
+    endpoint_id: EndpointId,
+    workflow_id: WorkflowId,
+    url: z.string(),
+    /** The cluster service's handle for everything it made. */
+    namespace: z.string(),
+    supported_endpoints: z.array(z.string()),
+    ...observed,
+  }),
+);
+/** The cluster's report changed the numbers, not the status. */
+export const EndpointReplicasReported = event(
+  'EndpointReplicasReported',
+  z.object({ endpoint_id: EndpointId, ...observed }),
+);
+export const EndpointDegraded = event(
+  'EndpointDegraded',
+  z.object({
+    endpoint_id: EndpointId,
+    ...observed,
+    reason: Reason,
+    deadline: Deadline,
+    /** Absent in the oldest events: nobody looked after an endpoint then. */
+    recovery: Recovery.optional(),
+  }),
+);
+/** The deadline of the recovery has passed. The endpoint stays degraded, and another recovery looks after it. */
+export const EndpointRecoveryOverdue = event(
+  'EndpointRecoveryOverdue',
+  z.object({
+    endpoint_id: EndpointId,
+    /** The recovery whose deadline has passed. */
+    workflow_id: WorkflowId,
+    reason: Reason,
+    deadline: Deadline,
+    recovery: Recovery,
+  }),
+);
+export const EndpointRecovered = event(
+  'EndpointRecovered',
+  z.object({ endpoint_id: EndpointId, ...observed, recovery_id }),
+);
+export const EndpointScalingRequested = event(
+  'EndpointScalingRequested',
+  z.object({
+    endpoint_id: EndpointId,
+    workflow_id: WorkflowId,
+    project_id: ProjectId,
+    name: z.string(),
+    model_source: ModelOrigin,
+    deploy_config: DeployConfig,
+    resources_per_replica: Resources,
+    cluster_id: ClusterId,
+    bud_cluster_id: z.string(),
+    simulator_id: z.string(),
+    namespace: z.string(),
+    replicas: z.int().min(1),
+    previous_replicas: z.int().min(1),
+    deadline: Deadline,
+    recovery_id,
+  }),
+);
+export const EndpointScaled = event(
+  'EndpointScaled',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, ...observed }),
+);
+/** The endpoint goes on with the replicas that it had. */
+export const EndpointScalingFailed = event(
+  'EndpointScalingFailed',
+  z.object({
+    endpoint_id: EndpointId,
+    workflow_id: WorkflowId,
+    /** What is wanted from now on again. */
+    replicas: z.int().min(1),
+    reason: Reason,
+  }),
+);
+/** Cleaned up: name and capacity are free again, nothing is left on the cluster. */
+export const EndpointFailed = event(
+  'EndpointFailed',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId.nullable(), name: z.string(), reason: Reason }),
+);
+export const EndpointCancelled = event(
+  'EndpointCancelled',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, name: z.string(), reason: Reason }),
+);
+export const EndpointDeletionRequested = event(
+  'EndpointDeletionRequested',
+  z.object({
+    endpoint_id: EndpointId,
+    workflow_id: WorkflowId,
+    project_id: ProjectId,
+    name: z.string(),
+    /** Null where it never came to hold anything on a cluster. */
+    placement: z
+      .object({ cluster_id: ClusterId, bud_cluster_id: z.string(), namespace: z.string().nullable() })
+      .nullable(),
+    deadline: Deadline,
+    recovery_id,
+  }),
+);
+export const EndpointDeletionFailed = event(
+  'EndpointDeletionFailed',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
+);
+export const EndpointDeleted = event(
+  'EndpointDeleted',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, name: z.string() }),
+);
+
+export const endpointEvents = [
+  EndpointRequested,
+  EndpointPlacementStarted,
+  EndpointPlaced,
+  EndpointDeployed,
+  EndpointReplicasReported,
+  EndpointDegraded,
+  EndpointRecoveryOverdue,
+  EndpointRecovered,
+  EndpointScalingRequested,
+  EndpointScaled,
+  EndpointScalingFailed,
+  EndpointFailed,
+  EndpointCancelled,
+  EndpointDeletionRequested,
+  EndpointDeletionFailed,
+  EndpointDeleted,
+] as const;

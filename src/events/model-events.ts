@@ -1,0 +1,48 @@
+import { z } from 'zod';
+import { event } from './event.ts';
+import { ModelId, WorkflowId } from './ids.ts';
+import { Artefact, Deadline, Description, ModelMetadata, Reason, Tags } from './values.ts';
+
+/** Where a cloud model comes from. */
+export const ModelSource = z.enum(['huggingface', 'openai', 'anthropic', 'azure', 'bedrock', 'vertex', 'url']);
+export type ModelSource = z.output<typeof ModelSource>;
+
+const described = { model_id: ModelId, name: z.string(), description: Description, tags: Tags };
+const onboarding = { workflow_id: WorkflowId, deadline: Deadline };
+
+export const CloudModelRegistered = event(
+  'CloudModelRegistered',
+  z.object({ ...described, ...onboarding, source: ModelSource, repo_id: z.string() }),
+);
+export const LocalModelUploaded = event(
+  'LocalModelUploaded',
+  z.object({ ...described, ...onboarding, artefact: Artefact }),
+);
+/** Extraction read the artefact: the model can be deployed. */
+export const ModelMetadataRecorded = event(
+  'ModelMetadataRecorded',
+  z.object({ model_id: ModelId, workflow_id: WorkflowId, metadata: ModelMetadata }),
+);
+export const ModelOnboardingFailed = event('ModelOnboardingFailed', z.object({ model_id: ModelId, reason: Reason }));
+export const ModelRenamed = event(
+  'ModelRenamed',
+  z.object({ model_id: ModelId, name: z.string(), previous_name: z.string() }),
+);
+export const ModelDescribed = event(
+  'ModelDescribed',
+  z.object({ model_id: ModelId, description: Description, tags: Tags }),
+);
+export const ModelDeleted = event(
+  'ModelDeleted',
+  z.object({ model_id: ModelId, name: z.string(), artefact: Artefact.nullable() }),
+);
+
+export const modelEvents = [
+  CloudModelRegistered,
+  LocalModelUploaded,
+  ModelMetadataRecorded,
+  ModelOnboardingFailed,
+  ModelRenamed,
+  ModelDescribed,
+  ModelDeleted,
+] as const;

@@ -1,0 +1,16 @@
+import { z } from 'zod';
+
+/**
+ * Text that never enters the log in clear: `sealed:1:<subject>:<iv>:<tag>:<ciphertext>`, AES-256-GCM under the key of
+ * `subject` (a user's or a cluster's id), base64url parts. Deleting the subject's key erases it everywhere.
+ */
+export const Sealed = z
+  .string()
+  .regex(/^sealed:1:[^:]+:[\w-]+:[\w-]+:[\w-]*$/)
+  .brand<'Sealed'>();
+export type Sealed = z.output<typeof Sealed>;
+
+export const isSealed = (value: unknown): value is Sealed => typeof value === 'string' && value.startsWith('sealed:1:');
+
+/** The subject whose key opens the text. */
+export const subjectOf = (sealed: Sealed): string => sealed.split(':')[2] ?? '';

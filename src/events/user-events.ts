@@ -1,0 +1,31 @@
+import { z } from 'zod';
+import { event } from './event.ts';
+import { ProjectId, UserId } from './ids.ts';
+import { Sealed } from './sealed.ts';
+import { Role, Scope } from './values.ts';
+
+export const UserRegistered = event(
+  'UserRegistered',
+  z.object({
+    user_id: UserId,
+    /** `sub` at the identity provider. */
+    subject: z.string(),
+    email: Sealed,
+    name: Sealed,
+    role: Role,
+    default_project_id: ProjectId,
+  }),
+);
+export const UserPermissionsChanged = event(
+  'UserPermissionsChanged',
+  z.object({
+    user_id: UserId,
+    role: Role,
+    /** Given beyond the role, everywhere in the tenant. */
+    scopes: z.array(Scope),
+  }),
+);
+export const UserDisabled = event('UserDisabled', z.object({ user_id: UserId }));
+export const UserReactivated = event('UserReactivated', z.object({ user_id: UserId }));
+
+export const userEvents = [UserRegistered, UserPermissionsChanged, UserDisabled, UserReactivated] as const;

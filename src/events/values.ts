@@ -1,0 +1,122 @@
+import { z } from 'zod';
+import { Time } from './event.ts';
+
+/** Small values that several kinds of event share. */
+
+/** Why something is as it is: a stable machine-readable code and a sentence for a person. */
+export const Reason = z.object({ code: z.string().min(1), message: z.string().min(1) });
+export type Reason = z.output<typeof Reason>;
+
+export const EndpointName = z
+  .string()
+  .min(1)
+  .max(100)
+  .regex(/^[a-zA-Z0-9-]+$/, 'only letters, digits and hyphens')
+  .transform((name) => name.toLowerCase());
+/** Names of projects, models and clusters. Surrounding white space does not count. */
+export const ResourceName = z.string().trim().min(1).max(100);
+export const Description = z.string().max(400);
+export const Tags = z.array(z.string().min(1).max(50)).max(20);
+export const Replicas = z.int().min(1).max(64);
+
+/** What one replica is given, or a cluster has: thousandths of a core, and MiB of memory. Integers, so that sums are exact. */
+export const Resources = z.object({ cpu_millis: z.int().min(0), memory_mib: z.int().min(0) });
+export type Resources = z.output<typeof Resources>;
+
+const pair = (min: number, max: number) =>
+  z
+    .tuple([z.number().min(min).max(max), z.number().min(min).max(max)])
+    .refine(([low, high]) => low <= high, 'the first value must not be greater than the second');
+
+/** What the deployment is to be able to do; units: tokens, milliseconds (ttft), tokens a second, seconds (end to end). */
+export const DeployConfig = z.strictObject({
+  concurrency: z.int().min(1).default(1),
+  input_tokens: z.int().min(0).max(200_000).default(1024),
+  output_tokens: z.int().min(0).max(200_000).default(128),
+  ttft_ms: pair(1, 60_000).optional(),
+  tokens_per_second: pair(0, 1000).optional(),
+  e2e_latency_seconds: pair(0, 600).optional(),
+});
+export type DeployConfig = z.output<typeof DeployConfig>;
+
+export const Role = z.enum(['admin', 'developer', 'viewer']);
+export type Role = z.output<typeof Role>;
+
+const AREAS = ['model', 'project', 'endpoint', 'cluster', 'dataset', 'benchmark', 'user'] as const;
+/** `<area>:view` or `<area>:manage`; manage implies view. */
+export const Scope = z.templateLiteral([z.enum(AREAS), ':', z.enum(['view', 'manage'])]);
+export type Scope = z.output<typeof Scope>;
+
+/** A file in object storage. */
+export const Artefact = z.object({
+  object_key: z.string(),
+  file_name: z.string(),
+  size_bytes: z.int().min(0),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+});
+export type Artefact = z.output<typeof Artefact>;
+
+const TensorInfo = z.object({
+  name: z.string(),
+  /** Open Inference Protocol name, for example FP32. */
+  datatype: z.string(),
+  /** -1 stands for a dynamic dimension. */
+  shape: z.array(z.int()),
+});
+
+/** What the artefact (or, for a cloud model, its provider) says about the model. Null: it does not say. */
+export const ModelMetadata = z.object({
+  format: z.string().nullable(),
+  author: z.string().nullable(),
+  description: z.string().nullable(),
+  license: z.string().nullable(),
+  uri: z.string().nullable(),
+  modality: z.array(z.string()),
+  tasks: z.array(z.string()),
+  tags: z.array(z.string()),
+  num_params: z.int().min(0).nullable(),
+  producer: z.string().nullable(),
+  /** Operator set version by domain; the default domain is `ai.onnx`. */
+  opset: z.record(z.string(), z.int()),
+  inputs: z.array(TensorInfo),
+  outputs: z.array(TensorInfo),
+});
+export type ModelMetadata = z.output<typeof ModelMetadata>;
+
+/** A machine of a cluster as the cluster service reports it. */
+export const ClusterNode = z.object({
+  name: z.string(),
+  status: z.string(),
+  resources: Resources,
+  devices: z.array(z.object({ type: z.string(), name: z.string().nullable(), available_count: z.int().min(0) })),
+});
+export type ClusterNode = z.output<typeof ClusterNode>;
+
+/** What the cluster says about the replicas of an endpoint. */
+export const ReplicaCounts = z.object({
+  total: z.int().min(0),
+  available: z.int().min(0),
+  failed: z.int().min(0),
+  pending: z.int().min(0),
+});
+export type ReplicaCounts = z.output<typeof ReplicaCounts>;
+
+/** One running replica. */
+export const Worker = z.object({
+  name: z.string(),
+  status: z.string(),
+  node_name: z.string().nullable(),
+  device_name: z.string().nullable(),
+});
+export type Worker = z.output<typeof Worker>;
+
+/** A cluster that the simulator offers for a deployment, best first, and why. */
+export const PlacementCandidate = z.object({
+  bud_cluster_id: z.string(),
+  rank: z.int().min(1),
+  reasons: z.array(z.string()),
+});
+export type PlacementCandidate = z.output<typeof PlacementCandidate>;
+
+/** When a state that is not final must have ended. */
+export const Deadline = Time;
