@@ -1,0 +1,137 @@
+import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../errors.ts';
+import type { NewEvent, Position, RecordedEvent } from '../events/event.ts';
+import type { Appended, CaughtUp, Clock, Log, LogFilter, ReadStreamOptions, SubscribeOptions } from '../ports.ts';
+import { checkAppend, eventIdsTaken } from './append-check.ts';
+
+const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);
+
+/** Positions count from 1 on; zero-padded, so that they sort as text. */
+const positionOf = (number: number): Position => {
+  const text = String(number).padStart(16, '0');
+  if (!isPosition(text)) throw new RangeError(`no position: ${number}`);
+  return text;
+};
+
+const numberOf = (position: Position | 'start'): number => {
+  if (position === 'start') return 0;
+  if (isPosition(position)) return Number(position);
+  throw new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`);
+};
+
+const asExpected = (actual: number | null, expected: ExpectedRevision): boolean => {
+  switch (expected) {
+    case 'any':
+      return true;
+    case 'none':
+      return actual === null;
+    case 'exists':
+      return actual !== null;
+    default:
+      return actual === expected;
+  }
+};
+
+const passes = (event: RecordedEvent, { types, streamPrefixes }: LogFilter): boolean =>
+  (types?.includes(event.type) ?? true) && (streamPrefixes?.some((prefix) => event.stream.startsWith(prefix)) ?? true);
+
+/** What a real log does to an event on its way through it: nothing that JSON cannot say comes back. */
+const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value));
+
+/** The log in memory, for tests: it keeps the same promises as the others, except that it forgets. */
+export const createMemoryLog = ({ clock = () => new Date().toISOString() }: { clock?: Clock } = {}): Log => {
+  const all: RecordedEvent[] = [];
+  const streams = new Map<string, RecordedEvent[]>();
+  const byId = new Map<string, RecordedEvent>();
+  let closed = false;
+  let changed = Promise.withResolvers<void>();
+
+  const checkOpen = (): void => {
+    if (closed) throw new Rejected('unavailable', 'log-closed', 'The log has been closed.');
+  };
+
+  const wake = (): void => {
+    changed.resolve();
+    changed = Promise.withResolvers<void>();
+  };
+
+  /** The answer of the first time where the events stand in the stream already. */
+  const findRepeated = (stream: string, events: readonly NewEvent[]): Appended | undefined => {
+    const known = events.flatMap(({ id }) => byId.get(id) ?? []);
+    if (known.length === 0) return undefined;
+    const last = known.at(-1);
+    if (!last || known.length < events.length || known.some((event) => event.stream !== stream))
+      throw eventIdsTaken(stream);
+    return { revision: last.revision, position: last.position, at: last.at };
+  };
+
+  const append = (stream: string, events: readonly NewEvent[], expected: ExpectedRevision): Appended => {
+    checkOpen();
+    checkAppend(stream, events, expected);
+    const repeated = findRepeated(stream, events);
+    if (repeated) return repeated;
+    const history = streams.get(stream) ?? [];
+    const actual = history.at(-1)?.revision ?? null;
+    if (!asExpected(actual, expected)) throw new WrongExpectedRevision(stream, expected, actual);
+    const at = clock();
+    const recorded = events.map(({ id, type, version, data, meta }, index) => ({
+      ...throughJson({ id, type, version, data, meta }),
+      stream,
+      revision: history.length + index,
+      position: positionOf(all.length + index + 1),
+      at,
+    }));
+    all.push(...recorded);
+    streams.set(stream, [...history, ...recorded]);
+    for (const event of recorded) byId.set(event.id, event);
+    wake();
+    return { revision: history.length + events.length - 1, position: positionOf(all.length), at };
+  };
+
+  async function* readStream(
+    stream: string,
+    { from = 0, to = Number.POSITIVE_INFINITY, backwards = false, limit }: ReadStreamOptions = {},
+  ): AsyncGenerator<RecordedEvent> {
+    checkOpen();
+    const wanted = (streams.get(stream) ?? []).filter(({ revision }) => revision >= from && revision <= to);
+    if (backwards) wanted.reverse();
+    for (const event of wanted.slice(0, limit)) yield structuredClone(event);
+  }
+
+  async function* subscribe({
+    after,
+    filter = {},
+    live,
+    signal,
+  }: SubscribeOptions): AsyncGenerator<RecordedEvent | CaughtUp> {
+    const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
+    let next = numberOf(after);
+    while (!signal?.aborted) {
+      checkOpen();
+      const change = changed.promise;
+      const event = all[next];
+      if (event) {
+        next += 1;
+        if (passes(event, filter)) yield structuredClone(event);
+        if (next < all.length) continue;
+      }
+      if (signal?.aborted) return;
+      yield { caughtUp: true, position: next === 0 ? null : positionOf(next) };
+      if (!live) return;
+      if (next >= all.length) await Promise.race([change, aborted]);
+    }
+  }
+
+  return {
+    append: async (stream, events, { expected }) => append(stream, events, expected),
+    readStream,
+    subscribe,
+    head: async () => {
+      checkOpen();
+      return all.length === 0 ? null : positionOf(all.length);
+    },
+    close: async () => {
+      closed = true;
+      wake();
+    },
+  };
+};

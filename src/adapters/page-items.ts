@@ -1,0 +1,48 @@
+/**
+ * The items of pages, one by one. What an async generator does for each item (three turns of the event loop's queue)
+ * this does once a page, which nearly doubles the speed of reading a long log. Once `signal` aborts, the rest of a page
+ * is dropped, and the pages' generator decides how it ends.
+ */
+export const itemsOf = <T>(
+  pages: AsyncGenerator<readonly T[], void>,
+  signal: AbortSignal,
+): AsyncIterableIterator<T, void> => {
+  let page: readonly T[] = [];
+  let next = 0;
+  let turning: Promise<unknown> = Promise.resolve();
+
+  const turn = async (): Promise<IteratorResult<T, void>> => {
+    while (next >= page.length || signal.aborted) {
+      const { done, value } = await pages.next();
+      page = done ? [] : value;
+      next = 0;
+      if (done) return { done: true, value: undefined };
+    }
+    return take();
+  };
+
+  const take = (): IteratorResult<T, void> => {
+    // The callers have made sure that there is one.
+    const value = page[next] as T;
+    next += 1;
+    return { done: false, value };
+  };
+
+  return {
+    next: () => {
+      if (next < page.length && !signal.aborted) return Promise.resolve(take());
+      // Two that ask at once must not turn two pages.
+      const turned = turning.then(turn);
+      turning = turned.catch(() => undefined);
+      return turned;
+    },
+    return: async () => {
+      page = [];
+      await pages.return();
+      return { done: true, value: undefined };
+    },
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+  };
+};

@@ -1,0 +1,349 @@
+import { randomUUID } from 'node:crypto';
+import { expect } from 'chai';
+import { Rejected, WrongExpectedRevision } from '../../src/errors.ts';
+import type { NewEvent, Position, RecordedEvent } from '../../src/events/event.ts';
+import { CommandId, EventId, TenantId } from '../../src/events/ids.ts';
+import type { CaughtUp, Log, SubscribeOptions } from '../../src/ports.ts';
+
+/** An event that says nothing in particular; `data` makes it recognisable. */
+export const anEvent = (data: unknown = {}, type = 'ThingHappened'): NewEvent => ({
+  id: EventId.parse(randomUUID()),
+  type,
+  version: 1,
+  data,
+  meta: {
+    tenant_id: TenantId.parse(randomUUID()),
+    command_id: CommandId.parse(randomUUID()),
+    command: 'DoThing',
+    correlation_id: randomUUID(),
+    causation_id: null,
+    actor: { type: 'service', id: 'test', name: 'Test' },
+  },
+});
+
+export const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
+  const collected: T[] = [];
+  for await (const item of items) collected.push(item);
+  return collected;
+};
+
+export const isEvent = (item: RecordedEvent | CaughtUp): item is RecordedEvent => 'stream' in item;
+
+/** Everything up to the first `CaughtUp`. */
+const readAll = async (log: Log, options: Partial<SubscribeOptions> = {}): Promise<RecordedEvent[]> =>
+  (await collect(log.subscribe({ after: 'start', live: false, ...options }))).filter(isEvent);
+
+const refusal = (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    () => expect.fail('was not refused'),
+    (error: unknown) => error,
+  );
+
+/** The next item of a live subscription. */
+const next = async <T>(iterator: AsyncIterator<T>): Promise<T> => {
+  const { value, done } = await iterator.next();
+  if (done) expect.fail('ended');
+  return value;
+};
+
+const live = (log: Log, options: Partial<SubscribeOptions> = {}): AsyncIterator<RecordedEvent | CaughtUp> =>
+  log.subscribe({ after: 'start', live: true, ...options })[Symbol.asyncIterator]();
+
+/** What every adapter of the `Log` port must do. `createLog` answers an empty log. */
+export const describeLog = (name: string, createLog: () => Promise<Log>): void => {
+  describe(`${name}: the log`, () => {
+    let log: Log;
+    beforeEach(async () => {
+      log = await createLog();
+    });
+    afterEach(() => log.close());
+
+    describe('append', () => {
+      it('counts revisions from 0 on and answers those of the last event', async () => {
+        expect(await log.append('thing-1', [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
+        expect(await log.append('thing-1', [anEvent(), anEvent()], { expected: 0 })).to.include({ revision: 2 });
+        const [last] = await collect(log.readStream('thing-1', { backwards: true, limit: 1 }));
+        expect(last?.revision).to.equal(2);
+        expect(last?.position).to.equal(await log.head());
+      });
+
+      it('gives back what was appended, with stream, revision, position and time', async () => {
+        const event = anEvent({ text: 'ünï \u0000 "\\', list: [1, null, { deep: true }], big: 2 ** 53 - 1 });
+        const before = Date.now();
+        const appended = await log.append('thing-1', [event], { expected: 'any' });
+        const [recorded] = await collect(log.readStream('thing-1'));
+        const { at, ...rest } = recorded!;
+        const { position } = appended;
+        expect(appended).to.deep.equal({ revision: 0, position, at });
+        expect(await log.append('thing-1', [event], { expected: 'any' })).to.deep.equal(appended);
+        expect(rest).to.deep.equal({ ...event, stream: 'thing-1', revision: 0, position });
+        expect(at).to.match(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+        expect(Date.parse(at)).to.be.within(before - 1000, Date.now() + 1000);
+      });
+
+      it('takes an expected revision only where it is the actual one, and tells the actual one', async () => {
+        await log.append('thing-1', [anEvent(), anEvent()], { expected: 'none' });
+        for (const expected of [0, 2, 'none'] as const) {
+          const error = await refusal(log.append('thing-1', [anEvent()], { expected }));
+          expect(error).to.be.instanceOf(WrongExpectedRevision).and.include({ stream: 'thing-1', expected, actual: 1 });
+        }
+        expect(await log.append('thing-1', [anEvent()], { expected: 1 })).to.include({ revision: 2 });
+      });
+
+      it('tells null as the actual revision of a stream that does not exist', async () => {
+        for (const expected of [0, 'exists'] as const) {
+          const error = await refusal(log.append('thing-1', [anEvent()], { expected }));
+          expect(error).to.be.instanceOf(WrongExpectedRevision).and.include({ expected, actual: null });
+        }
+      });
+
+      it("takes 'exists' for an existing stream, and 'any' always", async () => {
+        expect(await log.append('thing-1', [anEvent()], { expected: 'any' })).to.include({ revision: 0 });
+        expect(await log.append('thing-1', [anEvent()], { expected: 'exists' })).to.include({ revision: 1 });
+        expect(await log.append('thing-1', [anEvent()], { expected: 'any' })).to.include({ revision: 2 });
+      });
+
+      it('lets exactly one of 50 racing creates win, and the others see its revision', async () => {
+        const attempts = Array.from({ length: 50 }, () => log.append('thing-1', [anEvent()], { expected: 'none' }));
+        const outcomes = await Promise.allSettled(attempts);
+        expect(outcomes.filter(({ status }) => status === 'fulfilled')).to.have.length(1);
+        for (const outcome of outcomes)
+          if (outcome.status === 'rejected')
+            expect(outcome.reason).to.be.instanceOf(WrongExpectedRevision).and.include({ actual: 0 });
+        expect(await readAll(log)).to.have.length(1);
+      });
+
+      it('refuses a conflicting append without touching those beside it', async () => {
+        await log.append('thing-1', [anEvent()], { expected: 'none' });
+        const outcomes = await Promise.allSettled([
+          log.append('thing-2', [anEvent()], { expected: 'none' }),
+          log.append('thing-1', [anEvent()], { expected: 'none' }),
+          log.append('thing-3', [anEvent()], { expected: 'none' }),
+        ]);
+        expect(outcomes.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected', 'fulfilled']);
+      });
+
+      it('keeps the order of appends to one stream that were made at once', async () => {
+        await Promise.all(
+          Array.from({ length: 20 }, (_, n) => log.append('thing-1', [anEvent(n)], { expected: 'any' })),
+        );
+        const events = await collect(log.readStream('thing-1'));
+        expect(events.map(({ data }) => data)).to.deep.equal(Array.from({ length: 20 }, (_, n) => n));
+      });
+
+      it('refuses nonsense: no events, no stream, an id twice', async () => {
+        const event = anEvent();
+        expect(await refusal(log.append('thing-1', [], { expected: 'any' }))).to.be.instanceOf(TypeError);
+        expect(await refusal(log.append('', [anEvent()], { expected: 'any' }))).to.be.instanceOf(TypeError);
+        expect(await refusal(log.append('thing-1', [event, event], { expected: 'any' }))).to.be.instanceOf(TypeError);
+        expect(await log.head()).to.equal(null);
+      });
+    });
+
+    describe('repeating an append', () => {
+      it('answers as the first time did and adds nothing, whatever happened in between', async () => {
+        const events = [anEvent(), anEvent()];
+        const first = await log.append('thing-1', events, { expected: 'none' });
+        await log.append('thing-1', [anEvent()], { expected: 1 });
+        expect(await log.append('thing-1', events, { expected: 'none' })).to.deep.equal(first);
+        expect(await readAll(log)).to.have.length(3);
+      });
+
+      it('answers all of 20 concurrent repeats alike and appends once', async () => {
+        const events = [anEvent(), anEvent()];
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, () => log.append('thing-1', events, { expected: 'none' })),
+        );
+        for (const answer of answers) expect(answer).to.deep.equal(answers[0]);
+        expect(await readAll(log)).to.have.length(2);
+      });
+
+      it('refuses ids that stand in another stream, also where both are appended at once', async () => {
+        const event = anEvent();
+        const outcomes = await Promise.allSettled([
+          log.append('thing-1', [event], { expected: 'none' }),
+          log.append('thing-2', [event], { expected: 'none' }),
+        ]);
+        expect(outcomes.map(({ status }) => status)).to.deep.equal(['fulfilled', 'rejected']);
+        const error = await refusal(log.append('thing-3', [event], { expected: 'none' }));
+        expect(error).to.be.instanceOf(Rejected).and.include({ code: 'event-ids-taken' });
+      });
+
+      it('refuses an append of which only some ids are there', async () => {
+        const event = anEvent();
+        await log.append('thing-1', [event], { expected: 'none' });
+        const error = await refusal(log.append('thing-1', [event, anEvent()], { expected: 'any' }));
+        expect(error).to.be.instanceOf(Rejected).and.include({ code: 'event-ids-taken' });
+        expect(await readAll(log)).to.have.length(1);
+      });
+    });
+
+    describe('readStream', () => {
+      const revisions = async (options: Parameters<Log['readStream']>[1]): Promise<number[]> =>
+        (await collect(log.readStream('thing-1', options))).map(({ revision }) => revision);
+
+      it('reads forwards and backwards, from, to and no more than the limit', async () => {
+        await log.append(
+          'thing-1',
+          Array.from({ length: 6 }, () => anEvent()),
+          { expected: 'none' },
+        );
+        await log.append('thing-10', [anEvent()], { expected: 'none' });
+        expect(await revisions({})).to.deep.equal([0, 1, 2, 3, 4, 5]);
+        expect(await revisions({ from: 2, to: 4 })).to.deep.equal([2, 3, 4]);
+        expect(await revisions({ from: 1, limit: 2 })).to.deep.equal([1, 2]);
+        expect(await revisions({ backwards: true })).to.deep.equal([5, 4, 3, 2, 1, 0]);
+        expect(await revisions({ backwards: true, from: 1, to: 4, limit: 3 })).to.deep.equal([4, 3, 2]);
+        expect(await revisions({ limit: 0 })).to.deep.equal([]);
+        expect(await revisions({ from: 6 })).to.deep.equal([]);
+      });
+
+      it('finds nothing in a stream that does not exist', async () => {
+        expect(await collect(log.readStream('thing-9'))).to.deep.equal([]);
+      });
+
+      it('reads a stream that is longer than a page', async () => {
+        for (let n = 0; n < 5; n++)
+          await log.append(
+            'thing-1',
+            Array.from({ length: 1000 }, () => anEvent()),
+            { expected: 'any' },
+          );
+        const forwards = await revisions({});
+        expect(forwards).to.deep.equal(Array.from({ length: 5000 }, (_, n) => n));
+        expect(await revisions({ backwards: true })).to.deep.equal(forwards.toReversed());
+        expect(await readAll(log)).to.have.length(5000);
+      });
+    });
+
+    describe('subscribe', () => {
+      it('reads all streams in the order of the appends, at positions that sort as text', async () => {
+        for (let n = 0; n < 12; n++) await log.append(`thing-${n % 3}`, [anEvent(n)], { expected: 'any' });
+        const events = await readAll(log);
+        expect(events.map(({ data }) => data)).to.deep.equal(Array.from({ length: 12 }, (_, n) => n));
+        const positions = events.map(({ position }) => position as string);
+        expect(positions).to.deep.equal([...new Set(positions)].sort());
+        expect(await log.head()).to.equal(positions.at(-1));
+      });
+
+      it('ends after CaughtUp when it is not live, also on an empty log', async () => {
+        expect(await collect(log.subscribe({ after: 'start', live: false }))).to.deep.equal([
+          { caughtUp: true, position: null },
+        ]);
+        expect(await log.head()).to.equal(null);
+      });
+
+      it('resumes after a position', async () => {
+        for (let n = 0; n < 5; n++) await log.append('thing-1', [anEvent(n)], { expected: 'any' });
+        const [, second, ...rest] = await readAll(log);
+        expect(await readAll(log, { after: second!.position })).to.deep.equal(rest);
+      });
+
+      it('refuses a position that is none', async () => {
+        const error = await refusal(readAll(log, { after: 'yesterday' as Position }));
+        expect(error).to.be.instanceOf(Rejected).and.include({ code: 'unknown-position' });
+      });
+
+      it('lets through only the types and stream prefixes of the filter', async () => {
+        await log.append('thing-1', [anEvent(1, 'Made'), anEvent(2, 'Lost')], { expected: 'any' });
+        await log.append('thong-1', [anEvent(3, 'Made')], { expected: 'any' });
+        await log.append('thin_-1', [anEvent(4, 'Made')], { expected: 'any' });
+        const data = async (filter: SubscribeOptions['filter']) =>
+          (await readAll(log, { ...(filter && { filter }) })).map((event) => event.data);
+        expect(await data({ types: ['Made'] })).to.deep.equal([1, 3, 4]);
+        expect(await data({ streamPrefixes: ['thing-', 'thong-'] })).to.deep.equal([1, 2, 3]);
+        expect(await data({ streamPrefixes: ['thin_'] })).to.deep.equal([4]);
+        expect(await data({ types: ['Made'], streamPrefixes: ['thing-'] })).to.deep.equal([1]);
+        expect(await data({ types: [] })).to.deep.equal([]);
+      });
+
+      it('carries in CaughtUp the position read up to, though the filter dropped everything', async () => {
+        const { position } = await log.append('thing-1', [anEvent()], { expected: 'any' });
+        const items = await collect(log.subscribe({ after: 'start', live: false, filter: { types: ['Other'] } }));
+        expect(items).to.deep.equal([{ caughtUp: true, position }]);
+      });
+
+      it('goes on live: what comes later, and CaughtUp again', async () => {
+        const abort = new AbortController();
+        const reader = live(log, { signal: abort.signal });
+        expect(await next(reader)).to.deep.equal({ caughtUp: true, position: null });
+        const waiting = next(reader);
+        const { position } = await log.append('thing-1', [anEvent('late')], { expected: 'any' });
+        expect(await waiting).to.include({ data: 'late', position });
+        expect(await next(reader)).to.deep.equal({ caughtUp: true, position });
+        abort.abort();
+        expect(await reader.next()).to.include({ done: true });
+      });
+
+      it('tells a filtered live reader how far it is, even where nothing is for it', async () => {
+        const abort = new AbortController();
+        const reader = live(log, { filter: { types: ['Other'] }, signal: abort.signal });
+        await next(reader);
+        const waiting = next(reader);
+        const { position } = await log.append('thing-1', [anEvent()], { expected: 'any' });
+        expect(await waiting).to.deep.equal({ caughtUp: true, position });
+        abort.abort();
+      });
+
+      it('ends cleanly when aborted: before it starts, between events and while it waits', async () => {
+        await log.append('thing-1', [anEvent(), anEvent()], { expected: 'any' });
+        expect(await collect(log.subscribe({ after: 'start', live: true, signal: AbortSignal.abort() }))).to.deep.equal(
+          [],
+        );
+        const between = new AbortController();
+        let seen = 0;
+        for await (const _event of log.subscribe({ after: 'start', live: true, signal: between.signal })) {
+          seen += 1;
+          between.abort();
+        }
+        expect(seen).to.equal(1);
+        const idle = new AbortController();
+        const reader = live(log, { after: (await log.head())!, signal: idle.signal });
+        await next(reader);
+        const waiting = reader.next();
+        idle.abort();
+        expect(await waiting).to.include({ done: true });
+      });
+
+      it('gives every one of many live readers every event once', async () => {
+        const abort = new AbortController();
+        const readers = Array.from({ length: 10 }, async () => {
+          const seen: unknown[] = [];
+          for await (const item of log.subscribe({ after: 'start', live: true, signal: abort.signal })) {
+            if (isEvent(item)) seen.push(item.data);
+            if (seen.length === 100) break;
+          }
+          return seen;
+        });
+        for (let n = 0; n < 100; n += 10)
+          await Promise.all(
+            Array.from({ length: 10 }, (_, i) => log.append(`thing-${i}`, [anEvent(n + i)], { expected: 'any' })),
+          );
+        const numbers = Array.from({ length: 100 }, (_, n) => n);
+        for (const seen of await Promise.all(readers)) expect(seen).to.deep.equal(numbers);
+        abort.abort();
+      });
+    });
+
+    describe('close', () => {
+      it('throws log-closed at live readers and at whoever comes later, and may be called twice', async () => {
+        const reader = live(log);
+        await next(reader);
+        const waiting = refusal(reader.next());
+        await log.close();
+        await log.close();
+        expect(await waiting)
+          .to.be.instanceOf(Rejected)
+          .and.include({ code: 'log-closed' });
+        for (const late of [
+          log.append('thing-1', [anEvent()], { expected: 'any' }),
+          log.head(),
+          collect(log.readStream('thing-1')),
+        ])
+          expect(await refusal(late))
+            .to.be.instanceOf(Rejected)
+            .and.include({ code: 'log-closed' });
+      });
+    });
+  });
+};
