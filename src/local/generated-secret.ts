@@ -1,0 +1,21 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { writePrivateFile } from './private-file.ts';
+
+const generatedSecret = (file: string): Buffer => {
+  if (!existsSync(file)) writePrivateFile(file, `${randomBytes(32).toString('base64')}\n`);
+  const secret = Buffer.from(readFileSync(file, 'utf8').trim(), 'base64');
+  if (secret.length !== 32) throw new Error(`${file} does not hold 32 bytes in base64; restore it from a backup`);
+  return secret;
+};
+
+/**
+ * The master key of an installation that sets no `MASTER_KEY`: 32 bytes, made at the first start. Whoever loses the
+ * file loses all sealed data.
+ */
+export const generatedMasterKey = (dataDir: string): Buffer => generatedSecret(join(dataDir, 'master.key'));
+
+/** The token that `/notifications` demands where `DAPR_API_TOKEN` is not set; made at the first start. */
+export const generatedServiceToken = (dataDir: string): string =>
+  generatedSecret(join(dataDir, 'service.token')).toString('base64url');

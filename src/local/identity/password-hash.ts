@@ -1,0 +1,27 @@
+import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
+
+const KEY_BYTES = 32;
+/** OWASP's smallest recommended scrypt setting with 32 MiB of memory. */
+const COST = { N: 2 ** 15, r: 8, p: 3 };
+
+const derive = (password: string, salt: Buffer, options: ScryptOptions): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    scrypt(password.normalize('NFC'), salt, KEY_BYTES, { ...options, maxmem: 256 * 1024 * 1024 }, (error, key) =>
+      error === null ? resolve(key) : reject(error),
+    );
+  });
+
+/** `scrypt:<N>:<r>:<p>:<salt>:<key>`, base64url: the cost is kept with the hash, so that it can be raised later. */
+export const hashPassword = async (password: string): Promise<string> => {
+  const salt = randomBytes(16);
+  const key = await derive(password, salt, COST);
+  return ['scrypt', COST.N, COST.r, COST.p, salt.toString('base64url'), key.toString('base64url')].join(':');
+};
+
+export const passwordMatches = async (password: string, hash: string): Promise<boolean> => {
+  const [scheme, N, r, p, salt, key] = hash.split(':');
+  if (scheme !== 'scrypt' || salt === undefined || key === undefined) throw new Error('not a scrypt password hash');
+  const cost = { N: Number(N), r: Number(r), p: Number(p) };
+  const derived = await derive(password, Buffer.from(salt, 'base64url'), cost);
+  return timingSafeEqual(derived, Buffer.from(key, 'base64url'));
+};

@@ -1,0 +1,100 @@
+import { expect } from 'chai';
+import type { Pool } from 'pg';
+import { createRevocations, type TokenIdentity } from '../../src/adapters/revocations.ts';
+import { createLogger } from '../../src/telemetry.ts';
+import { openPool } from '../pool.ts';
+import { testDatabase } from '../postgres.ts';
+
+const log = createLogger({ level: 'silent' });
+
+describe('revocations', () => {
+  let database: Awaited<ReturnType<typeof testDatabase>>;
+  let connections: ReturnType<typeof openPool>;
+  let pool: Pool;
+  const seconds = Math.floor(Date.now() / 1000);
+
+  const aToken = (changes: Partial<TokenIdentity>): TokenIdentity => ({
+    token_id: 't',
+    session_id: null,
+    issued_at: seconds - 10,
+    expires_at: seconds + 1790,
+    ...changes,
+  });
+
+  before(async () => {
+    database = await testDatabase();
+    connections = openPool(database.connection_string, 4);
+    pool = connections.pool;
+  });
+  after(async () => {
+    await connections?.close();
+    await database?.close();
+  });
+
+  const open = (options: { now?: () => number; poll_ms?: number } = {}) => createRevocations({ pool, log, ...options });
+
+  it('refuses the revoked token and no other', async () => {
+    const revocations = await open();
+    await revocations.revoke(aToken({ token_id: 'a' }));
+    expect(revocations.isRevoked(aToken({ token_id: 'a' }))).to.equal(true);
+    expect(revocations.isRevoked(aToken({ token_id: 'b' }))).to.equal(false);
+    await revocations.close();
+  });
+
+  it('knows from its start on what was revoked before', async () => {
+    const before = await open();
+    await before.revoke(aToken({ token_id: 'c' }));
+    await before.close();
+    const after = await open();
+    expect(after.isRevoked(aToken({ token_id: 'c' }))).to.equal(true);
+    await after.close();
+  });
+
+  it('refuses a session up to the logout, and lets the same session in again after a new sign-in', async () => {
+    const revocations = await open();
+    await revocations.revoke(aToken({ token_id: 'd', session_id: 's' }));
+    expect(revocations.isRevoked(aToken({ token_id: 'e', session_id: 's' }))).to.equal(true);
+    expect(revocations.isRevoked(aToken({ token_id: 'f', session_id: 's', issued_at: seconds + 60 }))).to.equal(false);
+    expect(revocations.isRevoked(aToken({ token_id: 'g', session_id: 'other' }))).to.equal(false);
+    await revocations.close();
+  });
+
+  it('forgets what has expired, in memory and in the table', async () => {
+    let time = Date.now();
+    const revocations = await open({ now: () => time, poll_ms: 10 });
+    const expired = aToken({ token_id: 'h', expires_at: seconds - 120 });
+    await revocations.revoke(expired);
+    expect(revocations.isRevoked(expired)).to.equal(true);
+    time += 61_000;
+    const until = Date.now() + 3000;
+    while (revocations.isRevoked(expired) && Date.now() < until)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    await revocations.close();
+    expect(revocations.isRevoked(expired)).to.equal(false);
+    const { rows } = await pool.query(`select token_id from revoked_tokens where token_id = 'h'`);
+    expect(rows).to.deep.equal([]);
+  });
+
+  it('keeps refusing, and says so once, while Postgres cannot be reached', async () => {
+    const lines: string[] = [];
+    const warned = Promise.withResolvers<void>();
+    const noisy = createLogger({
+      level: 'warn',
+      destination: {
+        write: (line) => {
+          lines.push(line);
+          warned.resolve();
+        },
+      },
+    });
+    const lost = openPool(database.connection_string);
+    const revocations = await createRevocations({ pool: lost.pool, log: noisy, poll_ms: 5 });
+    await revocations.revoke(aToken({ token_id: 'i' }));
+    await lost.close();
+    await warned.promise;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(revocations.isRevoked(aToken({ token_id: 'i' }))).to.equal(true);
+    expect(lines).to.have.length(1);
+    await revocations.close();
+  });
+});
