@@ -1,0 +1,157 @@
+import type { z } from 'zod';
+import { rejected } from '../../errors.ts';
+import type { ClusterFact, Recorded } from '../../events/catalog.ts';
+import type { ClusterRecovery, ClusterType } from '../../events/cluster-events.ts';
+import { type ClusterId, type EndpointId, UserId, type WorkflowId } from '../../events/ids.ts';
+import type { ClusterNode, Resources } from '../../events/values.ts';
+import { type Aggregate, commandsOn } from '../command.ts';
+
+/** What an endpoint holds of the cluster, all of its replicas together. */
+export interface Holding {
+  replicas: number;
+  resources: Resources;
+}
+
+interface Identity {
+  cluster_id: ClusterId;
+  name: string;
+  /** Who registered it; null: no person did. */
+  requested_by: UserId | null;
+  cluster_type: z.output<typeof ClusterType>;
+  ingress_url: string;
+  /** The registration, or later the deletion. */
+  workflow_id: WorkflowId;
+  nodes: readonly ClusterNode[];
+  reservations: Readonly<Record<EndpointId, Holding>>;
+  /** False once the registration failed: others may bear the name then. */
+  holds_name: boolean;
+}
+
+type Registered = { bud_cluster_id: string } & (
+  | { status: 'available' }
+  /** `recovery` is null where nobody looks after it: it became unavailable before there were recoveries. */
+  | { status: 'unavailable'; recovery: ClusterRecovery | null }
+);
+/** `bud_cluster_id` is null where the cluster service never came to know it. */
+type Other = { status: 'registering' | 'error' | 'deleting' | 'deleted'; bud_cluster_id: string | null };
+
+/**
+ *     registering --> available <--> unavailable
+ *          |              '-----.--------'
+ *          v                    v
+ *        error ----------> deleting --> deleted
+ *          ^---(failed)---------'
+ */
+export type ClusterState = Identity & (Registered | Other);
+
+const requested = ({
+  data,
+  meta,
+}: Extract<Recorded<ClusterFact>, { type: 'ClusterRegistrationRequested' }>): ClusterState => ({
+  requested_by: UserId.safeParse(meta.actor.id).data ?? null,
+  cluster_id: data.cluster_id,
+  name: data.name,
+  cluster_type: data.cluster_type,
+  ingress_url: data.ingress_url,
+  workflow_id: data.workflow_id,
+  nodes: [],
+  reservations: {},
+  holds_name: true,
+  status: 'registering',
+  bud_cluster_id: null,
+});
+
+const evolve = (state: ClusterState | null, event: Recorded<ClusterFact>): ClusterState | null => {
+  if (event.type === 'ClusterRegistrationRequested') return requested(event);
+  if (!state) return null;
+  const { type, data } = event;
+  switch (type) {
+    case 'ClusterRegistered':
+      return { ...state, status: 'available', bud_cluster_id: data.bud_cluster_id, nodes: data.nodes };
+    case 'ClusterRegistrationFailed':
+      return { ...state, status: 'error', holds_name: false };
+    case 'ClusterRenamed':
+      return { ...state, name: data.name };
+    case 'ClusterIngressChanged':
+      return { ...state, ingress_url: data.ingress_url };
+    case 'ClusterBecameAvailable':
+      return isRegistered(state) ? { ...state, status: 'available', nodes: data.nodes } : state;
+    case 'ClusterBecameUnavailable':
+      return isRegistered(state) ? { ...state, status: 'unavailable', recovery: data.recovery ?? null } : state;
+    case 'ClusterRecoveryOverdue':
+      return state.status === 'unavailable' ? { ...state, recovery: data.recovery } : state;
+    case 'ClusterNodesChanged':
+      return { ...state, nodes: data.nodes };
+    case 'CapacityReserved': {
+      const { endpoint_id, replicas, resources } = data;
+      return { ...state, reservations: { ...state.reservations, [endpoint_id]: { replicas, resources } } };
+    }
+    case 'CapacityReleased': {
+      const { [data.endpoint_id]: _released, ...reservations } = state.reservations;
+      return { ...state, reservations };
+    }
+    case 'ClusterDeletionRequested':
+      return { ...state, status: 'deleting', workflow_id: data.workflow_id };
+    case 'ClusterDeletionFailed':
+      return { ...state, status: 'error' };
+    case 'ClusterDeleted':
+      return { ...state, status: 'deleted', holds_name: false };
+  }
+};
+
+export const isRegistered = (state: ClusterState): state is Identity & Registered =>
+  state.status === 'available' || state.status === 'unavailable';
+
+export const cluster: Aggregate<ClusterState, ClusterFact> = {
+  area: 'cluster',
+  evolve,
+  projectOf: () => null,
+  isGone: (state) => state.status === 'deleted',
+  nameOf: (state) => (state.holds_name ? { kind: 'cluster', name: state.name } : null),
+};
+
+export const { change: clusterCommand, create: clusterCreation } = commandsOn(cluster);
+
+const sum = (all: readonly Resources[]): Resources => ({
+  cpu_millis: all.reduce((total, { cpu_millis }) => total + cpu_millis, 0),
+  memory_mib: all.reduce((total, { memory_mib }) => total + memory_mib, 0),
+});
+
+/**
+ * What the ready nodes have and nobody holds. Negative where a node went away whose capacity was given out; `without`
+ * counts as if that endpoint held nothing.
+ */
+export const freeCapacity = (state: ClusterState, { without }: { without?: EndpointId } = {}): Resources => {
+  const total = sum(state.nodes.filter(({ status }) => status.toLowerCase() === 'ready').map((node) => node.resources));
+  const holdings = Object.entries(state.reservations).filter(([endpointId]) => endpointId !== without);
+  const held = sum(holdings.map(([, { resources }]) => resources));
+  return { cpu_millis: total.cpu_millis - held.cpu_millis, memory_mib: total.memory_mib - held.memory_mib };
+};
+
+export const times = ({ cpu_millis, memory_mib }: Resources, count: number): Resources => ({
+  cpu_millis: cpu_millis * count,
+  memory_mib: memory_mib * count,
+});
+
+/** Is `wanted` no more than there is of either kind? */
+export const fits = (wanted: Resources, free: Resources): boolean =>
+  wanted.cpu_millis <= free.cpu_millis && wanted.memory_mib <= free.memory_mib;
+
+const show = ({ cpu_millis, memory_mib }: Resources) => `${cpu_millis / 1000} cores and ${memory_mib} MiB`;
+
+/** Throws `Rejected` `cluster-not-available`. */
+export const assertAvailable = (state: ClusterState): void => {
+  if (state.status === 'available') return;
+  throw rejected('cluster-not-available', `The cluster "${state.name}" is not available: it is ${state.status}.`, {
+    hint: 'Wait until the cluster is available, or choose another.',
+  });
+};
+
+/** Throws `Rejected` `cluster-full`, naming what is free and what is wanted. */
+export const assertFits = (wanted: Resources, free: Resources, state: ClusterState): void => {
+  if (fits(wanted, free)) return;
+  throw rejected('cluster-full', `The cluster "${state.name}" has ${show(free)} free; ${show(wanted)} are wanted.`, {
+    hint: 'Take fewer replicas or another cluster, or make room on this one.',
+    extra: { free, wanted },
+  });
+};

@@ -1,0 +1,43 @@
+import { z } from 'zod';
+import { rejected } from '../../errors.ts';
+import { ClusterId, WorkflowId } from '../../events/ids.ts';
+import { deadlineAfter } from '../deadlines.ts';
+import { clusterCommand } from './cluster-state.ts';
+import { endOfRecovery } from './recovery.ts';
+
+export const deleteCluster = clusterCommand({
+  type: 'DeleteCluster',
+  summary: 'Delete a cluster on which no endpoint runs',
+  permission: 'cluster:manage',
+  data: z.strictObject({ cluster_id: ClusterId }),
+  target: ({ cluster_id }) => cluster_id,
+  refusedWhileInUse: true,
+  decide: ({ cluster_id }, state, { make, now, deadlines }) => {
+    const { status, name, cluster_type, bud_cluster_id, reservations, workflow_id } = state;
+    if (status === 'deleting') throw rejected('cluster-deleting', 'The cluster is being deleted already.');
+    if (status === 'registering') {
+      throw rejected('cluster-registering', 'The cluster is still being registered.', {
+        hint: `Wait, or cancel the workflow ${workflow_id} first.`,
+      });
+    }
+    const endpoints = Object.keys(reservations);
+    if (endpoints.length > 0) {
+      throw rejected('cluster-in-use', 'Endpoints hold capacity of the cluster.', {
+        hint: 'Delete these endpoints first.',
+        extra: { endpoints: endpoints.map((id) => ({ id })) },
+      });
+    }
+    return {
+      type: 'ClusterDeletionRequested',
+      data: {
+        cluster_id,
+        workflow_id: WorkflowId.parse(make('workflow')),
+        name,
+        cluster_type,
+        bud_cluster_id,
+        deadline: deadlineAfter(now, deadlines.deletion),
+        ...endOfRecovery(state),
+      },
+    };
+  },
+});

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { notFound } from '../../errors.ts';
+import { ClusterId, EndpointId, ModelId, ProjectId, WorkflowId } from '../../events/ids.ts';
+import { DeployConfig, EndpointName, Replicas, type Resources } from '../../events/values.ts';
+import {
+  assertAvailable,
+  assertFits,
+  type ClusterState,
+  cluster,
+  freeCapacity,
+  times,
+} from '../cluster/cluster-state.ts';
+import { need } from '../command.ts';
+import { deadlineAfter } from '../deadlines.ts';
+import { assertActive, model, replicaResources } from '../model/model-state.ts';
+import { project } from '../project/project-state.ts';
+import { endpointCreation } from './endpoint-state.ts';
+
+const assertRoom = (state: ClusterState, wanted: Resources): void => {
+  assertAvailable(state);
+  assertFits(wanted, freeCapacity(state), state);
+};
+
+export const deployModel = endpointCreation({
+  type: 'DeployModel',
+  summary: 'Deploy a model as a new endpoint',
+  permission: 'endpoint:manage',
+  data: z.strictObject({
+    project_id: ProjectId,
+    model_id: ModelId,
+    name: EndpointName,
+    replicas: Replicas.default(1),
+    /** The only cluster allowed; left out: the best one is chosen. */
+    cluster_id: ClusterId.optional(),
+    deploy_config: DeployConfig.prefault({}),
+    /** Left out: follows from the size of the model. */
+    resources_per_replica: z
+      .strictObject({ cpu_millis: z.int().min(1).max(1_000_000), memory_mib: z.int().min(1).max(100_000_000) })
+      .optional(),
+  }),
+  target: (_data, make) => make('endpoint'),
+  project: ({ project_id }) => project_id,
+  needs: ({ project_id, model_id, cluster_id }) => ({
+    project: need(project, project_id),
+    model: need(model, model_id),
+    cluster: need(cluster, cluster_id),
+  }),
+  reserves: ({ name }) => ({ kind: 'endpoint', name }),
+  decide: (data, _state, { id, make, needs, now, deadlines }) => {
+    const { project_id, model_id, name, replicas, cluster_id, deploy_config } = data;
+    if (!needs.project) throw notFound('project', project_id);
+    if (!needs.model) throw notFound('model', model_id);
+    if (cluster_id && !needs.cluster) throw notFound('cluster', cluster_id);
+    assertActive(needs.model);
+    const resources_per_replica = data.resources_per_replica ?? replicaResources(needs.model);
+    if (needs.cluster) assertRoom(needs.cluster, times(resources_per_replica, replicas));
+    return {
+      type: 'EndpointRequested',
+      data: {
+        endpoint_id: EndpointId.parse(id),
+        project_id,
+        project_name: needs.project.name,
+        model_id,
+        model_name: needs.model.name,
+        model_source: needs.model.origin,
+        name,
+        cluster_id: cluster_id ?? null,
+        bud_cluster_id: needs.cluster?.bud_cluster_id ?? null,
+        replicas,
+        resources_per_replica,
+        deploy_config,
+        workflow_id: WorkflowId.parse(make('workflow')),
+        deadline: deadlineAfter(now, deadlines.deployment),
+      },
+    };
+  },
+});

@@ -1,0 +1,182 @@
+import { rejected } from '../../errors.ts';
+import type { EndpointFact, Recorded } from '../../events/catalog.ts';
+import type { ModelOrigin, Recovery } from '../../events/endpoint-events.ts';
+import {
+  type ClusterId,
+  type EndpointId,
+  type ModelId,
+  type ProjectId,
+  UserId,
+  type WorkflowId,
+} from '../../events/ids.ts';
+import type { DeployConfig, ReplicaCounts, Resources, Worker } from '../../events/values.ts';
+import { type Aggregate, commandsOn } from '../command.ts';
+
+interface Wanted {
+  endpoint_id: EndpointId;
+  project_id: ProjectId;
+  model_id: ModelId;
+  model_source: ModelOrigin;
+  name: string;
+  /** Who deployed it; null: no person did. */
+  requested_by: UserId | null;
+  /** Replicas that are wanted. */
+  replicas: number;
+  resources_per_replica: Resources;
+  deploy_config: DeployConfig;
+  /** The rollout that goes on, or went on last. */
+  workflow_id: WorkflowId;
+  /** False once it failed, was cancelled or deleted, with nothing left: others may bear the name then. */
+  holds_name: boolean;
+}
+
+/** Where it was placed. */
+export interface Placement {
+  cluster_id: ClusterId;
+  bud_cluster_id: string;
+  simulator_id: string;
+}
+
+/** What the cluster says of it. */
+export interface Observed {
+  replicas: ReplicaCounts;
+  ingress_healthy: boolean | null;
+  workers: readonly Worker[];
+}
+
+type Unplaced = { status: 'pending' | 'placing' | 'cancelled' | 'deleted'; placement: null; namespace: null };
+type Deploying = { status: 'deploying'; placement: Placement; namespace: null };
+type Serving = { placement: Placement; namespace: string; observed: Observed };
+type Running = Serving & { status: 'running' };
+/** `recovery` is null where nobody looks after it: it became degraded before there were recoveries. */
+type Degraded = Serving & { status: 'degraded'; recovery: Recovery | null };
+type Live = Running | Degraded;
+type Updating = Serving & { status: 'updating'; previous_replicas: number };
+/** A placement means here that something may be left on the cluster, and that its capacity is still held. */
+type Leaving = { status: 'deleting' | 'failed'; placement: Placement | null; namespace: string | null };
+
+/**
+ *     pending --> placing --> deploying --> running <--> degraded
+ *        '----------.------------'            |  ^----------|
+ *                   v                         v             |
+ *           failed | cancelled             updating --------'   (scaled, or as before)
+ *                   |
+ *                   '-----> deleting --> deleted                (also from running and degraded)
+ *                 failed <-----'                                (something may be left on the cluster)
+ */
+export type EndpointState = Wanted & (Unplaced | Deploying | Live | Updating | Leaving);
+
+const NOWHERE = { placement: null, namespace: null } as const;
+
+const requested = ({ data, meta }: Extract<Recorded<EndpointFact>, { type: 'EndpointRequested' }>): EndpointState => {
+  const { endpoint_id, project_id, model_id, model_source, name, replicas, workflow_id } = data;
+  const { resources_per_replica, deploy_config } = data;
+  const asked = { endpoint_id, project_id, model_id, model_source, name, replicas, resources_per_replica };
+  const requested_by = UserId.safeParse(meta.actor.id).data ?? null;
+  return { ...asked, requested_by, deploy_config, workflow_id, holds_name: true, status: 'pending', ...NOWHERE };
+};
+
+const observedOf = ({ replicas, ingress_healthy, workers }: Observed): Observed => ({
+  replicas,
+  ingress_healthy,
+  workers,
+});
+
+const isServing = (state: EndpointState): state is Wanted & (Live | Updating) =>
+  state.status === 'running' || state.status === 'degraded' || state.status === 'updating';
+
+type ServingFact = Extract<
+  Recorded<EndpointFact>,
+  {
+    type:
+      | `Endpoint${'ReplicasReported' | 'Degraded' | 'RecoveryOverdue' | 'Recovered'}`
+      | `EndpointScal${'ingRequested' | 'ed' | 'ingFailed'}`;
+  }
+>;
+
+/** What happens to an endpoint that serves; without meaning in any other state. */
+const evolveServing = (state: EndpointState, { type, data }: ServingFact): EndpointState => {
+  if (!isServing(state)) return state;
+  switch (type) {
+    case 'EndpointReplicasReported':
+      return { ...state, observed: observedOf(data) };
+    case 'EndpointDegraded':
+      return { ...state, status: 'degraded', observed: observedOf(data), recovery: data.recovery ?? null };
+    case 'EndpointRecoveryOverdue':
+      return state.status === 'degraded' ? { ...state, recovery: data.recovery } : state;
+    case 'EndpointRecovered':
+    case 'EndpointScaled':
+      return { ...state, status: 'running', observed: observedOf(data) };
+    case 'EndpointScalingRequested': {
+      const { workflow_id, replicas, previous_replicas } = data;
+      return { ...state, status: 'updating', workflow_id, replicas, previous_replicas };
+    }
+    case 'EndpointScalingFailed':
+      return { ...state, status: 'running', replicas: data.replicas };
+  }
+};
+
+const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): EndpointState | null => {
+  if (event.type === 'EndpointRequested') return requested(event);
+  if (!state) return null;
+  switch (event.type) {
+    case 'EndpointPlacementStarted':
+      return { ...state, status: 'placing', ...NOWHERE };
+    case 'EndpointPlaced': {
+      const { cluster_id, bud_cluster_id, simulator_id } = event.data;
+      return {
+        ...state,
+        status: 'deploying',
+        placement: { cluster_id, bud_cluster_id, simulator_id },
+        namespace: null,
+      };
+    }
+    case 'EndpointDeployed': {
+      const { placement } = state;
+      if (!placement) return state;
+      return {
+        ...state,
+        status: 'running',
+        placement,
+        namespace: event.data.namespace,
+        observed: observedOf(event.data),
+      };
+    }
+    case 'EndpointReplicasReported':
+    case 'EndpointDegraded':
+    case 'EndpointRecoveryOverdue':
+    case 'EndpointRecovered':
+    case 'EndpointScalingRequested':
+    case 'EndpointScaled':
+    case 'EndpointScalingFailed':
+      return evolveServing(state, event);
+    case 'EndpointFailed':
+      return { ...state, status: 'failed', holds_name: false, ...NOWHERE };
+    case 'EndpointCancelled':
+      return { ...state, status: 'cancelled', holds_name: false, ...NOWHERE };
+    case 'EndpointDeletionRequested':
+      return { ...state, status: 'deleting', workflow_id: event.data.workflow_id };
+    case 'EndpointDeletionFailed':
+      return { ...state, status: 'failed' };
+    case 'EndpointDeleted':
+      return { ...state, status: 'deleted', holds_name: false, ...NOWHERE };
+  }
+};
+
+export const endpoint: Aggregate<EndpointState, EndpointFact> = {
+  area: 'endpoint',
+  evolve,
+  projectOf: (state) => state.project_id,
+  isGone: (state) => state.status === 'deleted',
+  nameOf: (state) => (state.holds_name ? { kind: 'endpoint', name: state.name } : null),
+};
+
+export const { change: endpointCommand, create: endpointCreation } = commandsOn(endpoint);
+
+/** Does it run, well or badly, with nothing going on? Throws `Rejected` `endpoint-not-running` otherwise. */
+export const assertRunning: (state: EndpointState) => asserts state is Wanted & Live = (state) => {
+  if (state.status === 'running' || state.status === 'degraded') return;
+  throw rejected('endpoint-not-running', `The endpoint is ${state.status}, not running.`, {
+    hint: 'Try again when the endpoint runs.',
+  });
+};

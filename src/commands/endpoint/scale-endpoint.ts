@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import { rejected } from '../../errors.ts';
+import { EndpointId, WorkflowId } from '../../events/ids.ts';
+import { Replicas } from '../../events/values.ts';
+import { assertAvailable, assertFits, cluster, freeCapacity, times } from '../cluster/cluster-state.ts';
+import { need } from '../command.ts';
+import { deadlineAfter } from '../deadlines.ts';
+import { assertRunning, endpointCommand } from './endpoint-state.ts';
+import { endOfRecovery } from './recovery.ts';
+
+export const scaleEndpoint = endpointCommand({
+  type: 'ScaleEndpoint',
+  summary: 'Change the number of replicas of an endpoint',
+  permission: 'endpoint:manage',
+  data: z.strictObject({ endpoint_id: EndpointId, replicas: Replicas }),
+  target: ({ endpoint_id }) => endpoint_id,
+  needs: (_data, state) => ({ cluster: need(cluster, state.placement?.cluster_id) }),
+  decide: ({ endpoint_id, replicas }, state, { needs, make, now, deadlines }) => {
+    assertRunning(state);
+    if (replicas === state.replicas) return [];
+    if (!needs.cluster) throw rejected('cluster-not-available', 'The cluster of the endpoint is gone.');
+    assertAvailable(needs.cluster);
+    const { project_id, name, model_source, deploy_config, resources_per_replica, placement, namespace } = state;
+    const addition = times(resources_per_replica, replicas - state.replicas);
+    if (replicas > state.replicas) assertFits(addition, freeCapacity(needs.cluster), needs.cluster);
+    return {
+      type: 'EndpointScalingRequested',
+      data: {
+        endpoint_id,
+        workflow_id: WorkflowId.parse(make('workflow')),
+        project_id,
+        name,
+        model_source,
+        deploy_config,
+        resources_per_replica,
+        ...placement,
+        namespace,
+        replicas,
+        previous_replicas: state.replicas,
+        deadline: deadlineAfter(now, deadlines.deployment),
+        ...endOfRecovery(state),
+      },
+    };
+  },
+});

@@ -1,0 +1,21 @@
+import { z } from 'zod';
+import { rejected } from '../../errors.ts';
+import { ModelId } from '../../events/ids.ts';
+import { modelCommand } from './model-state.ts';
+
+export const deleteModel = modelCommand({
+  type: 'DeleteModel',
+  summary: 'Delete a model that no live endpoint uses',
+  permission: 'model:manage',
+  data: z.strictObject({ model_id: ModelId }),
+  target: ({ model_id }) => model_id,
+  refusedWhileInUse: true,
+  decide: ({ model_id }, { status, name, artefact, workflow_id }) => {
+    if (status === 'onboarding') {
+      throw rejected('model-onboarding', 'The model is still being read.', {
+        hint: `Wait, or cancel the workflow ${workflow_id} first.`,
+      });
+    }
+    return { type: 'ModelDeleted', data: { model_id, name, artefact } };
+  },
+});

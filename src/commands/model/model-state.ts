@@ -1,0 +1,91 @@
+import { rejected } from '../../errors.ts';
+import type { ModelFact, Recorded } from '../../events/catalog.ts';
+import type { ModelOrigin } from '../../events/endpoint-events.ts';
+import type { ModelId, WorkflowId } from '../../events/ids.ts';
+import type { Artefact, ModelMetadata, Resources } from '../../events/values.ts';
+import { type Aggregate, commandsOn } from '../command.ts';
+
+interface Identity {
+  model_id: ModelId;
+  name: string;
+  description: string;
+  tags: readonly string[];
+  /** Where a cluster finds it. */
+  origin: ModelOrigin;
+  /** The uploaded file; null for a cloud model. */
+  artefact: Artefact | null;
+  /** The onboarding. */
+  workflow_id: WorkflowId;
+}
+
+/**
+ *     (CloudModelRegistered | LocalModelUploaded) -> onboarding -ModelMetadataRecorded-> active -ModelDeleted-> deleted
+ *                                                        '-ModelOnboardingFailed-> failed -ModelDeleted-----------^
+ */
+export type ModelState = Identity &
+  ({ status: 'onboarding' | 'failed' | 'deleted' } | { status: 'active'; metadata: ModelMetadata });
+
+const evolve = (state: ModelState | null, event: Recorded<ModelFact>): ModelState | null => {
+  if (event.type === 'CloudModelRegistered') {
+    const { source, repo_id, deadline: _deadline, ...described } = event.data;
+    return { ...described, origin: { kind: 'cloud', source, repo_id }, artefact: null, status: 'onboarding' };
+  }
+  if (event.type === 'LocalModelUploaded') {
+    const { artefact, deadline: _deadline, ...described } = event.data;
+    const { object_key, size_bytes } = artefact;
+    return { ...described, origin: { kind: 'artefact', object_key, size_bytes }, artefact, status: 'onboarding' };
+  }
+  if (!state) return null;
+  switch (event.type) {
+    case 'ModelMetadataRecorded':
+      return { ...state, status: 'active', metadata: event.data.metadata };
+    case 'ModelOnboardingFailed':
+      return { ...state, status: 'failed' };
+    case 'ModelRenamed':
+      return { ...state, name: event.data.name };
+    case 'ModelDescribed':
+      return { ...state, description: event.data.description, tags: event.data.tags };
+    case 'ModelDeleted':
+      return { ...state, status: 'deleted' };
+  }
+};
+
+export const model: Aggregate<ModelState, ModelFact> = {
+  area: 'model',
+  evolve,
+  projectOf: () => null,
+  isGone: (state) => state.status === 'deleted',
+  // A model that failed does not stand in the way of a second try under the same name.
+  nameOf: (state) =>
+    state.status === 'deleted' || state.status === 'failed' ? null : { kind: 'model', name: state.name },
+};
+
+export const { change: modelCommand, create: modelCreation } = commandsOn(model);
+
+/** Throws `Rejected` `model-not-active`. */
+export const assertActive = (state: ModelState): void => {
+  if (state.status === 'active') return;
+  throw rejected('model-not-active', `The model "${state.name}" cannot be deployed: it is ${state.status}.`, {
+    hint: state.status === 'onboarding' ? 'Wait until the model is active.' : 'Choose another model.',
+  });
+};
+
+const CPU_MILLIS = 250;
+/** What an inference server takes before it has loaded anything: the runtime itself. */
+const RUNTIME_MIB = 192;
+/** Weights in the file, the same unpacked in memory, and about as much again for what is computed in between. */
+const MEMORY_PER_SIZE = 3;
+const BYTES_PER_PARAMETER = 4;
+const MIB = 1024 * 1024;
+
+const sizeOf = (state: ModelState): number => {
+  if (state.artefact) return state.artefact.size_bytes;
+  const parameters = state.status === 'active' ? state.metadata.num_params : null;
+  return (parameters ?? 0) * BYTES_PER_PARAMETER;
+};
+
+/** What one replica of the model is given where the request does not say. */
+export const replicaResources = (state: ModelState): Resources => ({
+  cpu_millis: CPU_MILLIS,
+  memory_mib: RUNTIME_MIB + Math.ceil((MEMORY_PER_SIZE * sizeOf(state)) / MIB),
+});

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { Rejected } from '../../errors.ts';
+import { ModelId, WorkflowId } from '../../events/ids.ts';
+import { Artefact, Description, ResourceName, Tags } from '../../events/values.ts';
+import { deadlineAfter } from '../deadlines.ts';
+import { modelCreation } from './model-state.ts';
+
+export const uploadLocalModel = modelCreation({
+  type: 'UploadLocalModel',
+  summary: 'Take in a model file that was stored for this command',
+  permission: 'model:manage',
+  data: z.strictObject({
+    name: ResourceName,
+    description: Description.default(''),
+    tags: Tags.default([]),
+    artefact: Artefact.strict(),
+  }),
+  target: (_data, make) => make('model'),
+  project: () => null,
+  reserves: ({ name }) => ({ kind: 'model', name }),
+  decide: (data, _state, { id, command_id, tenant_id, make, now, deadlines }) => {
+    const { object_key } = data.artefact;
+    // The file is stored under the command's own id first, so nobody can lay hold of the file of somebody else.
+    const isOwn = object_key.startsWith(`models/${tenant_id}/${command_id}/`) && !object_key.split('/').includes('..');
+    if (!isOwn) {
+      throw new Rejected('invalid', 'artefact-not-stored', 'There is no file that was stored for this command.', {
+        hint: 'Send the file itself to POST /models/local.',
+        errors: [{ pointer: '/artefact/object_key', detail: 'was not stored for this command' }],
+      });
+    }
+    return {
+      type: 'LocalModelUploaded',
+      data: {
+        ...data,
+        model_id: ModelId.parse(id),
+        workflow_id: WorkflowId.parse(make('workflow')),
+        deadline: deadlineAfter(now, deadlines.model_onboarding),
+      },
+    };
+  },
+});

@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { rejected } from '../../errors.ts';
+import { ProjectId } from '../../events/ids.ts';
+import { projectCommand } from './project-state.ts';
+
+export const deleteProject = projectCommand({
+  type: 'DeleteProject',
+  summary: 'Delete a project that has no live endpoints',
+  permission: 'project:manage',
+  data: z.strictObject({ project_id: ProjectId }),
+  target: ({ project_id }) => project_id,
+  refusedWhileInUse: true,
+  decide: ({ project_id }, state) => {
+    if (state.is_default) {
+      throw rejected('default-project', 'This is the default project of its owner; it cannot be deleted.');
+    }
+    return { type: 'ProjectDeleted', data: { project_id, name: state.name } };
+  },
+});

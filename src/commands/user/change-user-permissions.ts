@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { rejected } from '../../errors.ts';
+import { UserId } from '../../events/ids.ts';
+import { Role, Scope } from '../../events/values.ts';
+import { refuseBeyondOwn, refuseOverAdmin } from './user-management.ts';
+import { userCommand } from './user-state.ts';
+
+export const changeUserPermissions = userCommand({
+  type: 'ChangeUserPermissions',
+  summary: 'Change the role of a user, and what the user may do beyond it',
+  permission: 'user:manage',
+  data: z.strictObject({ user_id: UserId, role: Role, scopes: z.array(Scope).max(20) }),
+  target: ({ user_id }) => user_id,
+  decide: ({ user_id, role, scopes: wanted }, state, { caller }) => {
+    refuseOverAdmin(caller, state);
+    refuseBeyondOwn(caller, { role, scopes: wanted });
+    // Otherwise the last admin could leave a tenant that nobody can manage any more.
+    if (caller.user_id === user_id && state.role === 'admin' && role !== 'admin') {
+      throw rejected('own-admin-role', 'You cannot take the admin role from yourself.', {
+        hint: 'Another admin can do it.',
+      });
+    }
+    const scopes = [...new Set(wanted)].sort();
+    if (role === state.role && scopes.join() === [...state.scopes].sort().join()) return [];
+    return { type: 'UserPermissionsChanged', data: { user_id, role, scopes } };
+  },
+});

@@ -1,0 +1,40 @@
+import type { Recorded, UserFact } from '../../events/catalog.ts';
+import type { ProjectId, UserId } from '../../events/ids.ts';
+import type { Role, Scope } from '../../events/values.ts';
+import { type Aggregate, commandsOn } from '../command.ts';
+
+/** A person; name and e-mail address stay sealed in the events and are no part of any decision. */
+export interface UserState {
+  user_id: UserId;
+  role: Role;
+  /** Given beyond the role, everywhere in the tenant. */
+  scopes: readonly Scope[];
+  default_project_id: ProjectId;
+  status: 'active' | 'disabled';
+}
+
+const evolve = (state: UserState | null, event: Recorded<UserFact>): UserState | null => {
+  if (event.type === 'UserRegistered') {
+    const { user_id, role, default_project_id } = event.data;
+    return { user_id, role, scopes: [], default_project_id, status: 'active' };
+  }
+  if (!state) return null;
+  switch (event.type) {
+    case 'UserPermissionsChanged':
+      return { ...state, role: event.data.role, scopes: event.data.scopes };
+    case 'UserDisabled':
+      return { ...state, status: 'disabled' };
+    case 'UserReactivated':
+      return { ...state, status: 'active' };
+  }
+};
+
+export const user: Aggregate<UserState, UserFact> = {
+  area: 'user',
+  evolve,
+  projectOf: () => null,
+  isGone: () => false,
+  nameOf: () => null,
+};
+
+export const { change: userCommand, create: userCreation } = commandsOn(user);

@@ -1,0 +1,19 @@
+import { Rejected } from '../../errors.ts';
+import type { Step, StepStatus, WorkflowState } from './workflow-state.ts';
+
+export const isOver = ({ status }: Step): boolean =>
+  status === 'succeeded' || status === 'failed' || status === 'skipped';
+
+export const findStep = ({ steps }: WorkflowState, id: string): Step | undefined =>
+  steps.find((step) => step.id === id);
+
+/**
+ * Whether the step can still go to `next`: false where it is there, or further, or the workflow is over, so that a
+ * repeat changes nothing. Throws `Rejected` `unknown-step`.
+ */
+export const canStepTo = (state: WorkflowState, id: string, next: StepStatus): boolean => {
+  const step = findStep(state, id);
+  if (!step) throw new Rejected('invalid', 'unknown-step', `The workflow has no step ${id}.`);
+  if (state.status !== 'running' || isOver(step)) return false;
+  return next !== 'running' || step.status === 'pending';
+};

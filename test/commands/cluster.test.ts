@@ -1,0 +1,138 @@
+import { expect } from 'chai';
+import { type ClusterState, cluster, freeCapacity } from '../../src/commands/cluster/cluster-state.ts';
+import { deleteCluster } from '../../src/commands/cluster/delete-cluster.ts';
+import { recordClusterRecoveryOverdue } from '../../src/commands/cluster/record-cluster-recovery-overdue.ts';
+import { recordClusterRegistered } from '../../src/commands/cluster/record-cluster-registered.ts';
+import { recordClusterStatus } from '../../src/commands/cluster/record-cluster-status.ts';
+import { releaseCapacity } from '../../src/commands/cluster/release-capacity.ts';
+import { reserveCapacity } from '../../src/commands/cluster/reserve-capacity.ts';
+import { EndpointId, newId, WorkflowId } from '../../src/events/ids.ts';
+import { fact } from './fixture.ts';
+import { given, itself, later, made, requester } from './given.ts';
+
+const requested = fact('ClusterRegistrationRequested');
+const registered = fact('ClusterRegistered');
+const available = [requested, registered];
+const reserved = fact('CapacityReserved');
+const { cluster_id, endpoint_id, workflow_id } = reserved.data;
+const wanting = (cpu_millis: number, endpoint = endpoint_id) => ({
+  cluster_id,
+  endpoint_id: endpoint,
+  workflow_id,
+  replicas: 1,
+  resources: { cpu_millis, memory_mib: 100 },
+});
+
+describe('cluster commands', () => {
+  it('give out no more than there is, counting what others hold', () => {
+    const other = newId(EndpointId);
+    given(...available)
+      .when(reserveCapacity, wanting(2000))
+      .then({ type: 'CapacityReserved' });
+    given(...available)
+      .when(reserveCapacity, wanting(2001))
+      .thenRefused('cluster-full');
+    given(...available, reserved)
+      .when(reserveCapacity, wanting(1751, other))
+      .thenRefused('cluster-full');
+    given(...available, reserved)
+      .when(reserveCapacity, wanting(1750, other))
+      .then({ type: 'CapacityReserved' });
+  });
+
+  it("replace the endpoint's own reservation, and let it shrink even while the cluster is away", () => {
+    given(...available, reserved)
+      .when(reserveCapacity, wanting(2000))
+      .then({ type: 'CapacityReserved' });
+    given(...available, reserved)
+      .when(reserveCapacity, reserved.data)
+      .thenNothing();
+    const away = given(...available, reserved, fact('ClusterBecameUnavailable'));
+    away.when(reserveCapacity, wanting(100)).then({ type: 'CapacityReserved' });
+    away.when(reserveCapacity, wanting(300)).thenRefused('cluster-not-available');
+  });
+
+  it('count only ready nodes as capacity', () => {
+    const nodes = registered.data.nodes.map((node) => ({ ...node, status: 'NotReady' }));
+    given(requested, fact('ClusterRegistered', { nodes }))
+      .when(reserveCapacity, wanting(1))
+      .thenRefused('cluster-full');
+    const meta = { actor: itself.actor };
+    const state = [requested, registered].reduce<ClusterState | null>(
+      (before, { type, data }) => cluster.evolve(before, { type, data, meta } as never),
+      null,
+    );
+    expect(state && freeCapacity(state)).to.deep.equal({ cpu_millis: 2000, memory_mib: 4096 });
+  });
+
+  it('release only what is held', () => {
+    const release = { cluster_id, endpoint_id, workflow_id };
+    given(...available, reserved)
+      .when(releaseCapacity, release)
+      .then({ type: 'CapacityReleased' });
+    given(...available)
+      .when(releaseCapacity, release)
+      .thenNothing();
+  });
+
+  it('tell apart news and repetition in what is reported', () => {
+    given(...available)
+      .when(recordClusterStatus, { cluster_id, available: true })
+      .thenNothing();
+    given(...available)
+      .when(recordClusterStatus, { cluster_id, available: false })
+      .then({ type: 'ClusterBecameUnavailable' });
+    const away = given(...available, fact('ClusterBecameUnavailable'));
+    away.when(recordClusterStatus, { cluster_id, available: false }).thenNothing();
+    away.when(recordClusterStatus, { cluster_id, available: true }).then({ type: 'ClusterBecameAvailable' });
+    given(...available)
+      .when(recordClusterStatus, { cluster_id, available: true, nodes: [] })
+      .then({ type: 'ClusterNodesChanged' });
+    given(requested).when(recordClusterStatus, { cluster_id, available: true }).thenNothing();
+  });
+
+  it('have an unavailable cluster looked after until it is back or gone, past its deadline too', () => {
+    const { bud_cluster_id } = registered.data;
+    const { name } = requested.data;
+    const recovery = { workflow_id: newId(WorkflowId), user_id: requester, name, bud_cluster_id };
+    const next = { ...recovery, workflow_id: made('recovery') };
+    given(...available)
+      .when(recordClusterStatus, { cluster_id, available: false })
+      .then({ type: 'ClusterBecameUnavailable', data: { recovery: next, deadline: later(600) } });
+
+    const away = given(...available, fact('ClusterBecameUnavailable', { recovery }));
+    const data = { recovery_id: recovery.workflow_id };
+    away.when(recordClusterStatus, { cluster_id, available: true }).then({ type: 'ClusterBecameAvailable', data });
+    away.when(deleteCluster, { cluster_id }).then({ type: 'ClusterDeletionRequested', data });
+    const overdue = { cluster_id, workflow_id: recovery.workflow_id };
+    away
+      .when(recordClusterRecoveryOverdue, overdue)
+      .then({ type: 'ClusterRecoveryOverdue', data: { recovery: next, deadline: later(600) } });
+    away.when(recordClusterRecoveryOverdue, { ...overdue, workflow_id: newId(WorkflowId) }).thenNothing();
+    given(...available)
+      .when(recordClusterRecoveryOverdue, overdue)
+      .thenNothing();
+  });
+
+  it('record a registration once, and refuse one that comes after the registration failed', () => {
+    const { bud_cluster_id, nodes } = registered.data;
+    const data = { cluster_id, bud_cluster_id, nodes };
+    given(requested).when(recordClusterRegistered, data).then({ type: 'ClusterRegistered' });
+    given(...available)
+      .when(recordClusterRegistered, data)
+      .thenNothing();
+    given(requested, fact('ClusterRegistrationFailed'))
+      .when(recordClusterRegistered, data)
+      .thenRefused('cluster-not-registering');
+  });
+
+  it('delete only what nobody holds', () => {
+    given(...available)
+      .when(deleteCluster, { cluster_id })
+      .then({ type: 'ClusterDeletionRequested', data: { bud_cluster_id: 'bud-1' } });
+    given(...available, reserved)
+      .when(deleteCluster, { cluster_id })
+      .thenRefused('cluster-in-use');
+    given(requested).when(deleteCluster, { cluster_id }).thenRefused('cluster-registering');
+  });
+});

@@ -1,0 +1,121 @@
+import { deleteModel } from '../../src/commands/model/delete-model.ts';
+import { recordModelMetadata } from '../../src/commands/model/record-model-metadata.ts';
+import { registerCloudModel } from '../../src/commands/model/register-cloud-model.ts';
+import { uploadLocalModel } from '../../src/commands/model/upload-local-model.ts';
+import { addProjectMember } from '../../src/commands/project/add-project-member.ts';
+import { deleteProject } from '../../src/commands/project/delete-project.ts';
+import { removeProjectMember } from '../../src/commands/project/remove-project-member.ts';
+import { changeUserPermissions } from '../../src/commands/user/change-user-permissions.ts';
+import { registerUser } from '../../src/commands/user/register-user.ts';
+import { newId, UserId } from '../../src/events/ids.ts';
+import { fact } from './fixture.ts';
+import { aPerson, commandId, given, later, made, sealedAs, tenant } from './given.ts';
+
+describe('project commands', () => {
+  const created = fact('ProjectCreated');
+  const { project_id, owner_id } = created.data;
+  const user_id = newId(UserId);
+  const scopes = ['endpoint:view'];
+  const user = [fact('UserRegistered', { user_id })];
+
+  it('take in a member who exists and is not the owner', () => {
+    given(created)
+      .knowing({ user })
+      .when(addProjectMember, { project_id, user_id, scopes })
+      .then({ type: 'ProjectMemberAdded' });
+    given(created).when(addProjectMember, { project_id, user_id, scopes }).thenRefused('user-not-found');
+    given(created)
+      .knowing({ user })
+      .when(addProjectMember, { project_id, user_id: owner_id, scopes })
+      .thenRefused('owner-is-no-member');
+  });
+
+  it('remove only members', () => {
+    const added = fact('ProjectMemberAdded', { user_id });
+    given(created, added).when(removeProjectMember, { project_id, user_id }).then({ type: 'ProjectMemberRemoved' });
+    given(created).when(removeProjectMember, { project_id, user_id }).thenRefused('member-not-found');
+  });
+
+  it('keep the default project', () => {
+    given(fact('ProjectCreated', { is_default: true }))
+      .when(deleteProject, { project_id })
+      .thenRefused('default-project');
+  });
+});
+
+describe('user commands', () => {
+  const admin = fact('UserRegistered', { role: 'admin' });
+  const { user_id } = admin.data;
+
+  it('register a person with sealed name and address, and a default project', () => {
+    const person = { user_id, subject: 's', email: 'a@b.c', name: 'Ada', role: 'viewer' };
+    const data = { email: sealedAs('a@b.c'), name: sealedAs('Ada'), default_project_id: made('default-project') };
+    given().when(registerUser, person).then({ type: 'UserRegistered', data });
+  });
+
+  it('keep admins from taking the role from themselves', () => {
+    const change = { user_id, role: 'viewer', scopes: [] };
+    given(admin)
+      .by(aPerson({ role: 'admin' }, user_id))
+      .when(changeUserPermissions, change)
+      .thenRefused('own-admin-role');
+    given(admin)
+      .by(aPerson({ role: 'admin' }))
+      .when(changeUserPermissions, change)
+      .then({ type: 'UserPermissionsChanged' });
+  });
+
+  it('keep those who manage users from making themselves more than they are', () => {
+    const manager = aPerson({ role: 'viewer', scopes: new Set(['user:manage'] as const) });
+    const viewer = given(fact('UserRegistered', { role: 'viewer' })).by(manager);
+    viewer.when(changeUserPermissions, { user_id, role: 'admin', scopes: [] }).thenRefused('not-permitted');
+    viewer
+      .when(changeUserPermissions, { user_id, role: 'viewer', scopes: ['cluster:manage'] })
+      .thenRefused('not-permitted');
+    given(admin)
+      .by(manager)
+      .when(changeUserPermissions, { user_id, role: 'viewer', scopes: [] })
+      .thenRefused('not-permitted');
+  });
+});
+
+describe('model commands', () => {
+  const uploaded = fact('LocalModelUploaded');
+  const { model_id, artefact } = uploaded.data;
+  const { metadata } = fact('ModelMetadataRecorded').data;
+
+  it('want org/name of a model on huggingface', () => {
+    given().when(registerCloudModel, { name: 'M', repo_id: 'no-slash' }).thenRefused('invalid-input');
+    given()
+      .when(registerCloudModel, { name: 'M', repo_id: 'org/m' })
+      .then({ type: 'CloudModelRegistered', data: { deadline: later(600) } });
+  });
+
+  it('take in only a file that was stored for the very command', () => {
+    const stored = (object_key: string) => ({ name: 'M', artefact: { ...artefact, object_key } });
+    const own = `models/${tenant}/${commandId}/`;
+    given()
+      .when(uploadLocalModel, stored(`${own}m.onnx`))
+      .then({ type: 'LocalModelUploaded' });
+    given()
+      .when(uploadLocalModel, stored(`models/${tenant}/${model_id}/m.onnx`))
+      .thenRefused('artefact-not-stored');
+    given()
+      .when(uploadLocalModel, stored(`${own}../other/m.onnx`))
+      .thenRefused('artefact-not-stored');
+  });
+
+  it('record what was found once, and refuse it after the onboarding failed', () => {
+    const data = { model_id, metadata };
+    given(uploaded).when(recordModelMetadata, data).then({ type: 'ModelMetadataRecorded' });
+    given(uploaded, fact('ModelMetadataRecorded')).when(recordModelMetadata, data).thenNothing();
+    given(uploaded, fact('ModelOnboardingFailed')).when(recordModelMetadata, data).thenRefused('model-not-onboarding');
+  });
+
+  it('delete a model once it is read, or failed, with its file', () => {
+    given(uploaded).when(deleteModel, { model_id }).thenRefused('model-onboarding');
+    given(uploaded, fact('ModelOnboardingFailed'))
+      .when(deleteModel, { model_id })
+      .then({ type: 'ModelDeleted', data: { artefact } });
+  });
+});
