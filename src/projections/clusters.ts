@@ -1,0 +1,135 @@
+import { z } from 'zod';
+import type { ClusterFact } from '../events/catalog.ts';
+import { ClusterType } from '../events/cluster-events.ts';
+import { EndpointId, WorkflowId } from '../events/ids.ts';
+import { ClusterNode, Reason, Resources } from '../events/values.ts';
+import { projection } from './projection.ts';
+
+export const ClusterStatus = z.enum(['registering', 'available', 'unavailable', 'error', 'deleting', 'deleted']);
+
+/** May be negative: a cluster that lost a node has more reserved than it has. */
+const Balance = z.object({ cpu_millis: z.int(), memory_mib: z.int() });
+
+/** The kubeconfig is deliberately not here: only the command that needs it opens it. */
+export const ClusterRow = z.object({
+  name: z.string(),
+  cluster_type: ClusterType,
+  ingress_url: z.string(),
+  /** The cluster service's own id; null until it is registered there. */
+  bud_cluster_id: z.string().nullable(),
+  /** The onboarding, or later the deletion. */
+  workflow_id: WorkflowId,
+  nodes: z.array(ClusterNode),
+  /** What each endpoint holds, all of its replicas together. */
+  reservations: z.record(EndpointId, z.object({ replicas: z.int(), resources: Resources })),
+  /** `total` counts ready nodes only; `free` is what is left of it. */
+  capacity: z.object({ total: Resources, reserved: Resources, free: Balance }),
+  status: ClusterStatus,
+  reason: Reason.nullable(),
+  /** Since when the status holds. */
+  since: z.string(),
+  /** When a status that is not final must have ended; null: it may last. */
+  deadline: z.string().nullable(),
+});
+export type ClusterRow = z.output<typeof ClusterRow>;
+
+const sum = (all: readonly Resources[]): Resources => ({
+  cpu_millis: all.reduce((total, { cpu_millis }) => total + cpu_millis, 0),
+  memory_mib: all.reduce((total, { memory_mib }) => total + memory_mib, 0),
+});
+
+const isReady = ({ status }: ClusterNode): boolean => status.toLowerCase() === 'ready';
+
+const withCapacity = (row: ClusterRow): ClusterRow => {
+  const total = sum(row.nodes.filter(isReady).map(({ resources }) => resources));
+  const reserved = sum(Object.values(row.reservations).map(({ resources }) => resources));
+  const free = {
+    cpu_millis: total.cpu_millis - reserved.cpu_millis,
+    memory_mib: total.memory_mib - reserved.memory_mib,
+  };
+  return { ...row, capacity: { total, reserved, free } };
+};
+
+const NOTHING: Resources = { cpu_millis: 0, memory_mib: 0 };
+
+/** Clusters as they are now: `cluster` in design.md, "State machines". */
+export const clusters = projection<ClusterRow, ClusterFact>({
+  name: 'clusters',
+  area: 'cluster',
+  version: 1,
+  row: ClusterRow,
+  on: {
+    ClusterRegistrationRequested: (_row, { data, at }) => ({
+      name: data.name,
+      cluster_type: data.cluster_type,
+      ingress_url: data.ingress_url,
+      bud_cluster_id: null,
+      workflow_id: data.workflow_id,
+      nodes: [],
+      reservations: {},
+      capacity: { total: NOTHING, reserved: NOTHING, free: NOTHING },
+      status: 'registering',
+      reason: { code: 'registering-cluster', message: 'The cluster service connects to the cluster.' },
+      since: at,
+      deadline: data.deadline,
+    }),
+    ClusterRegistered: (row, { data, at }) =>
+      withCapacity({
+        ...row,
+        bud_cluster_id: data.bud_cluster_id,
+        nodes: data.nodes,
+        status: 'available',
+        reason: null,
+        since: at,
+        deadline: null,
+      }),
+    ClusterRegistrationFailed: (row, { data, at }) => ({
+      ...row,
+      status: 'error',
+      reason: data.reason,
+      since: at,
+      deadline: null,
+    }),
+    ClusterRenamed: (row, { data }) => ({ ...row, name: data.name }),
+    ClusterIngressChanged: (row, { data }) => ({ ...row, ingress_url: data.ingress_url }),
+    ClusterBecameAvailable: (row, { data, at }) =>
+      withCapacity({ ...row, nodes: data.nodes, status: 'available', reason: null, since: at, deadline: null }),
+    ClusterBecameUnavailable: (row, { data, at }) => ({
+      ...row,
+      status: 'unavailable',
+      reason: data.reason,
+      since: at,
+      deadline: data.deadline,
+    }),
+    ClusterRecoveryOverdue: (row, { data }) => ({ ...row, reason: data.reason, deadline: data.deadline }),
+    ClusterNodesChanged: (row, { data }) => withCapacity({ ...row, nodes: data.nodes }),
+    CapacityReserved: (row, { data }) =>
+      withCapacity({
+        ...row,
+        reservations: {
+          ...row.reservations,
+          [data.endpoint_id]: { replicas: data.replicas, resources: data.resources },
+        },
+      }),
+    CapacityReleased: (row, { data }) => {
+      const { [data.endpoint_id]: _released, ...reservations } = row.reservations;
+      return withCapacity({ ...row, reservations });
+    },
+    ClusterDeletionRequested: (row, { data, at }) => ({
+      ...row,
+      workflow_id: data.workflow_id,
+      status: 'deleting',
+      reason: { code: 'deleting', message: 'The cluster service lets go of the cluster.' },
+      since: at,
+      deadline: data.deadline,
+    }),
+    ClusterDeletionFailed: (row, { data, at }) => ({
+      ...row,
+      status: 'error',
+      reason: data.reason,
+      since: at,
+      deadline: null,
+    }),
+    ClusterDeleted: (row, { at }) => ({ ...row, status: 'deleted', reason: null, since: at, deadline: null }),
+  },
+});

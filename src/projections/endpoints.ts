@@ -1,0 +1,230 @@
+import { z } from 'zod';
+import type { EndpointFact } from '../events/catalog.ts';
+import { ClusterId, ModelId, ProjectId, WorkflowId } from '../events/ids.ts';
+import { DeployConfig, PlacementCandidate, Reason, ReplicaCounts, Resources, Worker } from '../events/values.ts';
+import { projection } from './projection.ts';
+
+export const EndpointStatus = z.enum([
+  'pending',
+  'placing',
+  'deploying',
+  'running',
+  'degraded',
+  'updating',
+  'deleting',
+  'deleted',
+  'failed',
+  'cancelled',
+]);
+
+export const EndpointRow = z.object({
+  project_id: ProjectId,
+  project_name: z.string(),
+  model_id: ModelId,
+  model_name: z.string(),
+  name: z.string(),
+  status: EndpointStatus,
+  reason: Reason.nullable(),
+  /** Since when the status holds. */
+  since: z.string(),
+  /** When a status that is not final must have ended; null: it may last. */
+  deadline: z.string().nullable(),
+  cluster_id: ClusterId.nullable(),
+  cluster_name: z.string().nullable(),
+  url: z.string().nullable(),
+  /** The cluster service's handle. */
+  namespace: z.string().nullable(),
+  bud_cluster_id: z.string().nullable(),
+  supported_endpoints: z.array(z.string()),
+  /** What was asked for. */
+  desired: z.object({ replicas: z.int(), resources_per_replica: Resources, deploy_config: DeployConfig }),
+  /** What the cluster reports. */
+  observed: z
+    .object({
+      replicas: ReplicaCounts,
+      ingress_healthy: z.boolean().nullable(),
+      workers: z.array(Worker),
+      at: z.string(),
+    })
+    .nullable(),
+  placement: z.object({ reasons: z.array(z.string()), candidates: z.array(PlacementCandidate) }).nullable(),
+  /** How the current or last change goes. */
+  rollout: z.object({
+    kind: z.enum(['deploy', 'scale', 'delete']),
+    workflow_id: WorkflowId,
+    status: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
+    reason: Reason.nullable(),
+  }),
+});
+export type EndpointRow = z.output<typeof EndpointRow>;
+
+type Observed = Pick<NonNullable<EndpointRow['observed']>, 'replicas' | 'ingress_healthy' | 'workers'>;
+
+const observedAt = ({ replicas, ingress_healthy, workers }: Observed, at: string) => ({
+  replicas,
+  ingress_healthy,
+  workers,
+  at,
+});
+
+const settled = (row: EndpointRow, status: 'succeeded' | 'failed' | 'cancelled', reason: Reason | null) => ({
+  ...row.rollout,
+  status,
+  reason,
+});
+
+/** Nothing runs any more: the numbers of a past life would be a lie. */
+const gone = { url: null, observed: null, deadline: null };
+
+/** Endpoints as they are now: `endpoint` in design.md, "State machines". */
+export const endpoints = projection<EndpointRow, EndpointFact>({
+  name: 'endpoints',
+  area: 'endpoint',
+  version: 1,
+  row: EndpointRow,
+  on: {
+    EndpointRequested: (_row, { data, at }) => ({
+      project_id: data.project_id,
+      project_name: data.project_name,
+      model_id: data.model_id,
+      model_name: data.model_name,
+      name: data.name,
+      status: 'pending',
+      reason: {
+        code: 'waiting-for-placement',
+        message: 'The deployment has been accepted and waits for its placement.',
+      },
+      since: at,
+      deadline: data.deadline,
+      cluster_id: data.cluster_id,
+      cluster_name: null,
+      url: null,
+      namespace: null,
+      bud_cluster_id: null,
+      supported_endpoints: [],
+      desired: {
+        replicas: data.replicas,
+        resources_per_replica: data.resources_per_replica,
+        deploy_config: data.deploy_config,
+      },
+      observed: null,
+      placement: null,
+      rollout: { kind: 'deploy', workflow_id: data.workflow_id, status: 'running', reason: null },
+    }),
+    EndpointPlacementStarted: (row, { data, at }) => ({
+      ...row,
+      status: 'placing',
+      reason: { code: 'asking-simulator', message: 'The simulator ranks the clusters.' },
+      since: at,
+      deadline: data.deadline,
+    }),
+    EndpointPlaced: (row, { data, at }) => ({
+      ...row,
+      status: 'deploying',
+      reason: { code: 'deploying-to-cluster', message: `Cluster ${data.cluster_name} starts the replicas.` },
+      since: at,
+      deadline: data.deadline,
+      cluster_id: data.cluster_id,
+      cluster_name: data.cluster_name,
+      bud_cluster_id: data.bud_cluster_id,
+      placement: { reasons: data.reasons, candidates: data.candidates },
+    }),
+    EndpointDeployed: (row, { data, at }) => ({
+      ...row,
+      status: 'running',
+      reason: null,
+      since: at,
+      deadline: null,
+      url: data.url,
+      namespace: data.namespace,
+      supported_endpoints: data.supported_endpoints,
+      observed: observedAt(data, at),
+      rollout: settled(row, 'succeeded', null),
+    }),
+    EndpointReplicasReported: (row, { data, at }) => ({ ...row, observed: observedAt(data, at) }),
+    EndpointDegraded: (row, { data, at }) => ({
+      ...row,
+      status: 'degraded',
+      reason: data.reason,
+      since: at,
+      deadline: data.deadline,
+      observed: observedAt(data, at),
+    }),
+    EndpointRecoveryOverdue: (row, { data }) => ({ ...row, reason: data.reason, deadline: data.deadline }),
+    EndpointRecovered: (row, { data, at }) => ({
+      ...row,
+      status: 'running',
+      reason: null,
+      since: at,
+      deadline: null,
+      observed: observedAt(data, at),
+    }),
+    EndpointScalingRequested: (row, { data, at }) => ({
+      ...row,
+      status: 'updating',
+      reason: { code: 'scaling', message: `From ${data.previous_replicas} to ${data.replicas} replicas.` },
+      since: at,
+      deadline: data.deadline,
+      desired: { ...row.desired, replicas: data.replicas },
+      rollout: { kind: 'scale', workflow_id: data.workflow_id, status: 'running', reason: null },
+    }),
+    EndpointScaled: (row, { data, at }) => ({
+      ...row,
+      status: 'running',
+      reason: null,
+      since: at,
+      deadline: null,
+      observed: observedAt(data, at),
+      rollout: settled(row, 'succeeded', null),
+    }),
+    EndpointScalingFailed: (row, { data, at }) => ({
+      ...row,
+      status: 'running',
+      reason: null,
+      since: at,
+      deadline: null,
+      desired: { ...row.desired, replicas: data.replicas },
+      rollout: settled(row, 'failed', data.reason),
+    }),
+    EndpointFailed: (row, { data, at }) => ({
+      ...row,
+      ...gone,
+      status: 'failed',
+      reason: data.reason,
+      since: at,
+      rollout: settled(row, 'failed', data.reason),
+    }),
+    EndpointCancelled: (row, { data, at }) => ({
+      ...row,
+      ...gone,
+      status: 'cancelled',
+      reason: data.reason,
+      since: at,
+      rollout: settled(row, 'cancelled', data.reason),
+    }),
+    EndpointDeletionRequested: (row, { data, at }) => ({
+      ...row,
+      status: 'deleting',
+      reason: { code: 'deleting', message: 'The cluster stops the replicas.' },
+      since: at,
+      deadline: data.deadline,
+      rollout: { kind: 'delete', workflow_id: data.workflow_id, status: 'running', reason: null },
+    }),
+    EndpointDeletionFailed: (row, { data, at }) => ({
+      ...row,
+      status: 'failed',
+      reason: data.reason,
+      since: at,
+      deadline: null,
+      rollout: settled(row, 'failed', data.reason),
+    }),
+    EndpointDeleted: (row, { at }) => ({
+      ...row,
+      ...gone,
+      status: 'deleted',
+      reason: null,
+      since: at,
+      rollout: settled(row, 'succeeded', null),
+    }),
+  },
+});

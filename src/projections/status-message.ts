@@ -1,0 +1,61 @@
+import { type Area, parseStream } from '../events/catalog.ts';
+import type { Position, RecordedEvent } from '../events/event.ts';
+import type { ProjectId } from '../events/ids.ts';
+import { isSealed } from '../events/sealed.ts';
+import type { StatusMessage } from '../ports.ts';
+
+/** What an event does not say of itself. */
+export interface StatusContext {
+  /** The project of the resource; null: it belongs to none. */
+  project_id: ProjectId | null;
+  /** Position of the message before it in the feed: a listener that has not seen that one has missed something. */
+  previous: Position | null;
+}
+
+/** Sealed texts do not leave the log, not even sealed. */
+const withoutSealed = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.filter((item) => !isSealed(item)).map(withoutSealed);
+  if (typeof value !== 'object' || value === null) return value;
+  const kept = Object.entries(value).filter(([, item]) => !isSealed(item));
+  return Object.fromEntries(kept.map(([name, item]) => [name, withoutSealed(item)]));
+};
+
+/** `EndpointScalingRequested` -> `endpoint-scaling-requested`. */
+const kebab = (type: string): string => type.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '-').toLowerCase();
+
+const subjectOf = ({ area, id }: { area: Area; id: string }, projectId: ProjectId | null): string =>
+  `bud.status.${projectId ?? '-'}.${area}.${id}`;
+
+/**
+ * Pure: the event as a CloudEvents 1.0 message; null for what is no resource's (reservations of names). Extension
+ * attributes are in lower case without separators, as CloudEvents demands.
+ */
+export const toStatusMessage = (
+  event: RecordedEvent,
+  { project_id, previous }: StatusContext,
+): StatusMessage | null => {
+  const resource = parseStream(event.stream);
+  if (!resource) return null;
+  const { meta } = event;
+  const subject = subjectOf(resource, project_id);
+  const payload = {
+    specversion: '1.0',
+    id: event.id,
+    source: `/budapp/${resource.area}/${resource.id}`,
+    type: `bud.${resource.area}.${kebab(event.type)}`,
+    subject,
+    time: event.at,
+    datacontenttype: 'application/json',
+    position: event.position,
+    ...(previous === null ? {} : { previousposition: previous }),
+    revision: event.revision,
+    tenantid: meta.tenant_id,
+    ...(project_id === null ? {} : { projectid: project_id }),
+    correlationid: meta.correlation_id,
+    ...(meta.causation_id === null ? {} : { causationid: meta.causation_id }),
+    actortype: meta.actor.type,
+    actorid: meta.actor.id,
+    data: withoutSealed(event.data),
+  };
+  return { subject, payload: JSON.stringify(payload) };
+};

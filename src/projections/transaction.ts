@@ -1,0 +1,37 @@
+import type { ClientBase, Pool } from 'pg';
+
+/**
+ * Commits what `work` did, or nothing. A connection that fails even at rolling back is thrown away. `durable` false does
+ * not wait for the disk: a crash of the server may lose the transaction after it was committed, but never a part of it.
+ */
+export const inTransaction = async <T>(
+  pool: Pool,
+  work: (client: ClientBase) => Promise<T>,
+  { durable = true }: { durable?: boolean } = {},
+): Promise<T> => {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  // A connection that is lost while nothing is being asked would otherwise end the process.
+  const onError = (error: Error): void => {
+    broken = error;
+  };
+  client.on('error', onError);
+  try {
+    await client.query(durable ? 'begin' : 'begin; set local synchronous_commit to off');
+    const result = await work(client);
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((failed: Error) => {
+      broken = failed;
+    });
+    throw error;
+  } finally {
+    client.off('error', onError);
+    client.release(broken);
+  }
+};
+
+/** Errors of the data, not of the connection: class 22 data exception, 23 integrity, 54 limit exceeded. */
+export const isDataError = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && /^(22|23|54)/.test(String(error.code));

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import type { WorkflowFact } from '../events/catalog.ts';
+import { ProjectId, UserId } from '../events/ids.ts';
+import { Reason } from '../events/values.ts';
+import { WorkflowKind, WorkflowTarget } from '../events/workflow-events.ts';
+import { projection } from './projection.ts';
+
+export const WorkflowStatus = z.enum(['running', 'succeeded', 'failed', 'cancelled']);
+
+export const WorkflowStep = z.object({
+  id: z.string(),
+  title: z.string(),
+  status: z.enum(['pending', 'running', 'succeeded', 'failed', 'skipped']),
+  message: z.string().nullable(),
+  reason: Reason.nullable(),
+  started_at: z.string().nullable(),
+  ended_at: z.string().nullable(),
+});
+export type WorkflowStep = z.output<typeof WorkflowStep>;
+
+export const WorkflowRow = z.object({
+  kind: WorkflowKind,
+  target: WorkflowTarget,
+  /** Null: it works on what belongs to no project. */
+  project_id: ProjectId.nullable(),
+  user_id: UserId,
+  status: WorkflowStatus,
+  reason: Reason.nullable(),
+  /** Since when the status holds. */
+  since: z.string(),
+  /** When it, or the step that runs, must have ended; null once it has. */
+  deadline: z.string().nullable(),
+  cancel_requested_at: z.string().nullable(),
+  steps: z.array(WorkflowStep),
+  /** From 0 to 1: the part of the steps that have ended. */
+  progress: z.number().min(0).max(1),
+  /** When a service thinks it will be done. */
+  eta: z.string().nullable(),
+});
+export type WorkflowRow = z.output<typeof WorkflowRow>;
+
+const hasEnded = ({ status }: WorkflowStep): boolean => status !== 'pending' && status !== 'running';
+
+const withSteps = (row: WorkflowRow, steps: WorkflowStep[]): WorkflowRow => ({
+  ...row,
+  steps,
+  // A step that was not announced may be recorded, but never divides by nothing: workflows start with at least one.
+  progress: steps.filter(hasEnded).length / steps.length,
+});
+
+const withStep = (row: WorkflowRow, id: string, change: Partial<WorkflowStep>): WorkflowRow =>
+  withSteps(
+    row,
+    row.steps.map((step) => (step.id === id ? { ...step, ...change } : step)),
+  );
+
+interface Ending {
+  status: 'succeeded' | 'failed' | 'cancelled';
+  reason: Reason | null;
+  at: string;
+}
+
+const NOT_NEEDED: Reason = { code: 'not-needed', message: 'The workflow was done without it.' };
+
+/** Nothing goes on in a workflow that has ended: what was running has failed with it, what had not begun is skipped. */
+const closeStep = (step: WorkflowStep, { status, reason, at }: Ending): WorkflowStep => {
+  if (hasEnded(step)) return step;
+  const because = reason ?? NOT_NEEDED;
+  const brokenOff = step.status === 'running' && status !== 'succeeded';
+  return { ...step, status: brokenOff ? 'failed' : 'skipped', reason: because, ended_at: at };
+};
+
+const ended = (row: WorkflowRow, ending: Ending): WorkflowRow => ({
+  ...row,
+  status: ending.status,
+  reason: ending.reason,
+  since: ending.at,
+  deadline: null,
+  eta: null,
+  steps: row.steps.map((step) => closeStep(step, ending)),
+  progress: ending.status === 'succeeded' ? 1 : row.progress,
+});
+
+const after = (at: string, minutes: number): string => new Date(Date.parse(at) + minutes * 60_000).toISOString();
+
+const same = (row: WorkflowRow): WorkflowRow => row;
+
+/** What users see of processes: `workflow` in design.md, "State machines". */
+export const workflows = projection<WorkflowRow, WorkflowFact>({
+  name: 'workflows',
+  area: 'workflow',
+  version: 1,
+  row: WorkflowRow,
+  on: {
+    WorkflowStarted: (_row, { data, at }) => ({
+      kind: data.kind,
+      target: data.target,
+      project_id: data.project_id,
+      user_id: data.user_id,
+      status: 'running',
+      reason: null,
+      since: at,
+      deadline: data.deadline,
+      cancel_requested_at: null,
+      steps: data.steps.map(({ id, title }) => ({
+        id,
+        title,
+        status: 'pending',
+        message: null,
+        reason: null,
+        started_at: null,
+        ended_at: null,
+      })),
+      progress: 0,
+      eta: null,
+    }),
+    WorkflowStepStarted: (row, { data, at }) => ({
+      ...withStep(row, data.step, { status: 'running', message: data.message, started_at: at }),
+      deadline: data.deadline,
+    }),
+    WorkflowStepSucceeded: (row, { data, at }) =>
+      withStep(row, data.step, { status: 'succeeded', message: data.message, ended_at: at }),
+    WorkflowStepFailed: (row, { data, at }) =>
+      withStep(row, data.step, { status: 'failed', reason: data.reason, ended_at: at }),
+    WorkflowStepSkipped: (row, { data, at }) =>
+      withStep(row, data.step, { status: 'skipped', reason: data.reason, ended_at: at }),
+    WorkflowEtaReported: (row, { data, at }) => ({ ...row, eta: after(at, data.eta_minutes) }),
+    // The process's own book-keeping: in the audit log, not in the picture.
+    WorkflowCallAnswered: same,
+    WorkflowCallFailed: same,
+    WorkflowCommandRefused: same,
+    WorkflowResultReceived: same,
+    WorkflowMessageIgnored: same,
+    WorkflowTimerFired: same,
+    WorkflowCancelRequested: (row, { at }) => ({ ...row, cancel_requested_at: at }),
+    WorkflowSucceeded: (row, { at }) => ended(row, { status: 'succeeded', reason: null, at }),
+    WorkflowFailed: (row, { data, at }) => ended(row, { status: 'failed', reason: data.reason, at }),
+    WorkflowCancelled: (row, { data, at }) => ended(row, { status: 'cancelled', reason: data.reason, at }),
+  },
+});
