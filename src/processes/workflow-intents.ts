@@ -1,0 +1,47 @@
+import { completeWorkflow } from '../commands/workflow/complete-workflow.ts';
+import { failWorkflow } from '../commands/workflow/fail-workflow.ts';
+import { markWorkflowCancelled } from '../commands/workflow/mark-workflow-cancelled.ts';
+import { startWorkflow } from '../commands/workflow/start-workflow.ts';
+import { type NotificationMetadata, SOURCE_TOPIC } from '../contracts/asynchronous.ts';
+import type { Recorded } from '../events/catalog.ts';
+import { type ProjectId, UserId, type WorkflowId } from '../events/ids.ts';
+import type { WorkflowKind, WorkflowTarget } from '../events/workflow-events.ts';
+import { ask, type Intent, timer } from './process.ts';
+import { DEADLINE, type Trouble } from './trouble.ts';
+
+/** Who asked for the workflow and is told about it. Throws where no person did: such an event is parked. */
+export const requesterOf = (event: Recorded): UserId => UserId.parse(event.meta.actor.id);
+
+/** The fields that every asynchronous call carries. */
+export const reportTo = (
+  workflow_id: WorkflowId,
+  user_id: UserId,
+): { notification_metadata: NotificationMetadata; source_topic: string } => ({
+  notification_metadata: { name: 'bud-internal', subscriber_ids: user_id, workflow_id },
+  source_topic: SOURCE_TOPIC,
+});
+
+interface Start {
+  workflow_id: WorkflowId;
+  user_id: UserId;
+  kind: WorkflowKind;
+  target: WorkflowTarget;
+  project_id: ProjectId | null;
+  /** Title by step id, in order. */
+  steps: Readonly<Record<string, string>>;
+  deadline: string;
+}
+
+/** The workflow as the user sees it, and its deadline. */
+export const begin = ({ steps, ...workflow }: Start): Intent[] => [
+  ask(startWorkflow, { ...workflow, steps: Object.entries(steps).map(([id, title]) => ({ id, title })) }),
+  timer(DEADLINE, workflow.deadline),
+];
+
+export const succeed = (workflow_id: WorkflowId): Intent => ask(completeWorkflow, { workflow_id });
+
+/** Ends the workflow the way its trouble wants it. */
+export const giveUpWorkflow = (workflow_id: WorkflowId, { reason, ending }: Trouble): Intent =>
+  ending === 'failed'
+    ? ask(failWorkflow, { workflow_id, reason })
+    : ask(markWorkflowCancelled, { workflow_id, reason });
