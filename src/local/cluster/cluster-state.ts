@@ -1,0 +1,162 @@
+import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { join } from 'node:path';
+import { v4 } from 'uuid';
+import { z } from 'zod';
+import {
+  AddWorkerRequest,
+  ClusterCreateRequest,
+  DeleteClusterRequest,
+  DeleteDeploymentRequest,
+  DeleteWorkerRequest,
+  DeployRequest,
+} from '../../contracts/budcluster.ts';
+import { Notification } from '../../contracts/notification.ts';
+
+const ClusterRecord = z.object({
+  id: z.string(),
+  name: z.string(),
+  cluster_type: z.string(),
+  ingress_url: z.string(),
+  /** Only the digest is kept: the configuration holds credentials. */
+  configuration_sha256: z.string(),
+});
+export type ClusterRecord = z.infer<typeof ClusterRecord>;
+
+const WorkerRecord = z.object({
+  id: z.string(),
+  name: z.string(),
+  /** Id of the workflow that made it, and that removes it again where it fails. */
+  made_by: z.string(),
+  /** False until that workflow has succeeded: only then it counts in reports, and comes back after a restart. */
+  serving: z.boolean(),
+});
+export type WorkerRecord = z.infer<typeof WorkerRecord>;
+
+const DeploymentRecord = z.object({
+  namespace: z.string(),
+  cluster_id: z.string(),
+  simulator_id: z.string(),
+  model_name: z.string(),
+  /** The cluster's own copy of the artefact. */
+  model_file: z.string(),
+  made_by: z.string(),
+  /** False until its first workflow has succeeded: only then its status is reported and it comes back after a restart. */
+  serving: z.boolean(),
+  workers: z.array(WorkerRecord),
+  /** Names are never used again: `<namespace>-<next_number>`. */
+  next_number: z.int(),
+});
+export type DeploymentRecord = z.infer<typeof DeploymentRecord>;
+
+/** What a workflow was asked to do. */
+export const WorkflowInput = z.discriminatedUnion('operation', [
+  z.object({ operation: z.literal('deploy'), request: DeployRequest }),
+  z.object({ operation: z.literal('add-worker'), request: AddWorkerRequest }),
+  z.object({ operation: z.literal('delete-deployment'), request: DeleteDeploymentRequest }),
+  z.object({ operation: z.literal('delete-worker'), request: DeleteWorkerRequest }),
+  z.object({
+    operation: z.literal('register-cluster'),
+    request: ClusterCreateRequest,
+    /** Null: there was none. */
+    configuration_sha256: z.string().nullable(),
+  }),
+  z.object({ operation: z.literal('delete-cluster'), request: DeleteClusterRequest }),
+]);
+export type WorkflowInput = z.infer<typeof WorkflowInput>;
+
+const WorkflowRecord = z.object({
+  /** Our own id of it, which `cancel` names. */
+  id: z.string(),
+  /** The request, so that a crash in the middle can be made good. */
+  input: WorkflowInput,
+  status: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
+  /** What was sent last: said again where the request comes again. */
+  closing_messages: z.array(Notification),
+});
+export type WorkflowRecord = z.infer<typeof WorkflowRecord>;
+
+const State = z.object({
+  version: z.literal(1),
+  /** Tells our processes from those of any other cluster service on this machine. */
+  marker: z.string(),
+  port: z.int(),
+  clusters: z.record(z.string(), ClusterRecord),
+  deployments: z.record(z.string(), DeploymentRecord),
+  /** By request: operation, the caller's workflow id and target. Oldest first. */
+  workflows: z.record(z.string(), WorkflowRecord),
+});
+type State = z.infer<typeof State>;
+
+/** All that must survive a crash. Change `data` in place, then `save`. */
+export interface ClusterState {
+  data: State;
+  /** Resolves when everything changed so far is on disk. */
+  save(): Promise<void>;
+}
+
+/** Keys come from requests: `__proto__` must find nothing. */
+export const findOwn = <T>(records: Readonly<Record<string, T>>, key: string): T | undefined =>
+  Object.hasOwn(records, key) ? records[key] : undefined;
+
+const empty = (): State => ({
+  version: 1,
+  marker: `budapp-replica-${v4()}`,
+  port: 0,
+  clusters: {},
+  deployments: {},
+  workflows: {},
+});
+
+const read = async (file: string): Promise<State> => {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return empty();
+    throw error;
+  }
+  try {
+    return State.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new Error(`${file} cannot be read; restore it, or move it away to start with an empty local cluster`, {
+      cause,
+    });
+  }
+};
+
+/** Whole or not at all: a crash leaves the old file. */
+const write = async (file: string, state: State): Promise<void> => {
+  const temporary = `${file}.part`;
+  const handle = await open(temporary, 'w', 0o600);
+  try {
+    await handle.writeFile(JSON.stringify(state));
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, file);
+};
+
+export const openClusterState = async (dir: string): Promise<ClusterState> => {
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  const file = join(dir, 'state.json');
+  const data = await read(file);
+  let writing: Promise<void> = Promise.resolve();
+  let waiting: Promise<void> | null = null;
+
+  // Changes made while one write is under way share the next.
+  const save = (): Promise<void> => {
+    if (waiting !== null) return waiting;
+    const next = writing
+      .catch(() => undefined)
+      .then(() => {
+        waiting = null;
+        return write(file, data);
+      });
+    waiting = next;
+    writing = next;
+    return next;
+  };
+  await save();
+  return { data, save };
+};

@@ -1,0 +1,234 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AddWorkerRequest, DeployRequest } from '../../contracts/budcluster.ts';
+import type { DeploymentResult } from '../../contracts/notification.ts';
+import { Refusal } from '../loopback.ts';
+import { transferArtefact } from './artefact.ts';
+import { type ClusterState, findOwn } from './cluster-state.ts';
+import { supportedEndpoints } from './deployment-status.ts';
+import type { Deployments } from './deployments.ts';
+import { deviceName } from './machine.ts';
+import { checkPerformance, type PerformanceCheck } from './performance-check.ts';
+import { readyPort, type Worker } from './worker.ts';
+import { type Plan, type Step, StepFailed } from './workflows.ts';
+
+export interface PlanDependencies {
+  state: ClusterState;
+  deployments: Deployments;
+  /** Where the ingress serves a namespace. */
+  urlOf: (namespace: string) => string;
+}
+
+/** What one workflow is to bring about: `count` more replicas in `namespace`. */
+interface Goal {
+  workflow_id: string;
+  namespace: string;
+  count: number;
+  request: DeployRequest | AddWorkerRequest;
+  isNew: boolean;
+}
+
+const READY_TIMEOUT_MS = 30_000;
+const READY_POLL_MS = 50;
+
+/** A name that another workflow cannot get: `bud-<endpoint>-<8 digits of the workflow id>`. */
+const namespaceOf = (endpointName: string, workflowId: string): string => {
+  const slug = endpointName
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
+  return `bud-${slug || 'endpoint'}-${workflowId.slice(0, 8)}`;
+};
+
+const refusalsAsFailures = async <T>(work: Promise<T>): Promise<T> => {
+  try {
+    return await work;
+  } catch (cause) {
+    if (cause instanceof Refusal) throw new StepFailed(cause.message, { cause });
+    throw cause;
+  }
+};
+
+const verifyConnection = ({ state }: PlanDependencies, { request }: Goal): Step => ({
+  id: 'verify_cluster_connection',
+  title: 'Verify cluster connection',
+  description: 'Check that the cluster is registered and can be reached',
+  async run() {
+    const cluster = findOwn(state.data.clusters, request.cluster_id);
+    if (cluster === undefined) throw new StepFailed(`no cluster ${request.cluster_id} is registered here`);
+    return `${cluster.name} is this machine, and it answers`;
+  },
+});
+
+const transferModel = ({ deployments }: PlanDependencies, { namespace, request, isNew, workflow_id }: Goal): Step => ({
+  id: 'transfer_model_to_cluster',
+  title: 'Transfer model to cluster',
+  description: "Bring the model's artefact to where the replicas read it",
+  async run() {
+    if (!isNew) {
+      const record = deployments.find(namespace);
+      if (record === undefined) throw new StepFailed(`no deployment ${namespace}`);
+      await access(record.model_file).catch((cause) => {
+        throw new StepFailed(`the artefact of ${namespace} is no longer there`, { cause });
+      });
+      return 'The artefact is there already';
+    }
+    const model_file = join(deployments.folder(namespace), 'model.onnx');
+    const { cluster_id, simulator_id, endpoint_name } = request;
+    const made = { namespace, cluster_id, simulator_id, model_file, made_by: workflow_id };
+    await deployments.add({ ...made, model_name: endpoint_name, serving: false, workers: [], next_number: 0 });
+    const size = await transferArtefact(request.model, model_file);
+    return `${size} bytes`;
+  },
+});
+
+/** Resolves when all are ready; rejects with the first failure, or when the workflow is interrupted. */
+const allReady = async (workers: readonly Worker[], signal: AbortSignal): Promise<void> => {
+  const interrupted = Promise.withResolvers<never>();
+  const onAbort = () => interrupted.reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    await Promise.race([Promise.all(workers.map((worker) => worker.firstReady)), interrupted.promise]);
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new StepFailed(cause instanceof Error ? cause.message : String(cause), { cause });
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+};
+
+const deployToEngine = ({ deployments }: PlanDependencies, { namespace, count, workflow_id }: Goal): Step => ({
+  id: 'deploy_to_engine',
+  title: 'Deploy to engine',
+  description: `Start ${count} inference ${count === 1 ? 'server' : 'servers'} with ONNX Runtime`,
+  async run(signal) {
+    const workers = await refusalsAsFailures(deployments.addWorkers(namespace, { count, made_by: workflow_id }));
+    await allReady(workers, signal);
+    return `${workers.map(({ name }) => name).join(', ')} loaded the model`;
+  },
+});
+
+const isReady = async (port: number, signal: AbortSignal): Promise<boolean> => {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/v2/health/ready`, { signal });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+};
+
+const verifyStatus = ({ deployments }: PlanDependencies, { namespace, workflow_id }: Goal): Step => ({
+  id: 'verify_deployment_status',
+  title: 'Verify deployment status',
+  description: 'Wait until every replica says that it is ready',
+  async run(cancelled) {
+    const signal = AbortSignal.any([cancelled, AbortSignal.timeout(READY_TIMEOUT_MS)]);
+    while (!signal.aborted) {
+      const ports = deployments.workers(namespace, workflow_id).map(readyPort);
+      const answers = await Promise.all(ports.map((port) => port !== null && isReady(port, signal)));
+      if (answers.length > 0 && answers.every(Boolean))
+        return `${answers.length} of ${answers.length} replicas are ready`;
+      await sleep(READY_POLL_MS, undefined, { signal }).catch(() => undefined);
+    }
+    cancelled.throwIfAborted();
+    throw new StepFailed(`not all replicas of ${namespace} became ready within ${READY_TIMEOUT_MS / 1000} s`);
+  },
+});
+
+const describeCheck = (check: PerformanceCheck): string =>
+  check.measured
+    ? `${check.mean_latency_ms} ms a request, mean of ${check.calls} with zeros for ${check.inputs}`
+    : `Skipped: the model does not run on zeros (${check.reason})`;
+
+const resultOf = (dependencies: PlanDependencies, goal: Goal, check: PerformanceCheck | null): DeploymentResult => {
+  const { deployments, urlOf } = dependencies;
+  const { namespace, request, workflow_id } = goal;
+  const measured = check?.measured === true;
+  const replicas = deployments.workers(namespace).length;
+  return {
+    workflow_id,
+    cluster_id: request.cluster_id,
+    simulator_id: request.simulator_id,
+    namespace,
+    // A model that makes no tokens has no time to the first one: what is measured stands under its own name.
+    result: {
+      deployment_url: urlOf(namespace),
+      mean_ttft_ms: null,
+      mean_tpot_ms: null,
+      mean_latency_ms: measured ? check.mean_latency_ms : null,
+    },
+    performance_status: measured,
+    benchmark_status: measured,
+    number_of_nodes: 1,
+    deploy_config: [{ name: deviceName(), type: 'cpu', tp_size: 1, replicas, engine_type: 'onnxruntime' }],
+    supported_endpoints: supportedEndpoints({
+      model_name: deployments.find(namespace)?.model_name ?? request.endpoint_name,
+    }),
+    deployment_status: deployments.status(namespace),
+  };
+};
+
+const undoOf =
+  ({ deployments }: PlanDependencies, { namespace, workflow_id, isNew }: Goal) =>
+  async () => {
+    if (!isNew) return deployments.removeWorkers(namespace, ({ made_by }) => made_by === workflow_id);
+    if (deployments.find(namespace)?.made_by === workflow_id) await deployments.remove(namespace);
+  };
+
+const planFor = (dependencies: PlanDependencies, goal: Goal): Plan => {
+  const { deployments, urlOf } = dependencies;
+  let check: PerformanceCheck | null = null;
+  const measure: Step = {
+    id: 'run_performance_benchmark',
+    title: 'Run performance benchmark',
+    description: 'Send a few requests and measure how long they take',
+    async run(cancelled) {
+      const model_name = deployments.find(goal.namespace)?.model_name ?? goal.request.endpoint_name;
+      check = await checkPerformance(`${urlOf(goal.namespace)}/v2/models/${encodeURIComponent(model_name)}`, cancelled);
+      // Here and not in `result`: from now on a replica that ends is reported.
+      await refusalsAsFailures(deployments.serve(goal.namespace, goal.workflow_id));
+      return describeCheck(check);
+    },
+  };
+  return {
+    name: 'create_deployment',
+    type: goal.isNew ? 'deploy_model' : 'add_worker',
+    title: goal.isNew ? `Deploy ${goal.request.endpoint_name}` : `Add replicas to ${goal.namespace}`,
+    steps: [
+      verifyConnection(dependencies, goal),
+      transferModel(dependencies, goal),
+      deployToEngine(dependencies, goal),
+      verifyStatus(dependencies, goal),
+      measure,
+    ],
+    result: async () => resultOf(dependencies, goal, check),
+    undo: undoOf(dependencies, goal),
+  };
+};
+
+export const planDeployment = (dependencies: PlanDependencies, workflow_id: string, request: DeployRequest): Plan =>
+  planFor(dependencies, {
+    workflow_id,
+    request,
+    namespace: namespaceOf(request.endpoint_name, workflow_id),
+    count: request.budaiscaler?.min_replicas ?? 1,
+    isNew: true,
+  });
+
+/** `concurrency` is the addition, and a replica here works on one request at a time. */
+export const planAddedWorkers = (
+  dependencies: PlanDependencies,
+  workflow_id: string,
+  request: AddWorkerRequest,
+): Plan =>
+  planFor(dependencies, {
+    workflow_id,
+    request,
+    namespace: request.existing_deployment_namespace,
+    count: request.concurrency,
+    isNew: false,
+  });

@@ -1,0 +1,69 @@
+import type { DeploymentStatus } from '../../contracts/notification.ts';
+import type { DeploymentRecord } from './cluster-state.ts';
+import { deviceName, NODE_NAME } from './machine.ts';
+import type { Worker } from './worker.ts';
+
+const WORDS = { starting: 'Pending', ready: 'Running', waiting: 'Pending', stopped: 'Terminating' } as const;
+
+const processOf = (worker: Worker) => {
+  const state = worker.state();
+  return state.status === 'starting' || state.status === 'ready' ? state.process : null;
+};
+
+/** A replica as `worker_data_list` and the worker routes show it; `uptime` in seconds. */
+export const describeWorker = (worker: Worker) => {
+  const process = processOf(worker);
+  return {
+    id: worker.id,
+    name: worker.name,
+    status: worker.failed() ? 'CrashLoopBackOff' : WORDS[worker.state().status],
+    node_name: NODE_NAME,
+    node_ip: '127.0.0.1',
+    device_name: deviceName(),
+    hardware: 'CPU',
+    cores: 1,
+    concurrency: 1,
+    pid: process?.pid ?? null,
+    uptime: process === null ? 0 : Math.round((Date.now() - process.started_at) / 1000),
+    reason: worker.reason(),
+  };
+};
+
+const count = (workers: readonly Worker[]) => {
+  const available = workers.filter((worker) => worker.state().status === 'ready').length;
+  const failed = workers.filter((worker) => worker.failed()).length;
+  return { total: workers.length, available, failed, pending: workers.length - available - failed };
+};
+
+const statusOf = ({ total, available, failed }: ReturnType<typeof count>): string => {
+  if (total > 0 && available === total) return 'ready';
+  return failed > 0 ? 'failed' : 'pending';
+};
+
+const reasonOf = (workers: readonly Worker[], { total, available }: ReturnType<typeof count>): string => {
+  if (available === total) return '';
+  const reasons = workers
+    .filter((worker) => worker.state().status !== 'ready')
+    .map((worker) => worker.reason() ?? `${worker.name} is starting`);
+  return `${available} of ${total} replicas are ready: ${reasons.join('; ')}`;
+};
+
+/** Paths of the Open Inference Protocol under the deployment's URL. */
+export const supportedEndpoints = ({ model_name }: Pick<DeploymentRecord, 'model_name'>): string[] => {
+  const model = `/v2/models/${encodeURIComponent(model_name)}`;
+  return ['/v2/health/ready', model, `${model}/infer`];
+};
+
+/** How a deployment is, by the states of its workers. `failed`: at least one keeps crashing. */
+export const deploymentStatus = (record: DeploymentRecord, workers: readonly Worker[]): DeploymentStatus => {
+  const counts = count(workers);
+  const status = statusOf(counts);
+  return {
+    status,
+    // The ingress is this very process; requests get through as soon as one replica takes them.
+    ingress_health: counts.available > 0,
+    supported_endpoints: supportedEndpoints(record),
+    replicas: { ...counts, status, reason: reasonOf(workers, counts) },
+    worker_data_list: workers.map(describeWorker),
+  };
+};

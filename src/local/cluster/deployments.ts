@@ -1,0 +1,198 @@
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { v5 } from 'uuid';
+import type { DeploymentStatus } from '../../contracts/notification.ts';
+import { Refusal } from '../loopback.ts';
+import { type ClusterState, type DeploymentRecord, findOwn, type WorkerRecord } from './cluster-state.ts';
+import { deploymentStatus } from './deployment-status.ts';
+import { launchReplica } from './replica-process.ts';
+import { createWorker, type Worker } from './worker.ts';
+
+/** On this machine, over all deployments. */
+const MAX_REPLICAS = 64;
+const WORKER_NAMESPACE = '7f0b3c52-6f0e-5d11-8f9a-0c1e5a7b9d24';
+
+export interface Deployments {
+  find(namespace: string): DeploymentRecord | undefined;
+  listOf(clusterId: string): DeploymentRecord[];
+  /** Keeps the record; starts nothing. */
+  add(record: DeploymentRecord): Promise<void>;
+  /** Starts `count` workers for a workflow, less those that it has already; answers all of the workflow's. */
+  addWorkers(namespace: string, options: { count: number; made_by: string }): Promise<Worker[]>;
+  removeWorkers(namespace: string, unwanted: (worker: WorkerRecord) => boolean): Promise<void>;
+  /** From now on the workers of this workflow are reported, and come back after a restart. */
+  serve(namespace: string, made_by: string): Promise<void>;
+  /** Ends its processes, then forgets it and deletes its files. Removing what is gone is fine. */
+  remove(namespace: string): Promise<void>;
+  /** All of it, or those that one workflow made. */
+  workers(namespace: string, made_by?: string): Worker[];
+  findWorker(id: string): { record: DeploymentRecord; worker: Worker } | undefined;
+  status(namespace: string): DeploymentStatus;
+  replicas(): number;
+  folder(namespace: string): string;
+  /** Starts again what served before, and deletes files that belong to nothing. */
+  resume(): Promise<void>;
+  /** Ends the processes; the records stay for the next life. */
+  close(): Promise<void>;
+}
+
+export interface DeploymentsOptions {
+  state: ClusterState;
+  dir: string;
+  /** Something about a serving deployment changed. */
+  onStatus: (record: DeploymentRecord, status: DeploymentStatus) => void;
+}
+
+const isServing = (record: DeploymentRecord, workerId: string): boolean =>
+  record.workers.some(({ id, serving }) => serving && id === workerId);
+
+/** What makes one status another: not the uptime, but which process serves. */
+const fingerprint = (status: DeploymentStatus): string =>
+  JSON.stringify([status.replicas, status.worker_data_list?.map(({ id, status, pid }) => [id, status, pid])]);
+
+const assertRoom = (running: number, wanted: number) => {
+  if (running + wanted > MAX_REPLICAS) {
+    throw new Refusal(409, `the local cluster runs at most ${MAX_REPLICAS} replicas; ${running} run already`);
+  }
+};
+
+export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions): Deployments => {
+  const running = new Map<string, Worker[]>();
+  const reported = new Map<string, string>();
+  let closed = false;
+
+  const find = (namespace: string) => findOwn(state.data.deployments, namespace);
+  const workers = (namespace: string) => running.get(namespace) ?? [];
+  const madeBy = (namespace: string, workflowId: string) => {
+    const ids = new Set(find(namespace)?.workers.flatMap(({ id, made_by }) => (made_by === workflowId ? [id] : [])));
+    return workers(namespace).filter(({ id }) => ids.has(id));
+  };
+  const folder = (namespace: string) => join(dir, namespace);
+  const replicas = () => [...running.values()].reduce((sum, list) => sum + list.length, 0);
+
+  const get = (namespace: string): DeploymentRecord => {
+    const record = find(namespace);
+    if (record === undefined) throw new Refusal(404, `no deployment ${namespace}`);
+    return record;
+  };
+
+  const servingStatus = (record: DeploymentRecord) =>
+    deploymentStatus(
+      record,
+      workers(record.namespace).filter(({ id }) => isServing(record, id)),
+    );
+
+  const report = (namespace: string) => {
+    const record = find(namespace);
+    if (closed || record?.serving !== true) return;
+    const status = servingStatus(record);
+    const mark = fingerprint(status);
+    if (reported.get(namespace) === mark) return;
+    reported.set(namespace, mark);
+    onStatus(record, status);
+  };
+
+  // All are there before the first starts, so that no report counts only some of them.
+  const startWorkers = (record: DeploymentRecord, entries: readonly WorkerRecord[]) => {
+    const { namespace, model_file, model_name } = record;
+    const launch = (onLine: (line: string) => void) =>
+      launchReplica({ model_file, model_name, marker: state.data.marker, onLine });
+    const onChange = () => report(namespace);
+    const added = entries.map(({ id, name }) => createWorker({ id, name, launch, onChange }));
+    running.set(namespace, [...workers(namespace), ...added]);
+    for (const worker of added) worker.start();
+  };
+
+  const newWorkers = (record: DeploymentRecord, made_by: string, amount: number): WorkerRecord[] =>
+    Array.from({ length: amount }, (_, index) => {
+      const name = `${record.namespace}-${record.next_number + index}`;
+      return { id: v5(name, WORKER_NAMESPACE), name, made_by, serving: false };
+    });
+
+  const stopWorkers = async (namespace: string, unwanted: (id: string) => boolean) => {
+    const [out, kept] = [
+      workers(namespace).filter(({ id }) => unwanted(id)),
+      workers(namespace).filter(({ id }) => !unwanted(id)),
+    ];
+    if (kept.length === 0) running.delete(namespace);
+    else running.set(namespace, kept);
+    await Promise.all(out.map((worker) => worker.stop()));
+  };
+
+  return {
+    find,
+    workers: (namespace, made_by) => (made_by === undefined ? workers(namespace) : madeBy(namespace, made_by)),
+    folder,
+    replicas,
+    listOf: (clusterId) => Object.values(state.data.deployments).filter(({ cluster_id }) => cluster_id === clusterId),
+    async add(record) {
+      state.data.deployments[record.namespace] ??= record;
+      await state.save();
+    },
+    async addWorkers(namespace, { count, made_by }) {
+      const record = get(namespace);
+      const missing = count - record.workers.filter((worker) => worker.made_by === made_by).length;
+      assertRoom(replicas(), missing);
+      const added = newWorkers(record, made_by, Math.max(0, missing));
+      record.workers.push(...added);
+      record.next_number += added.length;
+      await state.save();
+      // While that was written, somebody may have deleted it.
+      if (closed || find(namespace) !== record) throw new Refusal(404, `no deployment ${namespace}`);
+      const known = new Set(workers(namespace).map(({ id }) => id));
+      startWorkers(
+        record,
+        record.workers.filter((worker) => worker.made_by === made_by && !known.has(worker.id)),
+      );
+      return madeBy(namespace, made_by);
+    },
+    async removeWorkers(namespace, unwanted) {
+      const record = find(namespace);
+      if (record === undefined) return;
+      const ids = new Set(record.workers.filter(unwanted).map(({ id }) => id));
+      record.workers = record.workers.filter(({ id }) => !ids.has(id));
+      await state.save();
+      await stopWorkers(namespace, (id) => ids.has(id));
+      report(namespace);
+    },
+    async serve(namespace, made_by) {
+      const record = get(namespace);
+      record.serving = true;
+      for (const worker of record.workers) worker.serving ||= worker.made_by === made_by;
+      reported.set(namespace, fingerprint(servingStatus(record)));
+      await state.save();
+    },
+    async remove(namespace) {
+      if (find(namespace) === undefined) return;
+      delete state.data.deployments[namespace];
+      reported.delete(namespace);
+      await stopWorkers(namespace, () => true);
+      await rm(folder(namespace), { recursive: true, force: true });
+      await state.save();
+    },
+    findWorker(id) {
+      for (const record of Object.values(state.data.deployments)) {
+        const worker = workers(record.namespace).find((candidate) => candidate.id === id);
+        if (worker !== undefined) return { record, worker };
+      }
+      return undefined;
+    },
+    status: (namespace) => deploymentStatus(get(namespace), workers(namespace)),
+    async resume() {
+      await mkdir(dir, { recursive: true });
+      const strays = (await readdir(dir)).filter((name) => find(name) === undefined);
+      await Promise.all(strays.map((name) => rm(folder(name), { recursive: true, force: true })));
+      for (const record of Object.values(state.data.deployments)) {
+        if (!record.serving) continue;
+        startWorkers(
+          record,
+          record.workers.filter(({ serving }) => serving),
+        );
+      }
+    },
+    async close() {
+      closed = true;
+      await Promise.all([...running.values()].flat().map((worker) => worker.stop()));
+    },
+  };
+};

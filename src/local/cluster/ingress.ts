@@ -1,0 +1,109 @@
+import type { IncomingMessage } from 'node:http';
+import type { Context } from 'koa';
+import { Refusal } from '../loopback.ts';
+import type { Deployments } from './deployments.ts';
+import type { RequestMetrics } from './request-metrics.ts';
+import { readyPort } from './worker.ts';
+
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+const TIMEOUT_MS = 60_000;
+/** Requests that are held in memory at once, over all deployments. */
+const MAX_IN_FLIGHT = 256;
+
+/** `/serve/<namespace>/v2...`; only the protocol's own paths lead to a replica. */
+export const INGRESS_PATH = /^\/serve\/(?<namespace>[a-z0-9-]+)(?<path>\/v2(?:\/.*)?)$/;
+
+interface Forwarded {
+  method: string;
+  /** With its query. */
+  path: string;
+  contentType: string | undefined;
+  body: Buffer | undefined;
+}
+
+const readBody = async (request: IncomingMessage): Promise<Buffer> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new Refusal(413, `a body is at most ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+};
+
+const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
+
+const send = async (port: number, { method, path, contentType, body }: Forwarded, signal: AbortSignal) => {
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+    method,
+    signal,
+    ...(contentType === undefined ? {} : { headers: { 'content-type': contentType } }),
+    ...(body === undefined ? {} : { body: new Uint8Array(body) }),
+  });
+  return {
+    status: response.status,
+    type: response.headers.get('content-type'),
+    body: Buffer.from(await response.arrayBuffer()),
+  };
+};
+
+/** Spreads a deployment's requests over its ready replicas in turn. Inference changes nothing, so what broke off goes to another. */
+export const createIngress = ({ deployments, metrics }: { deployments: Deployments; metrics: RequestMetrics }) => {
+  const turns = new Map<string, number>();
+  let inFlight = 0;
+
+  const portsInTurn = (namespace: string): number[] => {
+    const ports = deployments
+      .workers(namespace)
+      .map(readyPort)
+      .filter((port) => port !== null);
+    const turn = (turns.get(namespace) ?? 0) % Math.max(1, ports.length);
+    turns.set(namespace, turn + 1);
+    return [...ports.slice(turn), ...ports.slice(0, turn)];
+  };
+
+  const forward = async (namespace: string, request: Forwarded) => {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    for (const port of portsInTurn(namespace)) {
+      try {
+        return await send(port, request, signal);
+      } catch (error) {
+        if (isTimeout(error)) throw new Refusal(504, `no answer within ${TIMEOUT_MS / 1000} s`);
+      }
+    }
+    throw new Refusal(503, `no replica of ${namespace} is ready`);
+  };
+
+  const answer = async (ctx: Context, namespace: string, path: string) => {
+    const hasBody = ctx.method !== 'GET' && ctx.method !== 'HEAD';
+    const body = hasBody ? await readBody(ctx.req) : undefined;
+    const contentType = ctx.get('content-type') || undefined;
+    const reply = await forward(namespace, { method: ctx.method, path: `${path}${ctx.search}`, contentType, body });
+    ctx.status = reply.status;
+    if (reply.type !== null) ctx.type = reply.type;
+    ctx.body = reply.body;
+  };
+
+  return async (ctx: Context): Promise<void> => {
+    const { namespace = '', path = '' } = INGRESS_PATH.exec(ctx.path)?.groups ?? {};
+    if (deployments.find(namespace) === undefined) {
+      turns.delete(namespace);
+      throw new Refusal(404, `nothing is deployed as ${namespace}`);
+    }
+    const startedAt = performance.now();
+    let failed = true;
+    inFlight += 1;
+    try {
+      if (inFlight > MAX_IN_FLIGHT) throw new Refusal(503, `busy with ${MAX_IN_FLIGHT} requests; try again`);
+      await answer(ctx, namespace, path);
+      failed = ctx.status >= 500;
+    } catch (error) {
+      failed = !(error instanceof Refusal) || error.status >= 500;
+      throw error;
+    } finally {
+      inFlight -= 1;
+      metrics.record(namespace, { latency_ms: performance.now() - startedAt, failed });
+    }
+  };
+};

@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { Notification } from '../../contracts/notification.ts';
+import { type Callback, createCallbackOutbox } from '../callback.ts';
+import { type LocalService, serveLoopback } from '../loopback.ts';
+import { messageOf } from '../message.ts';
+import { openClusterState, type WorkflowRecord } from './cluster-state.ts';
+import { type PlanDependencies, planAddedWorkers, planDeployment } from './deployment-plan.ts';
+import { createDeployments } from './deployments.ts';
+import { createIngress } from './ingress.ts';
+import { measureNode } from './machine.ts';
+import { clearOrphans } from './orphans.ts';
+import { planRegistration } from './registration-plan.ts';
+import { planClusterDeletion, planDeploymentDeletion, planWorkerDeletion } from './removal-plans.ts';
+import { createRequestMetrics } from './request-metrics.ts';
+import { mountRoutes, type RouteDependencies } from './routes.ts';
+import { createWorkflows, type Plan } from './workflows.ts';
+
+const SENDER = { source: 'budcluster', source_topic: 'budClusterMessages' };
+
+const planOf = (dependencies: PlanDependencies, { id, input }: WorkflowRecord): Plan => {
+  switch (input.operation) {
+    case 'deploy':
+      return planDeployment(dependencies, id, input.request);
+    case 'add-worker':
+      return planAddedWorkers(dependencies, id, input.request);
+    case 'delete-deployment':
+      return planDeploymentDeletion(dependencies, input.request);
+    case 'delete-worker':
+      return planWorkerDeletion(dependencies, input.request);
+    case 'register-cluster':
+      return planRegistration(dependencies, id, input);
+    case 'delete-cluster':
+      return planClusterDeletion(dependencies, input.request);
+  }
+};
+
+/** A message that belongs to no workflow. */
+const statusMessage = (type: string, result: unknown): Notification =>
+  messageOf(SENDER, null, { type, event: 'results', title: type, message: '', status: 'COMPLETED', result });
+
+export interface LocalClusterOptions {
+  /** Everything of the service lives below it. One service at a time. */
+  data_dir: string;
+  callback: Callback;
+  log: Logger;
+}
+
+/**
+ * Stands in for the cluster service: speaks its contract over loopback HTTP, with this machine as the only node and
+ * inference servers as child processes. Deployments, workflows in flight and undelivered messages survive a crash;
+ * `close` ends the processes, and the next start brings them back at the same URLs where the port is still free.
+ */
+export const createLocalCluster = async ({ data_dir, callback, log }: LocalClusterOptions): Promise<LocalService> => {
+  const state = await openClusterState(data_dir);
+  const orphans = await clearOrphans(state.data.marker);
+  if (orphans.length > 0) log.warn({ pids: orphans }, 'ended inference processes that an earlier life left behind');
+  const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
+  const publish = (message: Notification): Promise<void> =>
+    outbox
+      .publish(message)
+      .catch((error: unknown) => log.error({ err: error }, 'a message of the local cluster could not be kept'));
+
+  const deployments = createDeployments({
+    state,
+    dir: join(data_dir, 'deployments'),
+    onStatus: ({ namespace, cluster_id }, status) => {
+      log.info({ namespace, ...status.replicas }, `deployment is ${status.status}`);
+      void publish(statusMessage('deployment-status-update', { deployment_name: namespace, cluster_id, ...status }));
+    },
+  });
+  let url = '';
+  const urlOf = (namespace: string) => `${url}/serve/${namespace}`;
+  const dependencies = { state, deployments, urlOf };
+  const workflows = createWorkflows({
+    state,
+    publish: outbox.publish,
+    log,
+    planOf: (record) => planOf(dependencies, record),
+  });
+  const metrics = createRequestMetrics();
+  const reportCluster: RouteDependencies['reportCluster'] = ({ id }, nodes) =>
+    publish(
+      statusMessage('cluster-status-update', {
+        cluster_id: id,
+        status: 'available',
+        node_info: { id, nodes },
+      }),
+    );
+
+  const ingress = createIngress({ deployments, metrics });
+  const service = await serveLoopback({
+    log,
+    port: state.data.port,
+    mount: (router) => mountRoutes(router, { state, deployments, workflows, metrics, ingress, reportCluster }),
+  });
+  url = service.url;
+  state.data.port = Number(new URL(url).port);
+  await state.save();
+  await deployments.resume();
+  workflows.resume();
+  for (const cluster of Object.values(state.data.clusters)) {
+    await reportCluster(cluster, [measureNode(cluster.id, deployments.replicas())]);
+  }
+
+  return {
+    url,
+    async close() {
+      await service.close();
+      await workflows.close();
+      await deployments.close();
+      await outbox.close();
+    },
+  };
+};

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+
+const Metadata = z.looseObject({
+  inputs: z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) })),
+});
+type Input = z.infer<typeof Metadata>['inputs'][number];
+
+/** What a few real inference calls showed; or why none could be made. */
+export type PerformanceCheck =
+  | { measured: true; mean_latency_ms: number; inputs: string; calls: number }
+  | { measured: false; reason: string };
+
+/** Sizes to try for a free dimension after the first (which counts the batch: 1); a model may need a certain one. */
+const FREE_SIZES = [1, 8, 32, 64, 224];
+const CALLS = 5;
+const MAX_ELEMENTS = 2_000_000;
+const TIMEOUT_MS = 20_000;
+
+const zeroOf = (datatype: string) => {
+  if (datatype === 'BYTES') return '';
+  return datatype === 'BOOL' ? false : 0;
+};
+
+const tensorOf = ({ name, datatype, shape }: Input, freeSize: number) => {
+  const sizes = shape.map((size, axis) => (size >= 0 ? size : axis === 0 ? 1 : freeSize));
+  const elements = sizes.reduce((product, size) => product * size, 1);
+  return { name, datatype, shape: sizes, data: new Array(Math.min(elements, MAX_ELEMENTS)).fill(zeroOf(datatype)) };
+};
+
+const describe = (tensors: ReturnType<typeof tensorOf>[]): string =>
+  tensors.map(({ name, shape }) => `${name} ${JSON.stringify(shape)}`).join(', ');
+
+const infer = async (url: string, body: string, signal: AbortSignal): Promise<string | null> => {
+  const response = await fetch(`${url}/infer`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+    signal,
+  });
+  const text = await response.text();
+  return response.ok ? null : text.slice(0, 300);
+};
+
+const measure = async (url: string, body: string, signal: AbortSignal): Promise<number> => {
+  const startedAt = performance.now();
+  for (let call = 0; call < CALLS; call += 1) await infer(url, body, signal);
+  return Math.round(((performance.now() - startedAt) / CALLS) * 100) / 100;
+};
+
+/** Runs the model on zeros through its public URL (`.../v2/models/<name>`) and measures the mean latency in milliseconds. */
+export const checkPerformance = async (url: string, cancelled: AbortSignal): Promise<PerformanceCheck> => {
+  const signal = AbortSignal.any([cancelled, AbortSignal.timeout(TIMEOUT_MS)]);
+  let reason = 'it was not tried';
+  try {
+    const { inputs } = Metadata.parse(await (await fetch(url, { signal })).json());
+    for (const freeSize of FREE_SIZES) {
+      const tensors = inputs.map((input) => tensorOf(input, freeSize));
+      const body = JSON.stringify({ inputs: tensors });
+      const refusal = await infer(url, body, signal);
+      if (refusal === null) {
+        return {
+          measured: true,
+          mean_latency_ms: await measure(url, body, signal),
+          inputs: describe(tensors),
+          calls: CALLS,
+        };
+      }
+      reason = refusal;
+    }
+  } catch (error) {
+    cancelled.throwIfAborted();
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  return { measured: false, reason };
+};

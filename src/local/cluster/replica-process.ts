@@ -1,0 +1,74 @@
+import { fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { ReplicaReport } from '../inference/protocol.ts';
+
+export interface ReplicaOptions {
+  model_file: string;
+  model_name: string;
+  /** Stands on the command line, so that a later life of the service recognises the process as its own. */
+  marker: string;
+  onLine: (line: string) => void;
+}
+
+/** One run of an inference server as a child process. */
+export interface ReplicaProcess {
+  pid: number | undefined;
+  started_at: number;
+  /** The port, once the model is loaded; rejects with the reason where that does not come about. */
+  ready: Promise<number>;
+  /** Why the process ended, as the rest of a sentence: `was ended by SIGKILL`. Never rejects. */
+  exited: Promise<string>;
+  /** SIGTERM, then SIGKILL; resolves when the process is gone. */
+  stop(): Promise<void>;
+  /** SIGKILL, for a process that does not react. */
+  kill(): void;
+}
+
+const MAIN = fileURLToPath(new URL('../inference/main.ts', import.meta.url));
+const GRACE_MS = 5_000;
+
+const describeExit = (code: number | null, signal: NodeJS.Signals | null): string =>
+  signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+
+const argumentsOf = ({ model_file, model_name, marker }: ReplicaOptions): string[] => [
+  ...['--model-path', model_file, '--model-name', model_name],
+  ...['--parent', String(process.pid), '--marker', marker],
+];
+
+export const launchReplica = (options: ReplicaOptions): ReplicaProcess => {
+  // No environment: a replica needs none, and our settings are none of its business.
+  const child = fork(MAIN, argumentsOf(options), { execArgv: [], env: {}, silent: true });
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream !== null) createInterface({ input: stream }).on('line', options.onLine);
+  }
+
+  const exited = new Promise<string>((resolve) => {
+    child.on('error', (error) => resolve(`could not be started: ${error.message}`));
+    child.once('exit', (code, signal) => resolve(describeExit(code, signal)));
+  });
+  const ready = new Promise<number>((resolve, reject) => {
+    child.on('message', (message) => {
+      const report = ReplicaReport.safeParse(message).data;
+      if (report?.type === 'ready') resolve(report.port);
+      if (report?.type === 'failed') reject(new Error(`could not load the model: ${report.reason}`));
+    });
+    void exited.then((reason) => reject(new Error(reason)));
+  });
+  // Whoever waits for it sees the rejection; nobody has to wait.
+  ready.catch(() => undefined);
+
+  return {
+    pid: child.pid,
+    started_at: Date.now(),
+    ready,
+    exited,
+    kill: () => child.kill('SIGKILL'),
+    async stop() {
+      child.kill('SIGTERM');
+      const force = setTimeout(() => child.kill('SIGKILL'), GRACE_MS);
+      await exited;
+      clearTimeout(force);
+    },
+  };
+};

@@ -1,0 +1,176 @@
+import { createLogLines, type LogLines } from './log-lines.ts';
+import type { ReplicaProcess } from './replica-process.ts';
+
+/**
+ *     starting -> ready -> (exit) -> waiting -> starting ...        any -> stopped
+ *
+ * A process that ends unasked is started again after a pause that doubles with every failure in a row. From
+ * `CRASH_LOOP` failures on the worker counts as failed, yet is still tried at the longest pause.
+ */
+type WorkerState =
+  | { status: 'starting'; process: ReplicaProcess }
+  | { status: 'ready'; process: ReplicaProcess; port: number }
+  | { status: 'waiting' }
+  | { status: 'stopped' };
+
+export interface Worker {
+  id: string;
+  name: string;
+  state(): WorkerState;
+  /** Failures in a row have reached the point where nobody should expect it to come up. */
+  failed(): boolean;
+  /** Why it is not ready, as a sentence; null while it has never failed since it was last stable. */
+  reason(): string | null;
+  logs: LogLines;
+  /** Once. */
+  start(): void;
+  /** Resolves when it is ready for the first time; rejects with the reason of the first failure or when it is stopped. */
+  firstReady: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Where it serves; null while it does not. */
+export const readyPort = (worker: Worker): number | null => {
+  const state = worker.state();
+  return state.status === 'ready' ? state.port : null;
+};
+
+export interface WorkerOptions {
+  id: string;
+  name: string;
+  launch: (onLine: (line: string) => void) => ReplicaProcess;
+  onChange: () => void;
+  /** How often, and for how long, a ready replica is asked whether it is alive. */
+  probe?: { interval_ms: number; timeout_ms: number };
+}
+
+const CRASH_LOOP = 5;
+const FIRST_PAUSE_MS = 250;
+const LONGEST_PAUSE_MS = 30_000;
+/** Up for this long, and earlier failures are forgotten. */
+const STABLE_MS = 30_000;
+const START_TIMEOUT_MS = 60_000;
+const MISSED_PROBES = 3;
+/** Inference blocks a replica: three missed probes take longer than the ingress lets any request run. */
+const PROBE = { interval_ms: 5_000, timeout_ms: 20_000 };
+
+const isAlive = async (port: number, timeoutMs: number): Promise<boolean> => {
+  try {
+    const response = await fetch(`http://127.0.0.1:${port}/v2/health/live`, {
+      signal: AbortSignal.timeout(timeoutMs),
+    });
+    await response.body?.cancel();
+    return response.ok;
+  } catch {
+    return false;
+  }
+};
+
+interface Watched {
+  process: ReplicaProcess;
+  port: number;
+  probe: { interval_ms: number; timeout_ms: number };
+  say: (line: string) => void;
+}
+
+/** Kills a process that is there but no longer answers; its exit then takes the usual way. Answers how to stop watching. */
+const watch = ({ process, port, probe, say }: Watched): (() => void) => {
+  let missed = 0;
+  let busy = false;
+  const ask = async () => {
+    if (busy) return;
+    busy = true;
+    missed = (await isAlive(port, probe.timeout_ms)) ? 0 : missed + 1;
+    busy = false;
+    if (missed < MISSED_PROBES) return;
+    clearInterval(timer);
+    say(`no answer to ${missed} health probes: killing process ${process.pid}`);
+    process.kill();
+  };
+  const timer = setInterval(() => void ask(), probe.interval_ms).unref();
+  return () => clearInterval(timer);
+};
+
+/** The port, or why there is none; a process that takes too long is killed. */
+const outcomeOf = async (process: ReplicaProcess): Promise<{ port: number } | { failure: string }> => {
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    process.kill();
+  }, START_TIMEOUT_MS);
+  try {
+    return { port: await process.ready };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { failure: late ? `did not load the model within ${START_TIMEOUT_MS / 1000} s` : reason };
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+export const createWorker = ({ id, name, launch, onChange, probe = PROBE }: WorkerOptions): Worker => {
+  const logs = createLogLines();
+  const first = Promise.withResolvers<void>();
+  first.promise.catch(() => undefined);
+  let state: WorkerState = { status: 'waiting' };
+  let failures = 0;
+  let reason: string | null = null;
+  let pause: NodeJS.Timeout | undefined;
+
+  const say = (line: string) => logs.add(`${new Date().toISOString()} [supervisor] ${line}`);
+  const become = (next: WorkerState) => {
+    state = next;
+    onChange();
+  };
+
+  const onEnd = (why: string, readyAt: number | null) => {
+    if (state.status === 'stopped') return;
+    failures = readyAt !== null && Date.now() - readyAt > STABLE_MS ? 1 : failures + 1;
+    reason = `${name} ${why}`;
+    const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS);
+    say(`${why}; failure ${failures} in a row, starting again in ${pauseMs} ms`);
+    first.reject(new Error(reason));
+    pause = setTimeout(run, pauseMs);
+    become({ status: 'waiting' });
+  };
+
+  const follow = async (process: ReplicaProcess) => {
+    const outcome = await outcomeOf(process);
+    if ('failure' in outcome) {
+      await process.exited;
+      return onEnd(outcome.failure, null);
+    }
+    if (state.status === 'stopped') return;
+    const readyAt = Date.now();
+    const unwatch = watch({ process, port: outcome.port, probe, say });
+    become({ status: 'ready', process, port: outcome.port });
+    first.resolve();
+    const why = await process.exited;
+    unwatch();
+    onEnd(why, readyAt);
+  };
+
+  const run = () => {
+    const process = launch(logs.add);
+    become({ status: 'starting', process });
+    void follow(process);
+  };
+
+  return {
+    id,
+    name,
+    start: run,
+    state: () => state,
+    failed: () => failures >= CRASH_LOOP && state.status !== 'ready',
+    reason: () => reason,
+    logs,
+    firstReady: first.promise,
+    async stop() {
+      const last = state;
+      clearTimeout(pause);
+      state = { status: 'stopped' };
+      first.reject(new Error(`${name} was stopped`));
+      if (last.status === 'starting' || last.status === 'ready') await last.process.stop();
+    },
+  };
+};

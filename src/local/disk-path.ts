@@ -1,0 +1,31 @@
+import { open, realpath, stat } from 'node:fs/promises';
+import { basename, isAbsolute } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { StepFailed } from './workflows.ts';
+
+/** The path that a `file:` URI or an absolute path names; null for every other reference. */
+const diskPathOf = (uri: string): string | null => {
+  if (isAbsolute(uri)) return uri;
+  if (!uri.startsWith('file:')) return null;
+  try {
+    return fileURLToPath(uri);
+  } catch {
+    return null;
+  }
+};
+
+/** The regular file behind a reference, links resolved. Throws `StepFailed` where there is none that can be read. */
+export const findRegularFile = async (uri: string): Promise<{ path: string; size_bytes: number }> => {
+  const named = diskPathOf(uri);
+  if (named === null) throw new StepFailed(`${uri} is neither an absolute path nor a file: URI on this machine`);
+  try {
+    const path = await realpath(named);
+    const stats = await stat(path);
+    if (!stats.isFile()) throw new StepFailed(`${basename(named)} is not a file`);
+    await (await open(path)).close();
+    return { path, size_bytes: stats.size };
+  } catch (error) {
+    if (error instanceof StepFailed) throw error;
+    throw new StepFailed(`${basename(named)} cannot be read`, { cause: error });
+  }
+};

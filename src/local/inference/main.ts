@@ -1,0 +1,59 @@
+/**
+ * One replica: `main.ts --model-path <file> --model-name <name> --parent <pid> --marker <text>`, started with an IPC channel. It
+ * reports its port when the model is loaded, serves until SIGTERM, and never outlives its parent. The marker is not
+ * read: it makes the process recognisable in the process table.
+ */
+import { parseArgs } from 'node:util';
+import { loadModel, type ServedModel } from './model.ts';
+import type { ReplicaReport } from './protocol.ts';
+import { startInferenceServer } from './server.ts';
+import { endWithParent } from './watchdog.ts';
+
+const { values } = parseArgs({
+  options: {
+    'model-path': { type: 'string', default: '' },
+    'model-name': { type: 'string', default: '' },
+    parent: { type: 'string', default: '' },
+    marker: { type: 'string' },
+  },
+});
+
+const say = (text: string) => process.stdout.write(`${new Date().toISOString()} ${text}\n`);
+
+/** Resolves when the message is on its way, so that an exit right after does not lose it. */
+const report = (message: ReplicaReport) =>
+  new Promise<void>((resolve) => {
+    if (process.send === undefined) resolve();
+    else process.send(message, () => resolve());
+  });
+
+const load = async (): Promise<ServedModel> => {
+  try {
+    return await loadModel({ name: values['model-name'], path: values['model-path'] });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    say(`cannot load ${values['model-path']}: ${reason}`);
+    await report({ type: 'failed', reason });
+    process.exit(1);
+  }
+};
+
+let stop = async (): Promise<void> => {};
+process.once('SIGTERM', () => {
+  say('stopping');
+  void stop().then(() => process.exit(0));
+});
+// The terminal's Ctrl-C reaches the whole process group; the parent decides when its replicas stop.
+process.on('SIGINT', () => say('ignoring SIGINT: the parent ends me'));
+endWithParent(Number(values.parent));
+
+const startedAt = performance.now();
+const model = await load();
+say(`loaded ${model.name} in ${Math.round(performance.now() - startedAt)} ms`);
+const server = await startInferenceServer({
+  model,
+  onError: (error) => say(`request failed: ${error instanceof Error ? error.stack : error}`),
+});
+stop = () => server.close();
+say(`serving on 127.0.0.1:${server.port}`);
+await report({ type: 'ready', port: server.port });

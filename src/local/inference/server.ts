@@ -1,0 +1,139 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { z } from 'zod';
+import { MODEL_VERSION, type ServedModel } from './model.ts';
+import { BadTensors, InferRequest } from './tensors.ts';
+
+export interface InferenceServer {
+  port: number;
+  /** Stops listening, lets running requests finish for a moment, then cuts them off. */
+  close(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 64 * 1024 * 1024;
+/** Requests that are being read or computed; more are told to come back. */
+const MAX_IN_FLIGHT = 64;
+const GRACE_MS = 3_000;
+
+/** A refusal with its HTTP status; the protocol's error body is `{ "error": "<text>" }`. */
+class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const readBody = async (request: IncomingMessage): Promise<string> => {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) throw new Refusal(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+};
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(400, 'the body is not JSON');
+  }
+};
+
+const parseInfer = (body: unknown): InferRequest => {
+  const parsed = InferRequest.safeParse(body);
+  if (!parsed.success)
+    throw new Refusal(400, `not an inference request: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`);
+  return parsed.data;
+};
+
+/** `/v2/models/{name}[/versions/{version}][/ready|/infer]` */
+const MODEL_PATH = /^\/v2\/models\/(?<name>[^/]+)(?:\/versions\/(?<version>[^/]+))?(?:\/(?<action>ready|infer))?$/;
+
+const createRoutes = (model: ServedModel) => {
+  const onModel = async (match: RegExpExecArray, request: IncomingMessage): Promise<unknown> => {
+    const { name = '', version = MODEL_VERSION, action } = match.groups ?? {};
+    if (decodeURIComponent(name) !== model.name) throw new Refusal(404, `no model ${name} here, only ${model.name}`);
+    if (version !== MODEL_VERSION)
+      throw new Refusal(404, `no version ${version} of ${model.name}, only ${MODEL_VERSION}`);
+    const wanted = action === 'infer' ? 'POST' : 'GET';
+    if (request.method !== wanted) throw new Refusal(405, `use ${wanted}`);
+    if (action === 'infer') return model.infer(parseInfer(parseJson(await readBody(request))));
+    return action === 'ready' ? { name: model.name, ready: true } : model.metadata;
+  };
+
+  return async (request: IncomingMessage): Promise<unknown> => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    const match = MODEL_PATH.exec(path);
+    if (match !== null) return onModel(match, request);
+    if (request.method !== 'GET') throw new Refusal(404, `no ${request.method} ${path}`);
+    if (path === '/v2') return { name: 'budapp-local-inference', version: '2', extensions: [] };
+    if (path === '/v2/health/live') return { live: true };
+    if (path === '/v2/health/ready') return { ready: true };
+    throw new Refusal(404, `no ${path}`);
+  };
+};
+
+const send = (response: ServerResponse, status: number, body: unknown) => {
+  const text = JSON.stringify(body);
+  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
+  response.end(text);
+};
+
+const asRefusal = (error: unknown): { status: number; message: string } => {
+  if (error instanceof Refusal) return error;
+  if (error instanceof BadTensors) return { status: 400, message: error.message };
+  if (error instanceof URIError) return { status: 400, message: 'the path is not well-formed' };
+  return { status: 500, message: 'the inference server failed; its log says why' };
+};
+
+export interface InferenceServerOptions {
+  model: ServedModel;
+  /** Where failures that are not the caller's go. */
+  onError: (error: unknown) => void;
+}
+
+/** Serves one model over the Open Inference Protocol v2 (JSON tensors) on a free loopback port. */
+export const startInferenceServer = async ({ model, onError }: InferenceServerOptions): Promise<InferenceServer> => {
+  const route = createRoutes(model);
+  let inFlight = 0;
+
+  const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    inFlight += 1;
+    try {
+      if (inFlight > MAX_IN_FLIGHT) throw new Refusal(503, `busy with ${MAX_IN_FLIGHT} requests; try again`);
+      send(response, 200, await route(request));
+    } catch (error) {
+      const refusal = asRefusal(error);
+      if (refusal.status === 500) onError(error);
+      // What is left of a body that nobody reads must not be taken for the next request.
+      if (!request.complete) response.setHeader('connection', 'close');
+      send(response, refusal.status, { error: refusal.message });
+    } finally {
+      inFlight -= 1;
+    }
+  };
+
+  const server = createServer((request, response) => void handle(request, response));
+  server.requestTimeout = 60_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+
+  const close = () =>
+    new Promise<void>((resolve) => {
+      const cutOff = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+      server.close(() => {
+        clearTimeout(cutOff);
+        resolve();
+      });
+      server.closeIdleConnections();
+    });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the inference server has no port');
+  return { port: address.port, close };
+};

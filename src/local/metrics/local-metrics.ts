@@ -1,0 +1,62 @@
+import type { Logger } from 'pino';
+import { AggregatedMetricsRequest, TimeSeriesRequest } from '../../contracts/budmetrics.ts';
+import { type LocalService, Refusal, readJson, serveLoopback } from '../loopback.ts';
+import { figuresOf, seriesOf, within } from './figures.ts';
+import { type ServedMinute, ServeMetrics } from './serve-metrics.ts';
+
+const ANSWER_TIMEOUT_MS = 5_000;
+
+interface Served {
+  namespace: string;
+  minutes: ServedMinute[];
+}
+
+/** The embedded stand-in for budmetrics: what the local cluster's ingress counted. Keeps nothing itself. */
+export const createLocalMetrics = async (options: { cluster_url: string; log: Logger }): Promise<LocalService> => {
+  const readNamespace = async (namespace: string): Promise<ServeMetrics> => {
+    const query = new URLSearchParams({ namespace });
+    try {
+      const response = await fetch(`${options.cluster_url}/serve-metrics?${query}`, {
+        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      });
+      return ServeMetrics.parse(await response.json());
+    } catch (error) {
+      options.log.warn({ err: error, namespace }, 'the local cluster does not tell what its ingress saw');
+      throw new Refusal(503, 'the cluster service cannot be reached');
+    }
+  };
+
+  const read = (request: AggregatedMetricsRequest): Promise<Served[]> => {
+    const to = request.to_date === undefined ? Date.now() : Date.parse(request.to_date);
+    const span = { from: Date.parse(request.from_date), to };
+    return Promise.all(
+      request.namespaces.map(async (namespace) => ({
+        namespace,
+        minutes: within((await readNamespace(namespace)).minutes, span),
+      })),
+    );
+  };
+
+  const aggregate = (served: readonly Served[]) =>
+    served.map(({ namespace, minutes }) => ({ namespace, ...figuresOf(minutes) }));
+  const series = (served: readonly Served[], interval_minutes: number) =>
+    served.map(({ namespace, minutes }) => ({ namespace, points: seriesOf(minutes, interval_minutes) }));
+
+  return serveLoopback({
+    log: options.log,
+    mount(router) {
+      router.post('/observability/metrics/aggregated', async (ctx) => {
+        ctx.body = { items: aggregate(await read(await readJson(ctx, AggregatedMetricsRequest))) };
+      });
+      router.post('/observability/metrics/time-series', async (ctx) => {
+        const { interval_minutes, ...selection } = await readJson(ctx, TimeSeriesRequest);
+        ctx.body = { items: series(await read(selection), interval_minutes) };
+      });
+      router.post('/observability/analytics', async (ctx) => {
+        const { interval_minutes, ...selection } = await readJson(ctx, TimeSeriesRequest);
+        const served = await read(selection);
+        ctx.body = { aggregated: aggregate(served), series: series(served, interval_minutes) };
+      });
+    },
+  });
+};

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type Inspection, InspectionTask } from './inspection.ts';
+import { factsOf } from './onnx-facts.ts';
+import { type OnnxFile, readOnnxFile } from './onnx-file.ts';
+
+const LONGEST_REASON = 400;
+/** Field 1 of the format, the IR version, which every writer puts first. */
+const FIRST_BYTE = 0x08;
+
+const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const refuse = (reason: string): Inspection => ({ accepted: false, reason: reason.slice(0, LONGEST_REASON) });
+
+const structureOf = (bytes: Uint8Array): OnnxFile | null => {
+  try {
+    return readOnnxFile(bytes);
+  } catch {
+    return null;
+  }
+};
+
+/** Null where ONNX Runtime can serve it, else why not. */
+const openingFails = async (path: string): Promise<string | null> => {
+  const { InferenceSession } = await import('onnxruntime-node');
+  try {
+    const session = await InferenceSession.create(path, {
+      graphOptimizationLevel: 'disabled',
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      logSeverityLevel: 4,
+    });
+    await session.release();
+    return null;
+  } catch (error) {
+    return reasonOf(error).replaceAll(path, basename(path));
+  }
+};
+
+const inspect = async ({ path, open }: InspectionTask): Promise<Inspection> => {
+  const bytes = await readFile(path);
+  if (bytes.length === 0) return refuse('the file is empty');
+  const file = structureOf(bytes);
+  if (file === null) {
+    return refuse(
+      bytes[0] === FIRST_BYTE
+        ? 'the file starts like an ONNX model but is cut short or damaged'
+        : 'the file is not an ONNX model',
+    );
+  }
+  const facts = factsOf(file);
+  if (!Number.isSafeInteger(facts.num_params)) return refuse('the model claims impossible tensor sizes');
+  if (open) {
+    if (facts.external_files.length > 0) {
+      return refuse(
+        `the model keeps weights in other files (${facts.external_files.join(', ')}), which were not uploaded`,
+      );
+    }
+    const failure = await openingFails(path);
+    if (failure !== null) return refuse(`ONNX Runtime cannot open the model: ${failure}`);
+  }
+  return {
+    accepted: true,
+    facts,
+    file_size_bytes: bytes.length,
+    sha256: createHash('sha256').update(bytes).digest('hex'),
+  };
+};
+
+const task = InspectionTask.parse(JSON.parse(process.argv[2] ?? ''));
+const watchdog = new Worker(new URL('./watchdog.ts', import.meta.url), { workerData: task });
+await once(watchdog, 'message');
+watchdog.unref();
+const inspection = await inspect(task);
+// Leaving at once also skips the native library's own clean-up, which has nothing left to save.
+process.stdout.write(JSON.stringify(inspection), () => process.exit(0));

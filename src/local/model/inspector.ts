@@ -1,0 +1,46 @@
+import { execFile } from 'node:child_process';
+import { stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { StepFailed } from '../workflows.ts';
+import { Inspection, type InspectionTask } from './inspection.ts';
+
+const run = promisify(execFile);
+const MAIN = fileURLToPath(new URL('./inspect-main.ts', import.meta.url));
+const MIB = 1024 * 1024;
+const LONGEST_REPORT = 4 * MIB;
+/** The format's own limit: a protobuf message is at most 2 GiB. */
+const LARGEST_FILE = 2048 * MIB - 1;
+
+/** Reads the model at `path` in a process of its own, so that a hostile file can harm nothing but that process. */
+export type Inspect = (path: string, options: { open: boolean; signal: AbortSignal }) => Promise<Inspection>;
+
+/** `timeout_ms` and `base_memory_bytes` (plus four times the file) bound the process. Throws `StepFailed` where it hits them. */
+export const createInspector = ({ timeout_ms = 60_000, base_memory_bytes = 1024 * MIB } = {}): Inspect => {
+  return async (path, { open, signal }) => {
+    const { size } = await stat(path);
+    if (size > LARGEST_FILE) return { accepted: false, reason: 'an ONNX file is at most 2 GiB' };
+    const task: InspectionTask = {
+      path,
+      open,
+      parent_pid: process.pid,
+      max_memory_bytes: base_memory_bytes + 4 * size,
+    };
+    try {
+      const { stdout } = await run(process.execPath, ['--no-warnings', MAIN, JSON.stringify(task)], {
+        timeout: timeout_ms,
+        killSignal: 'SIGKILL',
+        maxBuffer: LONGEST_REPORT,
+        signal,
+        // Nothing of ours, above all no secret, is in reach of what a hostile file may manage to run.
+        env: {},
+      });
+      return Inspection.parse(JSON.parse(stdout));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw new StepFailed('the model could not be read within the limits of time and memory, or broke its reader', {
+        cause: error,
+      });
+    }
+  };
+};

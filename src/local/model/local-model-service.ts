@@ -1,0 +1,98 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import type { Logger } from 'pino';
+import {
+  DeleteModelFilesRequest,
+  ExtractCloudModelRequest,
+  ExtractModelRequest,
+  type ModelInfo,
+  ScanModelRequest,
+} from '../../contracts/budmodel.ts';
+import { type Callback, createCallbackOutbox } from '../callback.ts';
+import { type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
+import { openWorkflows } from '../workflows.ts';
+import { extractModel } from './extract-model.ts';
+import { createInspector, type Inspect } from './inspector.ts';
+import { scanModel } from './scan-model.ts';
+
+const SENDER = { source: 'budmodel', source_topic: 'budModelMessages' };
+
+/** What follows from the reference itself: there is no network here to ask. */
+const cloudModelInfo = (uri: string): ModelInfo => ({
+  author: uri.includes('/') ? (uri.split('/')[0] ?? null) : null,
+  description: 'The local model service could not look this model up: it knows only its reference.',
+  uri,
+  modality: null,
+  tags: null,
+  tasks: null,
+  license: null,
+  architecture: null,
+});
+
+/** The directory of one model of ours. Throws `Refusal` for every path that is not in one. */
+const modelDirOf = (modelsDir: string, path: string): string => {
+  const below = relative(modelsDir, resolve(modelsDir, path));
+  const [first] = below.split(sep);
+  if (first === undefined || first === '' || first === '..' || dirname(join(modelsDir, first)) !== modelsDir) {
+    throw new Refusal(403, 'that is not a file of the model store');
+  }
+  return join(modelsDir, first);
+};
+
+/** The embedded stand-in for budmodel: reads ONNX files on this machine. Keeps models and its state in `data_dir`. */
+export const createLocalModelService = async (options: {
+  data_dir: string;
+  callback: Callback;
+  log: Logger;
+  inspect?: Inspect;
+}): Promise<LocalService> => {
+  const { callback, log, inspect = createInspector() } = options;
+  const data_dir = resolve(options.data_dir);
+  const models_dir = join(data_dir, 'models');
+  await mkdir(models_dir, { recursive: true });
+  const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
+  const extraction = await openWorkflows({
+    kind: extractModel({ models_dir, inspect }),
+    sender: SENDER,
+    dir: join(data_dir, 'extractions'),
+    outbox,
+    log,
+  });
+  const scanning = await openWorkflows({
+    kind: scanModel({ inspect }),
+    sender: SENDER,
+    dir: join(data_dir, 'scans'),
+    outbox,
+    log,
+  });
+  const server = await serveLoopback({
+    log,
+    mount(router) {
+      router.post('/model-info/extract', async (ctx) => {
+        // The token is of no use to us, so it is not kept either.
+        const { hf_token: _unused, ...request } = await readJson(ctx, ExtractModelRequest);
+        ctx.body = await extraction.accept(request);
+      });
+      router.post('/model-info/scan', async (ctx) => {
+        ctx.body = await scanning.accept(await readJson(ctx, ScanModelRequest));
+      });
+      router.post('/model-info/cloud-model/extract', async (ctx) => {
+        const { model_uri } = await readJson(ctx, ExtractCloudModelRequest);
+        ctx.body = { model_info: cloudModelInfo(model_uri) };
+      });
+      router.delete('/model-info/local-models', async (ctx) => {
+        const { path } = parse(DeleteModelFilesRequest, { ...ctx.query });
+        await rm(modelDirOf(models_dir, path), { recursive: true, force: true });
+        ctx.body = { message: 'deleted' };
+      });
+    },
+  });
+  return {
+    url: server.url,
+    async close() {
+      await server.close();
+      await Promise.all([extraction.close(), scanning.close()]);
+      await outbox.close();
+    },
+  };
+};

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
+import { type Callback, createCallbackOutbox } from '../callback.ts';
+import { type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
+import { openWorkflows } from '../workflows.ts';
+import type { ClusterFacts } from './placement.ts';
+import { simulate } from './simulate.ts';
+
+const SENDER = { source: 'budsim', source_topic: 'budSimMessages' };
+const MOST_ITEMS = 100;
+
+const RecommendationsQuery = z.object({
+  workflow_id: z.uuid(),
+  limit: z.coerce.number().int().min(1).max(MOST_ITEMS).default(MOST_ITEMS),
+});
+const Finished = z.looseObject({ recommendations: z.array(Recommendation) });
+
+/** The embedded stand-in for budsim: ranks what `clusters` answers by free capacity. Keeps its state in `data_dir`. */
+export const createLocalSimulator = async (options: {
+  clusters: () => Promise<ClusterFacts[]>;
+  data_dir: string;
+  callback: Callback;
+  log: Logger;
+}): Promise<LocalService> => {
+  const { clusters, data_dir, callback, log } = options;
+  const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
+  const simulations = await openWorkflows({
+    kind: simulate({ clusters }),
+    sender: SENDER,
+    dir: join(data_dir, 'simulations'),
+    outbox,
+    log,
+  });
+  const server = await serveLoopback({
+    log,
+    mount(router) {
+      router.post('/simulator/run', async (ctx) => {
+        ctx.body = await simulations.accept(await readJson(ctx, RunSimulationRequest));
+      });
+      router.get('/simulator/recommendations', async (ctx) => {
+        const { workflow_id, limit } = parse(RecommendationsQuery, { ...ctx.query });
+        const result = await simulations.findResult(workflow_id);
+        if (result === undefined) throw new Refusal(404, `no finished simulation ${workflow_id}`);
+        ctx.body = { items: Finished.parse(result).recommendations.slice(0, limit) };
+      });
+    },
+  });
+  return {
+    url: server.url,
+    async close() {
+      await server.close();
+      await simulations.close();
+      await outbox.close();
+    },
+  };
+};
