@@ -1,0 +1,76 @@
+import type { Server } from 'node:http';
+import type Koa from 'koa';
+import type { Closable } from '../ports.ts';
+import { createStatusMapper } from '../projections/status-feed.ts';
+import { createApp } from './app.ts';
+import { createCallers } from './caller.ts';
+import { createIdempotency } from './idempotency.ts';
+import type { LiveOptions } from './live/client.ts';
+import { createHub } from './live/hub.ts';
+import { sseRoute } from './live/sse-route.ts';
+import { attachWebSocket } from './live/websocket.ts';
+import type { Route } from './route.ts';
+import { auditRoutes } from './routes/audit.ts';
+import { authRoutes } from './routes/auth.ts';
+import { clusterRoutes } from './routes/clusters.ts';
+import { commandCatalogRoutes } from './routes/commands.ts';
+import { docsRoutes } from './routes/docs.ts';
+import { endpointRoutes } from './routes/endpoints.ts';
+import { healthRoutes } from './routes/health.ts';
+import { modelRoutes } from './routes/models.ts';
+import { operationRoutes } from './routes/operations.ts';
+import { projectRoutes } from './routes/projects.ts';
+import { serviceRoutes } from './routes/services.ts';
+import { userRoutes } from './routes/users.ts';
+import { workflowRoutes } from './routes/workflows.ts';
+import type { ApiServices } from './services.ts';
+import type { WriteServices } from './write.ts';
+
+export interface Api extends Closable {
+  app: Koa;
+  /** Serves `GET /stream` on the server's upgrades; to be called once, before it listens. */
+  attachStream(server: Server): void;
+}
+
+/** Everything that the world can ask, by area. */
+const routesOf = (services: WriteServices): Route[] => [
+  ...authRoutes(services),
+  ...userRoutes(services),
+  ...projectRoutes(services),
+  ...modelRoutes(services),
+  ...endpointRoutes(services),
+  ...clusterRoutes(services),
+  ...workflowRoutes(services),
+  ...commandCatalogRoutes(services),
+  ...auditRoutes(services),
+  ...serviceRoutes(services),
+  ...operationRoutes(services),
+  ...healthRoutes(services),
+];
+
+/** Makes the API. Nothing listens yet: `app.callback()` serves a server of the caller's. */
+export const createApi = async (services: ApiServices): Promise<Api> => {
+  const { log, bus, logger, pool } = services;
+  const callers = createCallers(services);
+  const idempotency = createIdempotency({ pool, logger });
+  const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
+  const live: LiveOptions = { hub, log, callers, logger };
+  const openStreams = new Set<() => void>();
+  const attached: Closable[] = [];
+
+  const routes = [...routesOf({ ...services, callers, idempotency }), sseRoute(live, openStreams)];
+  const app = createApp(services, { routes: [...routes, ...docsRoutes(routes, services.settings)], callers });
+
+  return {
+    app,
+    attachStream(server) {
+      attached.push(attachWebSocket(server, live));
+    },
+    async close() {
+      for (const end of openStreams) end();
+      await Promise.all(attached.splice(0).map((each) => each.close()));
+      await hub.close();
+      await idempotency.close();
+    },
+  };
+};

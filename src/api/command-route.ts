@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import type { AnyCommand } from '../commands/command.ts';
+import { type InputError, Rejected } from '../errors.ts';
+import { requestHash } from './idempotency.ts';
+import { resources } from './resource.ts';
+import type { AnswerSchema, Exchange, Method, Route, Success } from './route.ts';
+import { perform, type WriteServices, writeAnswer } from './write.ts';
+
+export type Fields = Readonly<Record<string, unknown>>;
+
+interface CommandRouteOptions {
+  tag: string;
+  /** Where the command's own name is not what this path is about. */
+  summary?: string;
+  /** Where several paths lead to one command. */
+  operation_id?: string;
+  /** Fields that the request may leave out, and what stands for them then. */
+  defaults?: (exchange: Exchange) => Fields;
+  example?: unknown;
+  /** True: a process goes on after the answer. */
+  starts_process?: boolean;
+}
+
+const parametersOf = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
+
+const shapeOf = (command: AnyCommand): Readonly<Record<string, z.ZodType>> => {
+  if (command.data instanceof z.ZodObject) return command.data.shape;
+  throw new Error(`the data of ${command.type} is not an object`);
+};
+
+/** The command's data without what the path says, and without what has a default. For the document: `handle` validates. */
+const bodyOf = (command: AnyCommand, parameters: readonly string[], defaulted: boolean): z.ZodObject | null => {
+  const entries = Object.entries(shapeOf(command)).filter(([name]) => !parameters.includes(name));
+  const shape = entries.map(([name, schema]) => [
+    name,
+    defaulted && name === 'project_id' ? schema.optional() : schema,
+  ]);
+  return entries.length === 0 ? null : z.strictObject(Object.fromEntries(shape));
+};
+
+const paramsOf = (command: AnyCommand, parameters: readonly string[]): z.ZodObject => {
+  const shape = shapeOf(command);
+  return z.strictObject(
+    Object.fromEntries(
+      parameters.map((name) => {
+        const schema = shape[name];
+        if (!schema) throw new Error(`${command.type} has no ${name} that its path could give`);
+        return [name, schema];
+      }),
+    ),
+  );
+};
+
+const isFields = (value: unknown): value is Fields =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** The body with what the path says. Throws `Rejected` where they contradict each other. */
+const mergeData = (body: unknown, params: Fields): Fields => {
+  const given = body ?? {};
+  if (!isFields(given)) throw new Rejected('invalid', 'invalid-input', 'The body must be a JSON object.');
+  const errors = Object.entries(params).flatMap(([name, value]): InputError[] =>
+    Object.hasOwn(given, name) && given[name] !== value
+      ? [{ pointer: `/${name}`, detail: `is ${String(value)} in the path` }]
+      : [],
+  );
+  if (errors.length === 0) return { ...given, ...params };
+  throw new Rejected('invalid', 'path-mismatch', 'The body contradicts the path.', { errors });
+};
+
+const successOf = (command: AnyCommand, startsProcess: boolean): Success => {
+  if (startsProcess) return 'accepted';
+  return command.creates ? 'created' : 'ok';
+};
+
+const answersOf = (command: AnyCommand, startsProcess: boolean): Partial<Record<Success, AnswerSchema>> => {
+  const { title, area, schema } = resources[command.aggregate.area];
+  const description = startsProcess
+    ? `The ${area} as it is now; \`workflow_id\` names the process that goes on`
+    : `The ${area} as the command made it`;
+  // A command that changes nothing starts nothing either.
+  const unchanged = startsProcess && !command.creates ? { ok: { description: `The ${title}, unchanged`, schema } } : {};
+  return { [successOf(command, startsProcess)]: { description, schema }, ...unchanged };
+};
+
+/** Makes routes from commands. The data is validated and the caller authorised by the command's handler. */
+export const commandRoutes =
+  (services: WriteServices) =>
+  (method: Method, path: string, command: AnyCommand, options: CommandRouteOptions): Route => {
+    const {
+      tag,
+      summary = command.summary,
+      operation_id = command.type,
+      defaults,
+      example,
+      starts_process = false,
+    } = options;
+    const parameters = parametersOf(path);
+    const schema = bodyOf(command, parameters, defaults !== undefined);
+    return {
+      method,
+      path,
+      operation_id,
+      summary,
+      tag,
+      permission: command.permission,
+      params: paramsOf(command, parameters),
+      query: z.strictObject({}),
+      body: { kind: 'json', schema: schema ?? z.strictObject({}).optional(), example },
+      answers: answersOf(command, starts_process),
+      refusals: ['forbidden', 'not-found', 'conflict', 'stale', 'invalid'],
+      writes: true,
+      handle: async (exchange) => {
+        const params = isFields(exchange.params) ? exchange.params : {};
+        const data = { ...defaults?.(exchange), ...mergeData(exchange.body, params) };
+        const { caller, facts, ctx } = exchange;
+        const keyed = { caller, key: facts.idempotency_key, request_hash: requestHash(method, ctx.path, data) };
+        return services.idempotency.run(keyed, async (attempt) => {
+          const outcome = await perform(services, command, { data, exchange, attempt });
+          return writeAnswer(services, command, { outcome, attempt });
+        });
+      },
+    };
+  };

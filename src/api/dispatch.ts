@@ -1,0 +1,69 @@
+import type { Context } from 'koa';
+import { z } from 'zod';
+import { parseInput } from '../commands/input.ts';
+import { Rejected } from '../errors.ts';
+import type { ApiCaller, Callers } from './caller.ts';
+import { readJsonBody } from './json-body.ts';
+import { isMultipart } from './multipart.ts';
+import { parseParams, parseQuery } from './query.ts';
+import { requestFactsOf } from './request-facts.ts';
+import { type Answer, type Exchange, type Route, SUCCESS_STATUS } from './route.ts';
+
+const REQUEST_ID = z.string();
+
+const callerOf = async ({ permission }: Route, callers: Callers, ctx: Context): Promise<ApiCaller | null> => {
+  if (permission === 'public' || permission === 'service') return null;
+  const caller = await callers.fromAuthorization(ctx.get('authorization'));
+  if (permission !== 'admin' || caller.access.role === 'admin') return caller;
+  throw new Rejected('forbidden', 'not-permitted', 'Only administrators may do this.');
+};
+
+const readBody = async ({ body, writes }: Route, ctx: Context): Promise<unknown> => {
+  if (body === null) return undefined;
+  if (body.kind === 'multipart') {
+    // The handler reads the stream itself, when it knows where to put it.
+    return isMultipart(ctx.req) || body.json === undefined ? undefined : readJsonBody(ctx.req);
+  }
+  const content = await readJsonBody(ctx.req);
+  // A command's data is checked by its handler, together with what the path says.
+  return writes ? content : parseInput(body.schema, content);
+};
+
+const send = (ctx: Context, { success, body, type, headers = {} }: Answer): void => {
+  ctx.set({ 'Cache-Control': 'no-store', ...headers });
+  if (ctx.state.not_modified === true) {
+    ctx.set('Cache-Control', 'private, no-cache');
+    ctx.status = 304;
+    return;
+  }
+  ctx.status = SUCCESS_STATUS[success];
+  if (body === undefined) {
+    ctx.body = null;
+    // Koa takes an absent body for "no content", which is not what every answer without one means.
+    ctx.status = SUCCESS_STATUS[success];
+    return;
+  }
+  ctx.type = type ?? 'application/json';
+  ctx.body = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+};
+
+/**
+ * Turns a request into the exchange that the route's schemas describe, and its answer into a response. First who asks,
+ * then what: nobody learns what is wrong with a request that they may not make.
+ */
+export const dispatch =
+  (route: Route, callers: Callers) =>
+  async (ctx: Context): Promise<void> => {
+    const requestId = REQUEST_ID.parse(ctx.state.request_id);
+    const facts = requestFactsOf(ctx, requestId);
+    const caller = await callerOf(route, callers, ctx);
+    const params = parseParams(route.params, ctx.params ?? {});
+    const query = parseQuery(route.query, ctx.querystring);
+    const body = await readBody(route, ctx);
+    // Routes without a caller are made by `publicRoute`, whose handlers do not know of one.
+    const exchange = { caller, params, query, body, facts, ctx } as Exchange;
+    const answer = await route.handle(exchange);
+    // The handler has taken over the response, and streams.
+    if (ctx.respond === false) return;
+    send(ctx, answer);
+  };

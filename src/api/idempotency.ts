@@ -1,0 +1,128 @@
+import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { Rejected } from '../errors.ts';
+import { CommandId, newId } from '../events/ids.ts';
+import type { Closable } from '../ports.ts';
+import type { ApiCaller } from './caller.ts';
+
+/** The id that a command gets, and whether it may have been performed before. */
+export interface Attempt {
+  command_id: CommandId;
+  may_repeat: boolean;
+  /** Absent where no key was sent. */
+  request_hash?: string;
+}
+
+export interface KeyedRequest {
+  caller: ApiCaller;
+  /** From `Idempotency-Key`. */
+  key: string | undefined;
+  request_hash: string;
+}
+
+/** How long a request may run before its key counts as left behind by a crash. */
+const LOCK_SECONDS = 30;
+const KEEP_DAYS = 7;
+const CLEANUP_MS = 60 * 60 * 1000;
+
+const claimKey = `
+  insert into idempotency_keys (tenant_id, user_id, key, command_id, request_hash, locked_until)
+  values ($1, $2, $3, $4, $5, now() + make_interval(secs => ${LOCK_SECONDS}))
+  on conflict (tenant_id, user_id, key) do nothing`;
+const findKey = `
+  select command_id, request_hash, greatest(0, extract(epoch from locked_until - now()))::float8 as locked_seconds
+  from idempotency_keys where tenant_id = $1 and user_id = $2 and key = $3`;
+const takeOverKey = `
+  update idempotency_keys set locked_until = now() + make_interval(secs => ${LOCK_SECONDS})
+  where tenant_id = $1 and user_id = $2 and key = $3 and (locked_until is null or locked_until <= now())`;
+const prolongKey = `
+  update idempotency_keys set locked_until = now() + make_interval(secs => ${LOCK_SECONDS})
+  where tenant_id = $1 and user_id = $2 and key = $3`;
+const releaseKey = 'update idempotency_keys set locked_until = null where tenant_id = $1 and user_id = $2 and key = $3';
+const forgetKeys = `delete from idempotency_keys where created_at < now() - interval '${KEEP_DAYS} days'`;
+
+interface KeyRow {
+  command_id: string;
+  request_hash: string;
+  locked_seconds: number | null;
+}
+
+const inProgress = (seconds: number) =>
+  new Rejected('conflict', 'request-in-progress', 'A request with this Idempotency-Key is still running.', {
+    retryAfterSeconds: Math.max(1, Math.ceil(seconds)),
+  });
+
+const reused = () =>
+  new Rejected('invalid', 'idempotency-key-reused', 'This Idempotency-Key was used for another request.', {
+    hint: 'A key belongs to one request; take a new one for each.',
+  });
+
+/** The same for the same values, in whatever order an object's fields stand. */
+const canonical = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(canonical);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([name, item]) => [name, canonical(item)]));
+};
+
+/** What makes two requests the same: method, path and content. SHA-256, hex. */
+export const requestHash = (method: string, path: string, content: unknown): string =>
+  createHash('sha256')
+    .update(`${method} ${path}\n${JSON.stringify(canonical(content)) ?? ''}`)
+    .digest('hex');
+
+/**
+ * Makes repeated requests answer as the first did. The key only leads to a command id; that the command is performed
+ * once, whatever crashes in between, is the command handler's doing.
+ */
+export const createIdempotency = ({ pool, logger }: { pool: Pool; logger: Logger }) => {
+  /** Waits for its turn or throws `Rejected` `idempotency-key-reused` or `request-in-progress`. */
+  const begin = async (id: readonly string[], hash: string): Promise<Attempt> => {
+    const commandId = newId(CommandId);
+    const claimed = await pool.query(claimKey, [...id, commandId, hash]);
+    if (claimed.rowCount === 1) return { command_id: commandId, may_repeat: false, request_hash: hash };
+    const { rows } = await pool.query<KeyRow>(findKey, [...id]);
+    const [row] = rows;
+    // Forgotten between the two statements, after seven days: as good as still running.
+    if (!row) throw inProgress(1);
+    if (row.request_hash !== hash) throw reused();
+    const taken = await pool.query(takeOverKey, [...id]);
+    if (taken.rowCount !== 1) throw inProgress(row.locked_seconds ?? 1);
+    return { command_id: CommandId.parse(row.command_id), may_repeat: true, request_hash: hash };
+  };
+
+  const cleanup = setInterval(() => {
+    pool.query(forgetKeys).catch((error) => logger.warn({ err: error }, 'old idempotency keys could not be removed'));
+  }, CLEANUP_MS).unref();
+
+  return {
+    /** Runs `perform` with the command id that belongs to the request's key; a new one where it has none. */
+    async run<T>({ caller, key, request_hash }: KeyedRequest, perform: (attempt: Attempt) => Promise<T>): Promise<T> {
+      if (key === undefined) return perform({ command_id: newId(CommandId), may_repeat: false });
+      const id = [caller.tenant_id, caller.user_id, key];
+      const attempt = await begin(id, request_hash);
+      // A long upload is not a crash.
+      const prolong = setInterval(
+        () => {
+          pool
+            .query(prolongKey, id)
+            .catch((error) => logger.warn({ err: error }, 'an idempotency key was not prolonged'));
+        },
+        (LOCK_SECONDS * 1000) / 3,
+      );
+      try {
+        return await perform(attempt);
+      } finally {
+        clearInterval(prolong);
+        // Where this fails the lock expires by itself.
+        await pool.query(releaseKey, id).catch(() => undefined);
+      }
+    },
+    async close(): Promise<void> {
+      clearInterval(cleanup);
+    },
+  } satisfies Closable & Record<string, unknown>;
+};
+
+export type Idempotency = ReturnType<typeof createIdempotency>;

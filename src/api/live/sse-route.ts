@@ -1,0 +1,70 @@
+import type { ServerResponse } from 'node:http';
+import { bearerTokenOf } from '../caller.ts';
+import { positionOf } from '../request-facts.ts';
+import { type Route, route } from '../route.ts';
+import { type LiveOptions, serveClient, type Transport } from './client.ts';
+import { SubscriptionQuery } from './subscription.ts';
+
+/** Milliseconds after which a browser's EventSource connects again. */
+const RETRY_MS = 2000;
+
+const transportOf = (response: ServerResponse): Transport => ({
+  send: (text, position) => {
+    // JSON text has no line breaks of its own, so that one data line holds it.
+    response.write(`${position === null ? '' : `id: ${position}\n`}data: ${text}\n\n`);
+  },
+  beat: () => response.write(': heartbeat\n\n'),
+  buffered: () => response.writableLength,
+  end: (ending) => {
+    response.end(`event: end\ndata: ${JSON.stringify({ code: ending })}\n\n`);
+    if (ending === 'too-slow') setTimeout(() => response.destroy(), 1000).unref();
+  },
+});
+
+const Query = SubscriptionQuery.omit({ access_token: true });
+
+/** `GET /stream/events`: status messages as server-sent events. A browser goes on by itself, with `Last-Event-ID`. */
+export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
+  route({
+    method: 'GET',
+    path: '/stream/events',
+    operation_id: 'streamEvents',
+    summary: 'Follow what happens, as server-sent events',
+    tag: 'live',
+    permission: 'signed-in',
+    query: Query,
+    answers: { ok: { description: 'CloudEvents, one a message', schema: null, type: 'text/event-stream' } },
+    refusals: ['malformed'],
+    handle: async ({ caller, query, ctx }) => {
+      const last = ctx.get('last-event-id');
+      const from = last === '' ? query.from : positionOf(last, 'The header Last-Event-ID');
+      const { req, res } = ctx;
+      // From here on the response is ours: Koa must not end it.
+      ctx.respond = false;
+      req.setTimeout(0);
+      res.writeHead(200, {
+        ...headersOf(ctx.response.headers),
+        'Content-Type': 'text/event-stream; charset=utf-8',
+        'Cache-Control': 'no-store',
+        'X-Accel-Buffering': 'no',
+      });
+      res.write(`retry: ${RETRY_MS}\n\n`);
+      const token = bearerTokenOf(ctx.get('authorization'));
+      const asked = from === undefined ? query : { ...query, from };
+      const transport = transportOf(res);
+      const stop = serveClient({ ...options, transport, caller, token, query: asked });
+      const end = () => {
+        stop();
+        transport.end('going-away');
+      };
+      open.add(end);
+      res.once('close', () => {
+        stop();
+        open.delete(end);
+      });
+      return { success: 'ok' };
+    },
+  });
+
+const headersOf = (headers: Readonly<Record<string, unknown>>): Record<string, string> =>
+  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));

@@ -1,0 +1,130 @@
+import { once } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocket, WebSocketServer } from 'ws';
+import { z } from 'zod';
+import { Rejected } from '../../errors.ts';
+import { newUuid } from '../../events/ids.ts';
+import type { Closable } from '../../ports.ts';
+import { bearerTokenOf } from '../caller.ts';
+import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../problem.ts';
+import { parseQuery } from '../query.ts';
+import { type Ending, type LiveOptions, serveClient, type Transport } from './client.ts';
+import { SubscriptionQuery } from './subscription.ts';
+
+const PATH = '/stream';
+/** How long a browser has to send its token as the first message. */
+const TOKEN_TIMEOUT_MS = 10_000;
+const MAX_MESSAGE_BYTES = 32 * 1024;
+
+/** WebSocket close codes: 1013 is "try again later"; 4000 and up are ours, after the HTTP status they mean. */
+const CLOSE_CODES: Readonly<Record<Ending, number>> = {
+  'too-slow': 1013,
+  'token-expired': 4401,
+  'access-lost': 4403,
+  'server-error': 1011,
+  'going-away': 1001,
+};
+
+const TokenMessage = z.object({ access_token: z.string() });
+
+const transportOf = (socket: WebSocket): Transport => ({
+  send: (text) => socket.send(text),
+  beat: () => socket.ping(),
+  buffered: () => socket.bufferedAmount,
+  end: (ending) => {
+    if (ending === 'too-slow') {
+      // The close frame would wait behind everything that the client does not take.
+      socket.close(CLOSE_CODES[ending], ending);
+      setTimeout(() => socket.terminate(), 1000).unref();
+      return;
+    }
+    socket.close(CLOSE_CODES[ending], ending);
+  },
+});
+
+/** The token from the header or the query; null: it comes as the first message. */
+const tokenOf = (request: IncomingMessage, { access_token }: SubscriptionQuery): string | null => {
+  const { authorization } = request.headers;
+  return authorization === undefined ? (access_token ?? null) : bearerTokenOf(authorization);
+};
+
+const tokenFromMessage = async (socket: WebSocket): Promise<string> => {
+  const [data] = await once(socket, 'message', { signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS) });
+  return TokenMessage.parse(JSON.parse(String(data))).access_token;
+};
+
+/** An answer in plain HTTP to whoever asked for an upgrade in vain. */
+const refuse = (socket: Duplex, error: unknown): void => {
+  const { status, headers, body } = problemOf(error, newUuid());
+  const text = JSON.stringify(body);
+  const lines = [
+    `HTTP/1.1 ${status} Refused`,
+    `Content-Type: ${PROBLEM_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    'Connection: close',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+  ];
+  socket.end(`${lines.join('\r\n')}\r\n\r\n${text}`);
+};
+
+/** `GET /stream`: status messages over WebSocket. Takes over the server's upgrades. */
+export const attachWebSocket = (server: Server, options: LiveOptions): Closable => {
+  const { callers, logger } = options;
+  const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
+
+  const serve = (
+    socket: WebSocket,
+    parts: { token: string; caller: Awaited<ReturnType<typeof callers.fromToken>>; query: SubscriptionQuery },
+  ) => {
+    const stop = serveClient({ ...options, ...parts, transport: transportOf(socket) });
+    socket.once('close', stop);
+    if (socket.readyState !== WebSocket.OPEN) stop();
+  };
+
+  const serveAfterToken = async (socket: WebSocket, query: SubscriptionQuery): Promise<void> => {
+    try {
+      const token = await tokenFromMessage(socket);
+      serve(socket, { token, caller: await callers.fromToken(token), query });
+    } catch (error) {
+      const known = error instanceof Rejected;
+      if (!known) logger.debug({ err: error }, 'no token came over a live stream');
+      socket.close(CLOSE_CODES['token-expired'], known ? error.code : 'missing-token');
+    }
+  };
+
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const url = new URL(request.url ?? '/', 'http://stream');
+    if (url.pathname !== PATH) throw new HttpRefusal('unknown-path', `There is no WebSocket at ${url.pathname}.`);
+    const query = parseQuery(SubscriptionQuery, url.search);
+    const token = tokenOf(request, query);
+    const caller = token === null ? null : await callers.fromToken(token);
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      webSocket.on('error', () => webSocket.terminate());
+      if (token !== null && caller !== null) serve(webSocket, { token, caller, query });
+      else void serveAfterToken(webSocket, query);
+    });
+  };
+
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => socket.destroy());
+    upgrade(request, socket, head).catch((error) => {
+      if (problemOf(error, '').unexpected) logger.error({ err: error }, 'a live stream could not begin');
+      refuse(socket, error);
+    });
+  };
+  server.on('upgrade', onUpgrade);
+
+  return {
+    async close() {
+      server.off('upgrade', onUpgrade);
+      for (const socket of sockets.clients) socket.close(CLOSE_CODES['going-away'], 'going-away');
+      const gone = setTimeout(() => {
+        for (const socket of sockets.clients) socket.terminate();
+      }, 1000);
+      await new Promise<void>((resolve) => sockets.close(() => resolve()));
+      await Promise.all([...sockets.clients].map((socket) => once(socket, 'close')));
+      clearTimeout(gone);
+    },
+  };
+};

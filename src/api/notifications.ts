@@ -1,0 +1,168 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
+import type { Caller } from '../commands/access.ts';
+import { recordClusterStatus } from '../commands/cluster/record-cluster-status.ts';
+import { isAvailable, toClusterNodes } from '../commands/cluster-report.ts';
+import type { AnyCommand } from '../commands/command.ts';
+import { recordEndpointReport } from '../commands/endpoint/record-endpoint-report.ts';
+import { toEndpointReport } from '../commands/endpoint-report.ts';
+import { recordServiceMessage } from '../commands/workflow/record-service-message.ts';
+import { type DeliveryAnswer, Notification, type NotificationPayload, parseResult } from '../contracts/notification.ts';
+import { Rejected } from '../errors.ts';
+import { streamOf } from '../events/catalog.ts';
+import { CommandId, commandIdOf, newId, TenantId, WorkflowId } from '../events/ids.ts';
+import type { RequestFacts } from './request-facts.ts';
+import type { ApiServices } from './services.ts';
+
+type Delivery = z.output<typeof DeliveryAnswer>['status'];
+
+interface Message {
+  id: string | null;
+  payload: NotificationPayload;
+  facts: RequestFacts;
+}
+
+/** How long the read model may take to show what a message speaks of: their first messages can be faster than it. */
+const LOOKUP_TIMEOUT_MS = 3000;
+
+const serviceCaller = (tenantId: TenantId, source: string): Caller => ({
+  tenant_id: tenantId,
+  actor: { type: 'service', id: source, name: source },
+  access: 'system',
+  user_id: null,
+});
+
+/** What happened to a message, in the sidecar's words: it is delivered again, or never again. */
+export const createNotifications = (services: ApiServices) => {
+  const { handle, log, readModels, logger } = services;
+
+  const perform = (
+    command: AnyCommand,
+    data: unknown,
+    about: { message: Message; tenant_id: TenantId; correlation_id?: string },
+  ) => {
+    const { message, tenant_id, correlation_id = message.facts.correlation_id } = about;
+    // An id that comes twice is the same delivery, delivered again; without one each counts for itself.
+    const commandId = message.id === null ? newId(CommandId) : commandIdOf(`message:${message.id}`);
+    return handle(command, data, {
+      caller: serviceCaller(tenant_id, message.payload.source ?? 'service'),
+      command_id: commandId,
+      correlation_id,
+      traceparent: message.facts.traceparent,
+      may_repeat: true,
+    });
+  };
+
+  /**
+   * The workflow's own first event says whose it is, and which request set it in motion: that chain goes on through the
+   * messages of services. No read model that may lag is asked.
+   */
+  const originOf = async (workflowId: string) => {
+    for await (const { meta } of log.readStream(streamOf('workflow', workflowId), { limit: 1 })) {
+      return { tenant_id: meta.tenant_id, correlation_id: meta.correlation_id };
+    }
+    return null;
+  };
+
+  const drop = (message: Message, why: string): Delivery => {
+    const { type, event, source, workflow_id } = message.payload;
+    logger.warn({ message_id: message.id, type, event, source, workflow_id }, `message dropped: ${why}`);
+    return 'DROP';
+  };
+
+  const recordForWorkflow = async (message: Message, workflowId: string): Promise<Delivery> => {
+    const known = WorkflowId.safeParse(workflowId);
+    const origin = known.success ? await originOf(known.data) : null;
+    if (origin === null) return drop(message, 'there is no such workflow');
+    const { type, event, content } = message.payload;
+    const data = {
+      workflow_id: workflowId,
+      message_id: message.id ?? '',
+      message_type: type,
+      message_event: event,
+      status: content.status ?? '',
+      title: content.title ?? '',
+      text: content.message ?? '',
+      result: content.result ?? null,
+    };
+    await perform(recordServiceMessage, data, { message, ...origin });
+    return 'SUCCESS';
+  };
+
+  /** Looks again once the read models have everything that the log had when the message came. */
+  const findFresh = async <T>(names: readonly string[], find: () => Promise<T | null>): Promise<T | null> => {
+    const found = await find();
+    if (found) return found;
+    const head = await log.head();
+    if (head === null) return null;
+    await readModels.waitFor(names, head, { timeout_ms: LOOKUP_TIMEOUT_MS });
+    // The swap of a rebuilt table may hide a row for a moment.
+    await sleep(20);
+    return find();
+  };
+
+  const recordCluster = async (message: Message): Promise<Delivery> => {
+    const update = parseResult('cluster-status-update', message.payload.content.result);
+    if (!update) return drop(message, 'its result cannot be read');
+    const cluster = await findFresh(['clusters'], () => readModels.findClusterByBudId(update.cluster_id));
+    if (!cluster) return drop(message, 'there is no such cluster');
+    const available = isAvailable(update.status);
+    const nodes = update.node_info?.nodes;
+    const reason = { code: 'reported-unavailable', message: `The cluster service reports: ${update.status}.` };
+    const data = {
+      cluster_id: cluster.id,
+      available,
+      ...(nodes ? { nodes: toClusterNodes(nodes) } : {}),
+      ...(available ? {} : { reason }),
+    };
+    await perform(recordClusterStatus, data, { message, tenant_id: TenantId.parse(cluster.tenant_id) });
+    return 'SUCCESS';
+  };
+
+  const recordEndpoint = async (message: Message): Promise<Delivery> => {
+    const update = parseResult('deployment-status-update', message.payload.content.result);
+    if (!update) return drop(message, 'its result cannot be read');
+    const find = () => readModels.findEndpointByNamespace(update.deployment_name);
+    const endpoint = await findFresh(['endpoints'], find);
+    if (!endpoint) return drop(message, 'there is no such deployment');
+    const data = { endpoint_id: endpoint.id, ...toEndpointReport(update) };
+    await perform(recordEndpointReport, data, { message, tenant_id: TenantId.parse(endpoint.tenant_id) });
+    return 'SUCCESS';
+  };
+
+  const record = (message: Message): Promise<Delivery> | Delivery => {
+    const { workflow_id, type, category } = message.payload;
+    if (category && category !== 'internal') return 'DROP';
+    if (workflow_id) return recordForWorkflow(message, workflow_id);
+    if (type === 'cluster-status-update') return recordCluster(message);
+    if (type === 'deployment-status-update') return recordEndpoint(message);
+    return drop(message, 'it belongs to no workflow');
+  };
+
+  /** What the domain refuses it will refuse again; everything else may go better next time. */
+  const deliveryOf = (error: unknown, message: Message): Delivery => {
+    const isFinal = error instanceof Rejected && error.kind !== 'unavailable' && error.code !== 'concurrent-change';
+    if (isFinal) return drop(message, `refused, ${error.code}`);
+    logger.warn({ err: error, message_id: message.id }, 'a message could not be recorded now and will come again');
+    return 'RETRY';
+  };
+
+  return {
+    /** Never throws: the sidecar is always told what to do. */
+    async receive(body: unknown, facts: RequestFacts): Promise<Delivery> {
+      const parsed = Notification.safeParse(body);
+      if (!parsed.success) {
+        logger.warn({ issues: parsed.error.issues.slice(0, 5) }, 'message dropped: it cannot be read');
+        return 'DROP';
+      }
+      // The services' own workflow metadata: nothing to us.
+      if (!parsed.data.payload) return 'DROP';
+      const message: Message = { id: parsed.data.id ?? null, payload: parsed.data.payload, facts };
+      try {
+        return await record(message);
+      } catch (error) {
+        return deliveryOf(error, message);
+      }
+    },
+  };
+};

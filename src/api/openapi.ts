@@ -1,0 +1,211 @@
+import { z } from 'zod';
+import type { RejectionKind } from '../errors.ts';
+import { type JsonSchema, jsonSchemaOf } from './json-schema.ts';
+import { PROBLEM_TYPE, statusOf, titleOf } from './problem.ts';
+import { resources } from './resource.ts';
+import { type AnswerSchema, type BodySchema, type Route, SUCCESS_STATUS, type Success } from './route.ts';
+
+const resourceTitles = new Map<z.ZodType, string>(Object.values(resources).map(({ schema, title }) => [schema, title]));
+
+/** Resources stand in the document once, whoever answers with them. */
+const answerSchema = (schema: z.ZodType): JsonSchema => {
+  const title = resourceTitles.get(schema);
+  return title === undefined ? jsonSchemaOf(schema, 'output') : { $ref: `#/components/schemas/${title}` };
+};
+
+const isRequired = (schema: z.ZodType): boolean => !schema.safeParse(undefined).success;
+
+const parameters = (shape: z.ZodObject, where: 'path' | 'query') =>
+  Object.entries(shape.shape).map(([name, schema]) => ({
+    name,
+    in: where,
+    required: where === 'path' || isRequired(schema),
+    schema: jsonSchemaOf(schema, 'input'),
+  }));
+
+const headerParameter = (name: string) => ({ $ref: `#/components/parameters/${name}` });
+
+const writeHeaders = ({ method }: Route) => (method === 'POST' ? ['Idempotency-Key'] : ['Idempotency-Key', 'If-Match']);
+
+const headersTaken = (route: Route): string[] => [
+  'X-Request-Id',
+  ...(route.writes ? writeHeaders(route) : []),
+  ...('min_position' in route.query.shape ? ['Min-Position'] : []),
+];
+
+const jsonContent = (schema: z.ZodType, example: unknown) => ({
+  'application/json': { schema: jsonSchemaOf(schema, 'input'), ...(example === undefined ? {} : { example }) },
+});
+
+const requestBody = (body: BodySchema) => {
+  if (body.kind === 'json')
+    return { required: isRequired(body.schema), content: jsonContent(body.schema, body.example) };
+  return {
+    required: true,
+    content: {
+      'multipart/form-data': { schema: jsonSchemaOf(body.form, 'input') },
+      ...(body.json === undefined ? {} : jsonContent(body.json, body.example)),
+    },
+  };
+};
+
+const answerHeaders = ({ writes }: Route, success: Success) => {
+  const names = writes ? ['ETag', 'Position'] : [];
+  const located = writes && (success === 'created' || success === 'accepted') ? ['Location'] : [];
+  return Object.fromEntries(
+    ['X-Request-Id', ...names, ...located].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+  );
+};
+
+const answer = (route: Route, success: Success, { description, schema, type }: AnswerSchema) => ({
+  description,
+  headers: answerHeaders(route, success),
+  ...(schema === null ? {} : { content: { 'application/json': { schema: answerSchema(schema) } } }),
+  ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
+});
+
+const refusalsOf = (route: Route): RejectionKind[] => [
+  ...new Set<RejectionKind>([
+    'malformed',
+    ...(route.permission === 'public' ? [] : (['unauthenticated'] as const)),
+    ...(route.permission === 'admin' ? (['forbidden'] as const) : []),
+    ...(route.body === null ? [] : (['too-large', 'unsupported', 'invalid'] as const)),
+    ...route.refusals,
+  ]),
+];
+
+const responses = (route: Route) => {
+  const entries = Object.entries(route.answers) as [Success, AnswerSchema][];
+  const successes = entries.map(([success, schema]) => [SUCCESS_STATUS[success], answer(route, success, schema)]);
+  const known = new Set(successes.map(([status]) => status));
+  const problems = refusalsOf(route)
+    .filter((kind) => !known.has(statusOf(kind)))
+    .map((kind) => [statusOf(kind), { $ref: `#/components/responses/${kind}` }]);
+  return Object.fromEntries([...successes, ...problems, ['default', { $ref: '#/components/responses/problem' }]]);
+};
+
+const security = ({ permission }: Route): Record<string, string[]>[] => {
+  if (permission === 'public') return [];
+  return permission === 'service' ? [{ serviceToken: [] }] : [{ bearer: [] }];
+};
+
+const needs = ({ permission }: Route): string | undefined => {
+  if (permission === 'public' || permission === 'signed-in' || permission === 'service') return undefined;
+  if (permission === 'admin') return 'Needs the role admin.';
+  return permission === 'system'
+    ? 'Only for processes and services of BudApp itself.'
+    : `Needs the scope \`${permission}\`.`;
+};
+
+const operation = (route: Route) => {
+  const description = needs(route);
+  const taken = [...parameters(route.params, 'path'), ...parameters(route.query, 'query')];
+  return {
+    operationId: route.operation_id,
+    summary: route.summary,
+    ...(description === undefined ? {} : { description }),
+    tags: [route.tag],
+    security: security(route),
+    parameters: [...taken, ...headersTaken(route).map(headerParameter)],
+    ...(route.body === null ? {} : { requestBody: requestBody(route.body) }),
+    responses: responses(route),
+  };
+};
+
+const Problem = z.looseObject({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  /** Stable and machine-readable. */
+  code: z.string(),
+  hint: z.string().optional(),
+  errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+  request_id: z.string(),
+});
+
+const problemResponse = (description: string) => ({
+  description,
+  content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+});
+
+const KINDS: readonly RejectionKind[] = [
+  'malformed',
+  'invalid',
+  'unauthenticated',
+  'forbidden',
+  'not-found',
+  'conflict',
+  'stale',
+  'too-large',
+  'unsupported',
+  'too-many',
+  'unavailable',
+];
+
+const header = (name: string, description: string) => ({
+  name,
+  in: 'header',
+  required: false,
+  description,
+  schema: { type: 'string' },
+});
+
+const PARAMETERS = [
+  header('X-Request-Id', 'Comes back in the answer, and stands in the log.'),
+  header('Idempotency-Key', '1 to 255 characters: the same key and request answer the same again.'),
+  header('If-Match', 'The ETag that the change is based on; a newer one is answered with 412.'),
+  header('Min-Position', 'Waits a bounded time until the answer is at least as fresh.'),
+];
+
+const HEADERS: Readonly<Record<string, string>> = {
+  'X-Request-Id': 'The id of this request',
+  ETag: 'The revision of the resource, in quotes',
+  Position: 'Where the log stands after the change; for Min-Position and the live stream',
+  Location: 'The resource',
+};
+
+const components = () => ({
+  schemas: {
+    ...Object.fromEntries(Object.values(resources).map(({ title, schema }) => [title, jsonSchemaOf(schema, 'output')])),
+    Problem: jsonSchemaOf(Problem, 'output'),
+  },
+  parameters: Object.fromEntries(PARAMETERS.map((parameter) => [parameter.name, parameter])),
+  headers: Object.fromEntries(
+    Object.entries(HEADERS).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
+  ),
+  responses: {
+    ...Object.fromEntries(KINDS.map((kind) => [kind, problemResponse(titleOf(kind))])),
+    problem: problemResponse('Any other problem'),
+  },
+  securitySchemes: {
+    bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },
+    serviceToken: { type: 'apiKey', in: 'header', name: 'dapr-api-token' },
+  },
+});
+
+interface DocumentFacts {
+  version: string;
+  public_url: string;
+}
+
+/** The OpenAPI 3.1 document of the routes. */
+export const openApiOf = (routes: readonly Route[], { version, public_url }: DocumentFacts) => {
+  const paths = new Map<string, Record<string, unknown>>();
+  for (const route of routes) {
+    paths.set(route.path, { ...paths.get(route.path), [route.method.toLowerCase()]: operation(route) });
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'BudApp',
+      version,
+      summary: 'The control plane for deploying AI models',
+      license: { name: 'AGPL-3.0-only', identifier: 'AGPL-3.0-only' },
+    },
+    servers: [{ url: public_url }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths: Object.fromEntries(paths),
+    components: components(),
+  };
+};

@@ -1,0 +1,47 @@
+import type { Context } from 'koa';
+import { z } from 'zod';
+import type { RequestFacts } from './request-facts.ts';
+import type { Answer, Route } from './route.ts';
+
+/** A request of somebody whom nobody knows. */
+export interface PublicExchange<Body = unknown, Query = unknown> {
+  body: Body;
+  query: Query;
+  facts: RequestFacts;
+  ctx: Context;
+}
+
+interface PublicRouteInput<Query extends z.ZodObject, Body extends z.ZodType>
+  extends Omit<Route, 'params' | 'query' | 'body' | 'refusals' | 'writes' | 'handle' | 'permission'> {
+  /** `service`: the handler checks a secret of its own. */
+  permission?: 'public' | 'service';
+  query?: Query;
+  body?: Body;
+  example?: unknown;
+  refusals?: Route['refusals'];
+  handle(exchange: PublicExchange<z.output<Body>, z.output<Query>>): Promise<Answer>;
+}
+
+/** Makes a route that needs no token; its handler cannot see a caller. */
+export const publicRoute = <
+  Query extends z.ZodObject = z.ZodObject<Record<never, never>>,
+  Body extends z.ZodType = z.ZodUndefined,
+>({
+  permission = 'public',
+  query,
+  body,
+  example,
+  refusals = [],
+  handle,
+  ...rest
+}: PublicRouteInput<Query, Body>): Route => ({
+  ...rest,
+  permission,
+  params: z.strictObject({}),
+  query: query ?? z.strictObject({}),
+  body: body === undefined ? null : { kind: 'json', schema: body, example },
+  refusals,
+  writes: false,
+  // The dispatcher parses each part with the schema that stands beside it before it calls the handler.
+  handle: (exchange) => handle(exchange as PublicExchange<z.output<Body>, z.output<Query>>),
+});

@@ -1,0 +1,169 @@
+import { z } from 'zod';
+import { allows, visibleProjects } from '../commands/access.ts';
+import { Rejected } from '../errors.ts';
+import { Position } from '../events/event.ts';
+import type { ProjectId } from '../events/ids.ts';
+import { Scope } from '../events/values.ts';
+import type { ApiCaller } from './caller.ts';
+import { type AnyRow, etagOf, maySee, noSuch, type Resource, shown } from './resource.ts';
+import { type Answer, answers, type Exchange, ok, type Route, route } from './route.ts';
+import type { ApiServices } from './services.ts';
+
+const FRESHNESS_TIMEOUT_MS = 5000;
+
+/** What every read takes. */
+export const freshness = { min_position: Position.optional() };
+
+/** Waits a bounded time for the freshness that was asked for. Throws `Rejected` `read-model-behind`. */
+export const awaitFreshness = async (
+  { readModels }: ApiServices,
+  names: readonly string[],
+  { facts, query }: Pick<Exchange<unknown, { min_position?: Position | undefined }>, 'facts' | 'query'>,
+): Promise<void> => {
+  const position = query.min_position ?? facts.min_position;
+  if (position !== undefined) await readModels.waitFor(names, position, { timeout_ms: FRESHNESS_TIMEOUT_MS });
+};
+
+type FreshExchange = Exchange<unknown, { min_position?: Position | undefined }>;
+
+/** The row, where it is there and the caller may see it. Throws `Rejected` `not-found` otherwise, as for unknown ids. */
+export const getVisible = async (
+  services: ApiServices,
+  resource: Resource,
+  { id, exchange }: { id: string; exchange: FreshExchange },
+): Promise<AnyRow> => {
+  await awaitFreshness(services, [resource.projection.name], exchange);
+  const { caller } = exchange;
+  const row: AnyRow | null = await services.readModels.find(resource.projection, { tenant_id: caller.tenant_id, id });
+  if (!row || !maySee(resource, row, caller)) throw noSuch(resource, id);
+  if (row.status !== 'deleted') return row;
+  throw new Rejected('not-found', `${resource.area}-not-found`, `The ${resource.area} ${id} has been deleted.`, {
+    hint: `GET /audit/${resource.area}/${id} shows its history.`,
+  });
+};
+
+/** 304 where the caller already has it. */
+const unlessKnown = ({ facts, ctx }: Exchange, answer: Answer): Answer => {
+  const etag = answer.headers?.ETag;
+  if (etag !== undefined && facts.if_none_match === etag) ctx.state.not_modified = true;
+  return answer;
+};
+
+interface ItemOptions {
+  tag: string;
+  /** Name of the parameter that is the id. */
+  parameter: string;
+}
+
+/** `GET` of one resource. */
+export const itemRoute = (services: ApiServices, resource: Resource, { tag, parameter }: ItemOptions): Route => {
+  const params = z.strictObject({ [parameter]: z.uuid() });
+  return route({
+    method: 'GET',
+    path: `${resource.path}/{${parameter}}`,
+    operation_id: `get${resource.title}`,
+    summary: `Get one ${resource.area}`,
+    tag,
+    permission: permissionOf(resource),
+    params,
+    query: z.strictObject(freshness),
+    answers: answers(resource.schema, `The ${resource.area}`),
+    refusals: ['not-found', 'unavailable'],
+    handle: async (exchange) => {
+      const id = exchange.params[parameter] ?? '';
+      const row = await getVisible(services, resource, { id, exchange });
+      const headers = { ETag: etagOf(row), Position: row.position };
+      return unlessKnown(exchange, ok(await shown(row, services), headers));
+    },
+  });
+};
+
+const permissionOf = ({ area }: Resource): Scope => Scope.parse(area === 'workflow' ? 'endpoint:view' : `${area}:view`);
+
+export const page = (item: z.ZodType) =>
+  z.object({
+    items: z.array(item),
+    /** For `cursor`; null on the last page. */
+    next_cursor: z.string().nullable(),
+    has_more: z.boolean(),
+    /** How fresh the list is. */
+    position: Position.nullable(),
+  });
+
+/** What every list takes. */
+export const paging = {
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+  cursor: z.string().min(1).max(1000).optional(),
+};
+
+const oneOrMore = <Value extends z.ZodType>(value: Value) => z.union([value, z.array(value)]).optional();
+
+interface ListOptions {
+  tag: string;
+  /** Fields that the list can be narrowed by; a repeated parameter means "one of these". */
+  filters: Readonly<Record<string, z.ZodType<string>>>;
+  /** Fields that `sort` may name. */
+  sortable: readonly string[];
+}
+
+const sortOf = (sortable: readonly string[]) => {
+  const field = `-?(${sortable.join('|')})`;
+  return z
+    .string()
+    .regex(new RegExp(`^${field}(,${field})*$`), `must name one or more of ${sortable.join(', ')}, "-" for descending`)
+    .default('-created_at');
+};
+
+/** The projects to list from. Throws `Rejected` where the caller may list nothing of the kind. */
+const listedProjects = (resource: Resource, caller: ApiCaller): 'all' | readonly ProjectId[] => {
+  const wanted = permissionOf(resource);
+  if (resource.area === 'project' || resource.area === 'endpoint' || resource.area === 'workflow') {
+    return visibleProjects(caller.access, wanted);
+  }
+  if (allows(caller.access, wanted, null)) return 'all';
+  throw new Rejected('forbidden', 'not-permitted', `You may not list ${resource.area}s.`, {
+    hint: `This takes the scope ${wanted}.`,
+  });
+};
+
+const isFilter = (value: unknown): value is string | readonly string[] =>
+  typeof value === 'string' || (Array.isArray(value) && value.every((item) => typeof item === 'string'));
+
+/** `GET` of many resources, in pages. */
+export const listRoute = (
+  services: ApiServices,
+  resource: Resource,
+  { tag, filters, sortable }: ListOptions,
+): Route => {
+  const filterSchemas = Object.entries(filters).map(([name, schema]) => [name, oneOrMore(schema)] as const);
+  const paged = z.object({ ...freshness, ...paging, sort: sortOf(sortable) });
+  return route({
+    method: 'GET',
+    path: resource.path,
+    operation_id: `list${resource.title}s`,
+    summary: `List ${resource.area}s`,
+    tag,
+    permission: permissionOf(resource),
+    query: z.strictObject({ ...paged.shape, ...Object.fromEntries(filterSchemas) }),
+    answers: answers(page(resource.schema), `A page of ${resource.area}s`),
+    refusals: ['forbidden', 'malformed', 'unavailable'],
+    handle: async (exchange) => {
+      // Filters differ from list to list; what all lists share is known.
+      const { limit, cursor, sort, min_position } = paged.parse(exchange.query);
+      await awaitFreshness(services, [resource.projection.name], { ...exchange, query: { min_position } });
+      const given = Object.entries(exchange.query).flatMap(([name, value]) =>
+        Object.hasOwn(filters, name) && isFilter(value) ? [[name, value] as const] : [],
+      );
+      const listed = await services.readModels.list(resource.projection, {
+        tenant_id: exchange.caller.tenant_id,
+        projects: listedProjects(resource, exchange.caller),
+        filter: Object.fromEntries(given),
+        sort,
+        limit,
+        ...(cursor === undefined ? {} : { cursor }),
+      });
+      const items = await Promise.all(listed.items.map((row: AnyRow) => shown(row, services)));
+      return ok({ ...listed, items }, listed.position === null ? {} : { Position: listed.position });
+    },
+  });
+};

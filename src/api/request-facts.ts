@@ -1,0 +1,70 @@
+import type { Context } from 'koa';
+import { z } from 'zod';
+import { Rejected } from '../errors.ts';
+import { Position } from '../events/event.ts';
+import { newUuid } from '../events/ids.ts';
+
+/** What the headers of a request ask for. */
+export interface RequestFacts {
+  request_id: string;
+  /** The same for everything that this request sets in motion. */
+  correlation_id: string;
+  traceparent: string | undefined;
+  /** At least as fresh as this must be what is read. */
+  min_position: Position | undefined;
+  /** A revision, or `*`: the resource must exist. */
+  if_match: number | '*' | undefined;
+  if_none_match: string | undefined;
+  idempotency_key: string | undefined;
+}
+
+const REQUEST_ID = /^[\w.:-]{1,128}$/;
+const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+const CORRELATION_ID = z.uuid();
+const ENTITY_TAG = /^"(\d{1,15})"$/;
+
+const malformed = (code: string, header: string, detail: string) =>
+  new Rejected('malformed', code, `The header ${header} ${detail}.`);
+
+/** The caller's own id where it is usable, else a new one. */
+export const requestIdOf = (given: string): string => (REQUEST_ID.test(given) ? given : newUuid());
+
+const ifMatchOf = (header: string): number | '*' | undefined => {
+  if (header === '') return undefined;
+  if (header === '*') return '*';
+  const revision = ENTITY_TAG.exec(header)?.[1];
+  if (revision !== undefined) return Number(revision);
+  throw malformed('malformed-if-match', 'If-Match', 'must be the ETag of an answer, like "3" with its quotes, or *');
+};
+
+const idempotencyKeyOf = (header: string | undefined): string | undefined => {
+  if (header === undefined) return undefined;
+  if (IDEMPOTENCY_KEY.test(header)) return header;
+  throw malformed('malformed-idempotency-key', 'Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
+};
+
+/** Throws `Rejected` `malformed` with code `malformed-position`. */
+export const positionOf = (text: string, where: string): Position => {
+  const parsed = Position.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw new Rejected('malformed', 'malformed-position', `${where} must be a position that an answer of this API gave.`);
+};
+
+const single = (value: string | readonly string[] | undefined): string | undefined =>
+  typeof value === 'string' ? value : value?.[0];
+
+/** Throws `Rejected` `malformed` where a header breaks its form. */
+export const requestFactsOf = (ctx: Context, requestId: string): RequestFacts => {
+  const traceparent = ctx.get('traceparent');
+  const minPosition = ctx.get('min-position');
+  return {
+    request_id: requestId,
+    correlation_id: CORRELATION_ID.safeParse(requestId).success ? requestId : newUuid(),
+    traceparent: TRACEPARENT.test(traceparent) ? traceparent : undefined,
+    min_position: minPosition === '' ? undefined : positionOf(minPosition, 'The header Min-Position'),
+    if_match: ifMatchOf(ctx.get('if-match')),
+    if_none_match: ctx.get('if-none-match') || undefined,
+    idempotency_key: idempotencyKeyOf(single(ctx.headers['idempotency-key'])),
+  };
+};

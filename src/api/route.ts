@@ -1,0 +1,124 @@
+import type { Context } from 'koa';
+import { z } from 'zod';
+import type { Permission } from '../commands/access.ts';
+import type { RejectionKind } from '../errors.ts';
+import type { ApiCaller } from './caller.ts';
+import type { RequestFacts } from './request-facts.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+/** What a request came to, in words; the numbers stand in `SUCCESS_STATUS`. */
+export type Success = 'ok' | 'created' | 'accepted' | 'no-content' | 'found' | 'not-ready';
+export const SUCCESS_STATUS: Readonly<Record<Success, number>> = {
+  ok: 200,
+  created: 201,
+  accepted: 202,
+  'no-content': 204,
+  found: 302,
+  'not-ready': 503,
+};
+
+/** What a route sends. */
+export interface Answer {
+  success: Success;
+  body?: unknown;
+  /** Media type where it is not JSON. */
+  type?: string;
+  headers?: Readonly<Record<string, string>>;
+}
+
+/** A request whose caller is known and whose parts were checked. */
+export interface Exchange<Params = unknown, Query = unknown, Body = unknown> {
+  caller: ApiCaller;
+  params: Params;
+  query: Query;
+  body: Body;
+  facts: RequestFacts;
+  /** The raw request and answer, for what is streamed. */
+  ctx: Context;
+}
+
+/** What the OpenAPI document says of an answer. `schema` null: no body, or one that `type` describes. */
+export interface AnswerSchema {
+  description: string;
+  schema: z.ZodType | null;
+  type?: string;
+}
+
+export type BodySchema =
+  | { kind: 'json'; schema: z.ZodType; example?: unknown }
+  /** `form` documents the fields; the handler reads the stream itself. Given `json`, that is taken as well. */
+  | { kind: 'multipart'; form: z.ZodType; json?: z.ZodType; example?: unknown };
+
+/**
+ * One operation. Routing, validation, authorisation and the OpenAPI document derive from this object. `permission`:
+ * `public` needs no token, `signed-in` any person,
+ * `admin` that role, `service` a secret of its own; a scope is checked against the resource that the request is about, by
+ * the handler of the command or by the read.
+ */
+export interface Route {
+  method: Method;
+  /** As OpenAPI writes it: `/projects/{project_id}`. */
+  path: string;
+  operation_id: string;
+  summary: string;
+  tag: string;
+  permission: Permission | 'public' | 'signed-in' | 'admin' | 'service';
+  params: z.ZodObject;
+  query: z.ZodObject;
+  body: BodySchema | null;
+  answers: Partial<Record<Success, AnswerSchema>>;
+  /** Refusals beyond those that every route of its kind can answer with. */
+  refusals: readonly RejectionKind[];
+  /** True for what changes something: takes `Idempotency-Key` and `If-Match`. */
+  writes: boolean;
+  handle(exchange: Exchange): Promise<Answer>;
+}
+
+interface RouteInput<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType>
+  extends Omit<Route, 'params' | 'query' | 'body' | 'refusals' | 'writes' | 'handle'> {
+  params?: Params;
+  query?: Query;
+  /** JSON body. */
+  body?: Body;
+  example?: unknown;
+  refusals?: readonly RejectionKind[];
+  handle(exchange: Exchange<z.output<Params>, z.output<Query>, z.output<Body>>): Promise<Answer>;
+}
+
+type NoFields = z.ZodObject<Record<never, never>>;
+
+/** Makes a route; what is left out is not taken: no parameters, no query, no body. */
+export const route = <
+  Params extends z.ZodObject = NoFields,
+  Query extends z.ZodObject = NoFields,
+  Body extends z.ZodType = z.ZodUndefined,
+>({
+  params,
+  query,
+  body,
+  example,
+  refusals = [],
+  handle,
+  ...rest
+}: RouteInput<Params, Query, Body>): Route => ({
+  ...rest,
+  params: params ?? z.strictObject({}),
+  query: query ?? z.strictObject({}),
+  body: body === undefined ? null : { kind: 'json', schema: body, example },
+  refusals,
+  writes: false,
+  // The dispatcher parses each part with the schema that stands beside it before it calls the handler.
+  handle: (exchange) => handle(exchange as Exchange<z.output<Params>, z.output<Query>, z.output<Body>>),
+});
+
+export const ok = (body: unknown, headers: Readonly<Record<string, string>> = {}): Answer => ({
+  success: 'ok',
+  body,
+  headers,
+});
+
+/** Documents an answer with a body. */
+export const answers = (schema: z.ZodType, description = 'Done'): { ok: AnswerSchema } => ({
+  ok: { description, schema },
+});

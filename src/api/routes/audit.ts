@@ -1,0 +1,189 @@
+import { z } from 'zod';
+import { visibleProjects } from '../../commands/access.ts';
+import { Rejected } from '../../errors.ts';
+import { Area } from '../../events/catalog.ts';
+import { Position, Time } from '../../events/event.ts';
+import type { ProjectId } from '../../events/ids.ts';
+import { isSealed } from '../../events/sealed.ts';
+import { AuditRow } from '../../projections/audit-log.ts';
+import type { AuditQuery } from '../../projections/audit-query.ts';
+import { replay } from '../../projections/replay.ts';
+import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
+import { type AnyRow, maySee, noSuch, resources, shown } from '../resource.ts';
+import { answers, type Exchange, ok, type Route, route } from '../route.ts';
+import type { WriteServices } from '../write.ts';
+
+const tag = 'audit';
+
+/** The actor's name is null once that person was erased. */
+const Entry = AuditRow.extend({ actor_name: z.string().nullable(), data: z.unknown() });
+
+/** Sealed texts in the data stay closed: an audit asks what happened, not what the secret is. */
+const withoutSealed = (value: unknown): unknown => {
+  if (isSealed(value)) return '(sealed)';
+  if (Array.isArray(value)) return value.map(withoutSealed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutSealed(item)]));
+};
+
+const entryOf = async ({ vault }: WriteServices, row: AuditRow) => ({
+  ...row,
+  actor_name: isSealed(row.actor_name) ? await vault.open(row.actor_name) : row.actor_name,
+  data: withoutSealed(row.data),
+});
+
+/** Events that name no project are for those who may see all of them. */
+const projectsFor = ({ caller }: Exchange): 'all' | readonly ProjectId[] =>
+  visibleProjects(caller.access, 'project:view');
+
+const Order = z.enum(['newest-first', 'oldest-first']);
+
+const EventsQuery = z.strictObject({
+  ...freshness,
+  limit: paging.limit,
+  /** A position: only what comes after it in the wanted order. */
+  cursor: Position.optional(),
+  order: Order.default('newest-first'),
+  actor_id: z.string().max(200).optional(),
+  actor_type: AuditRow.shape.actor_type.optional(),
+  command: z.string().max(100).optional(),
+  command_id: z.uuid().optional(),
+  event_type: z.string().max(100).optional(),
+  area: z.string().max(50).optional(),
+  resource_id: z.uuid().optional(),
+  project_id: z.uuid().optional(),
+  correlation_id: z.uuid().optional(),
+  causation_id: z.uuid().optional(),
+  /** Not before this time. */
+  from: Time.optional(),
+  /** Not after this time. */
+  to: Time.optional(),
+});
+
+/** A page of entries as it is shown. How fresh it is was read before it: it may be newer, never older. */
+const entries = async (services: WriteServices, query: AuditQuery) => {
+  const position = (await services.readModels.positions()).get('audit_log') ?? null;
+  const listed = await services.readModels.listAuditEvents(query);
+  return { ...listed, items: await Promise.all(listed.items.map((row) => entryOf(services, row))), position };
+};
+
+const eventsRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/audit/events',
+    operation_id: 'listAuditEvents',
+    summary: 'List what happened: who, what, when, caused by what',
+    tag,
+    permission: 'project:view',
+    query: EventsQuery,
+    answers: answers(page(Entry), 'A page of events'),
+    refusals: ['malformed', 'unavailable'],
+    handle: async (exchange) => {
+      await awaitFreshness(services, ['audit_log'], exchange);
+      const { min_position: _, limit, cursor, order, ...filter } = exchange.query;
+      const { tenant_id } = exchange.caller;
+      return ok(await entries(services, { tenant_id, projects: projectsFor(exchange), filter, cursor, order, limit }));
+    },
+  });
+
+const eventRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/audit/events/{position}',
+    operation_id: 'getAuditEvent',
+    summary: 'Get one event by its position',
+    tag,
+    permission: 'project:view',
+    params: z.strictObject({ position: Position }),
+    query: z.strictObject(freshness),
+    answers: answers(Entry, 'The event'),
+    refusals: ['not-found', 'unavailable'],
+    handle: async (exchange) => {
+      await awaitFreshness(services, ['audit_log'], exchange);
+      const { position } = exchange.params;
+      const projects = projectsFor(exchange);
+      const row = await services.readModels.findAuditEvent({ tenant_id: exchange.caller.tenant_id, position });
+      const visible = row && (projects === 'all' || (row.project_id !== null && projects.includes(row.project_id)));
+      if (!visible) throw new Rejected('not-found', 'event-not-found', `No event at ${position}.`);
+      return ok(await entryOf(services, row));
+    },
+  });
+
+const params = z.strictObject({ area: Area, id: z.uuid() });
+
+/** The resource as it is now, deleted ones too: their history stays. Throws `Rejected` `not-found`. */
+const getForAudit = async (
+  services: WriteServices,
+  exchange: Exchange<z.output<typeof params>, object>,
+): Promise<AnyRow> => {
+  const { area, id } = exchange.params;
+  const resource = resources[area];
+  await awaitFreshness(services, [resource.projection.name], exchange);
+  const row: AnyRow | null = await services.readModels.find(resource.projection, {
+    tenant_id: exchange.caller.tenant_id,
+    id,
+  });
+  if (!row || !maySee(resource, row, exchange.caller)) throw noSuch(resource, id);
+  return row;
+};
+
+const historyRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/audit/{area}/{id}',
+    operation_id: 'getHistory',
+    summary: 'Get the history of one resource, oldest first',
+    tag,
+    permission: 'signed-in',
+    params,
+    query: z.strictObject({ ...freshness, limit: paging.limit, cursor: Position.optional() }),
+    answers: answers(page(Entry), 'A page of its events'),
+    refusals: ['not-found', 'unavailable'],
+    handle: async (exchange) => {
+      await getForAudit(services, exchange);
+      await awaitFreshness(services, ['audit_log'], exchange);
+      const { area, id } = exchange.params;
+      const { limit, cursor } = exchange.query;
+      const { tenant_id } = exchange.caller;
+      const query = { tenant_id, projects: 'all', filter: { area, resource_id: id } } as const;
+      return ok(await entries(services, { ...query, order: 'oldest-first', limit, cursor }));
+    },
+  });
+
+const stateRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/audit/{area}/{id}/state',
+    operation_id: 'getStateAsOf',
+    summary: 'Get a resource as it was, replayed from its events',
+    tag,
+    permission: 'signed-in',
+    params,
+    query: z.strictObject({
+      ...freshness,
+      /** A time or a position; left out: now. */
+      as_of: z.union([Time, Position]).optional(),
+    }),
+    answers: answers(z.looseObject({ id: z.uuid(), revision: z.int() }), 'The resource as it was then'),
+    refusals: ['not-found', 'unavailable'],
+    handle: async (exchange) => {
+      await getForAudit(services, exchange);
+      const { area, id } = exchange.params;
+      const resource = resources[area];
+      const { as_of } = exchange.query;
+      const to =
+        as_of === undefined
+          ? {}
+          : { to: Time.safeParse(as_of).success ? { time: as_of } : { position: Position.parse(as_of) } };
+      const row: AnyRow | null = await replay(resource.projection, services.log, { id, ...to });
+      if (!row) throw new Rejected('not-found', `${area}-not-found`, `There was no ${area} ${id} then.`);
+      return ok(await shown(row, services), { Position: row.position });
+    },
+  });
+
+export const auditRoutes = (services: WriteServices): Route[] => [
+  eventsRoute(services),
+  eventRoute(services),
+  historyRoute(services),
+  stateRoute(services),
+];

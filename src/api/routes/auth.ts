@@ -1,0 +1,148 @@
+import { z } from 'zod';
+import { ProjectId, TenantId, UserId } from '../../events/ids.ts';
+import { Role, Scope } from '../../events/values.ts';
+import { bearerTokenOf } from '../caller.ts';
+import { HttpRefusal } from '../problem.ts';
+import { type PublicExchange, publicRoute } from '../public-route.ts';
+import { answers, ok, type Route, route } from '../route.ts';
+import type { WriteServices } from '../write.ts';
+import { signInRoutes } from './sign-in.ts';
+
+const tag = 'auth';
+
+const TokenAnswer = z.object({
+  access_token: z.string(),
+  refresh_token: z.string(),
+  token_type: z.literal('Bearer'),
+  /** Seconds until the access token expires. */
+  expires_in: z.number(),
+});
+
+const Me = z.object({
+  user_id: UserId,
+  tenant_id: TenantId,
+  email: z.string(),
+  name: z.string(),
+  role: Role,
+  scopes: z.array(Scope),
+  projects: z.array(z.object({ project_id: ProjectId, scopes: z.array(Scope) })),
+  default_project_id: ProjectId,
+  /** When the token that was shown expires. */
+  expires_at: z.iso.datetime(),
+});
+
+const Email = z.string().trim().min(3).max(255);
+const Credentials = z.strictObject({ email: Email, password: z.string().min(1).max(200) });
+const example = { email: 'admin@budapp.local', password: '…' };
+
+/** Answers with tokens must not be kept by anybody on the way. */
+const NO_STORE = { 'Cache-Control': 'no-store' };
+
+const login = async ({ identity, callers }: WriteServices, { body }: PublicExchange<z.output<typeof Credentials>>) => {
+  const tokens = await identity.login(body);
+  // The first login makes the user: the next request must not have to wait for it.
+  await callers.fromToken(tokens.access_token);
+  return ok(tokens, NO_STORE);
+};
+
+const Registration = Credentials.extend({ name: z.string().trim().min(1).max(100) });
+
+const register = async (services: WriteServices, { body }: PublicExchange<z.output<typeof Registration>>) => {
+  const { registerUser, identity, callers } = services;
+  if (!registerUser) {
+    throw new HttpRefusal('not-offered', 'Accounts are made at the identity provider.', {
+      hint: 'Ask whoever administers it, or register there; then log in here.',
+    });
+  }
+  await registerUser(body);
+  const tokens = await identity.login({ email: body.email, password: body.password });
+  await callers.fromToken(tokens.access_token);
+  return { success: 'created' as const, body: tokens, headers: { ...NO_STORE, Location: '/auth/me' } };
+};
+
+const meRoute = (): Route =>
+  route({
+    method: 'GET',
+    path: '/auth/me',
+    operation_id: 'getMe',
+    summary: 'Get who the token says you are, and what you may do',
+    tag,
+    permission: 'signed-in',
+    answers: answers(Me, 'You'),
+    handle: async ({ caller }) => {
+      const { user_id, tenant_id, email, name, access, default_project_id, expires_at } = caller;
+      return ok({
+        user_id,
+        tenant_id,
+        email,
+        name,
+        role: access.role,
+        scopes: [...access.scopes],
+        projects: [...access.projects].map(([project_id, scopes]) => ({ project_id, scopes: [...scopes] })),
+        default_project_id,
+        expires_at: new Date(expires_at * 1000).toISOString(),
+      });
+    },
+  });
+
+const Logout = z.strictObject({ refresh_token: z.string().min(1).max(10_000).optional() }).optional();
+
+const logoutRoute = ({ identity }: WriteServices): Route =>
+  route({
+    method: 'POST',
+    path: '/auth/logout',
+    operation_id: 'logout',
+    summary: 'End the session: both tokens are refused from now on',
+    tag,
+    permission: 'signed-in',
+    body: Logout,
+    answers: { 'no-content': { description: 'Logged out', schema: null } },
+    handle: async ({ body, ctx }) => {
+      await identity.logout({
+        access_token: bearerTokenOf(ctx.get('authorization')),
+        refresh_token: body?.refresh_token,
+      });
+      return { success: 'no-content' };
+    },
+  });
+
+export const authRoutes = (services: WriteServices): Route[] => [
+  publicRoute({
+    method: 'POST',
+    path: '/auth/login',
+    operation_id: 'login',
+    summary: 'Log in with e-mail and password',
+    tag,
+    body: Credentials,
+    example,
+    answers: answers(TokenAnswer, 'Tokens for the next requests'),
+    refusals: ['unauthenticated', 'forbidden', 'too-many', 'unavailable'],
+    handle: (exchange) => login(services, exchange),
+  }),
+  publicRoute({
+    method: 'POST',
+    path: '/auth/refresh',
+    operation_id: 'refreshTokens',
+    summary: 'Get new tokens for a refresh token',
+    tag,
+    body: z.strictObject({ refresh_token: z.string().min(1).max(10_000) }),
+    answers: answers(TokenAnswer, 'New tokens; the old refresh token is used up'),
+    refusals: ['unauthenticated', 'unavailable'],
+    handle: async ({ body }) => ok(await services.identity.refresh(body.refresh_token), NO_STORE),
+  }),
+  logoutRoute(services),
+  meRoute(),
+  publicRoute({
+    method: 'POST',
+    path: '/auth/register',
+    operation_id: 'register',
+    summary: 'Make an account, where the identity provider lets BudApp do that',
+    tag,
+    body: Registration,
+    example: { ...example, name: 'Ada' },
+    answers: { created: { description: 'Made, and logged in', schema: TokenAnswer } },
+    refusals: ['conflict', 'invalid', 'unavailable'],
+    handle: (exchange) => register(services, exchange),
+  }),
+  ...signInRoutes(services),
+];

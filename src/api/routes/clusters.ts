@@ -1,0 +1,158 @@
+import { z } from 'zod';
+import { allows } from '../../commands/access.ts';
+import { deleteCluster } from '../../commands/cluster/delete-cluster.ts';
+import { recordClusterStatus } from '../../commands/cluster/record-cluster-status.ts';
+import { registerCluster } from '../../commands/cluster/register-cluster.ts';
+import { updateCluster } from '../../commands/cluster/update-cluster.ts';
+import { isAvailable, toClusterNodes } from '../../commands/cluster-report.ts';
+import { Rejected, rejected } from '../../errors.ts';
+import { ClusterType } from '../../events/cluster-events.ts';
+import { ClusterId, CommandId, newId } from '../../events/ids.ts';
+import { ClusterRow, ClusterStatus } from '../../projections/clusters.ts';
+import { commandRoutes } from '../command-route.ts';
+import { freshness, getVisible, itemRoute, listRoute } from '../read-route.ts';
+import { etagOf, resources } from '../resource.ts';
+import { answers, type Exchange, ok, type Route, route } from '../route.ts';
+import { callService } from '../service-call.ts';
+import { type WriteServices, writeAnswer } from '../write.ts';
+import { clusterRegistrationRoute } from './cluster-registration.ts';
+
+const tag = 'clusters';
+const params = z.strictObject({ cluster_id: ClusterId });
+const query = z.strictObject(freshness);
+
+const StatusAnswer = ClusterRow.pick({
+  status: true,
+  reason: true,
+  since: true,
+  deadline: true,
+  capacity: true,
+}).extend({
+  id: ClusterId,
+  workflow_id: ClusterRow.shape.workflow_id,
+  nodes_ready: z.int(),
+  nodes_total: z.int(),
+});
+
+const statusRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/clusters/{cluster_id}/status',
+    operation_id: 'getClusterStatus',
+    summary: 'Get how a cluster is: status, reason, capacity',
+    tag,
+    permission: 'cluster:view',
+    params,
+    query,
+    answers: answers(StatusAnswer, 'How the cluster is'),
+    refusals: ['not-found', 'unavailable'],
+    handle: async (exchange) => {
+      const row = await getVisible(services, resources.cluster, { id: exchange.params.cluster_id, exchange });
+      const { status, reason, since, deadline, capacity, workflow_id, nodes } = ClusterRow.parse(row);
+      const nodes_ready = nodes.filter((node) => node.status.toLowerCase() === 'ready').length;
+      const counts = { nodes_ready, nodes_total: nodes.length };
+      const body = { id: row.id, status, reason, since, deadline, workflow_id, capacity, ...counts };
+      return ok(body, { ETag: etagOf(row), Position: row.position });
+    },
+  });
+
+const nodesRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/clusters/{cluster_id}/nodes',
+    operation_id: 'listClusterNodes',
+    summary: 'List the nodes of a cluster',
+    tag,
+    permission: 'cluster:view',
+    params,
+    query,
+    answers: answers(z.object({ items: ClusterRow.shape.nodes }), 'The nodes as they were reported last'),
+    refusals: ['not-found', 'unavailable'],
+    handle: async (exchange) => {
+      const row = await getVisible(services, resources.cluster, { id: exchange.params.cluster_id, exchange });
+      return ok({ items: ClusterRow.shape.nodes.parse(row.nodes) }, { ETag: etagOf(row), Position: row.position });
+    },
+  });
+
+/** What the cluster service says right now. */
+const askCluster = async (services: WriteServices, clusterId: string, { facts }: Exchange) => {
+  const input = { cluster_id: clusterId };
+  const [{ nodes }, { status, message }] = await Promise.all([
+    callService(services, { name: 'cluster.nodes', input, facts }),
+    callService(services, { name: 'cluster.health', input, facts }),
+  ]);
+  const available = isAvailable(status);
+  const reason = {
+    code: 'reported-unavailable',
+    message: message || 'The cluster service reports it as not available.',
+  };
+  return { available, nodes: toClusterNodes(nodes), ...(available ? {} : { reason }) };
+};
+
+/** Asks the cluster service on the caller's behalf, and records what it says as the system: nobody can make it up. */
+const sync = async (services: WriteServices, exchange: Exchange<{ cluster_id: ClusterId }>) => {
+  const { caller, facts, params: wanted } = exchange;
+  const fresh = { ...exchange, query: {} };
+  const row = await getVisible(services, resources.cluster, { id: wanted.cluster_id, exchange: fresh });
+  if (!allows(caller.access, 'cluster:manage', null)) {
+    throw new Rejected('forbidden', 'not-permitted', 'You may not sync a cluster.', {
+      hint: 'This takes the scope cluster:manage.',
+    });
+  }
+  const { bud_cluster_id } = ClusterRow.pick({ bud_cluster_id: true }).parse(row);
+  if (bud_cluster_id === null) throw rejected('cluster-not-registered', 'The cluster is not registered yet.');
+  const report = await askCluster(services, bud_cluster_id, exchange);
+  const attempt = { command_id: newId(CommandId), may_repeat: false };
+  const data = { cluster_id: wanted.cluster_id, ...report };
+  const outcome = await services.handle(recordClusterStatus, data, {
+    caller: { tenant_id: caller.tenant_id, actor: caller.actor, access: 'system', user_id: caller.user_id },
+    command_id: attempt.command_id,
+    correlation_id: facts.correlation_id,
+    traceparent: facts.traceparent,
+  });
+  return writeAnswer(services, recordClusterStatus, { outcome, attempt });
+};
+
+const syncRoute = (services: WriteServices): Route =>
+  route({
+    method: 'POST',
+    path: '/clusters/{cluster_id}/sync',
+    operation_id: 'syncCluster',
+    summary: 'Ask the cluster service how a cluster is now, and record it',
+    tag,
+    permission: 'cluster:manage',
+    params,
+    answers: answers(resources.cluster.schema, 'The cluster with what was found'),
+    refusals: ['forbidden', 'not-found', 'conflict', 'unavailable'],
+    handle: (exchange) => sync(services, exchange),
+  });
+
+export const clusterRoutes = (services: WriteServices): Route[] => {
+  const command = commandRoutes(services);
+  const cluster = '/clusters/{cluster_id}';
+  return [
+    clusterRegistrationRoute(
+      command('POST', '/clusters', registerCluster, {
+        tag,
+        starts_process: true,
+        example: {
+          name: 'on-prem',
+          cluster_type: 'ON_PREM',
+          ingress_url: '',
+          configuration: 'apiVersion: v1\nkind: Config',
+        },
+      }),
+    ),
+    listRoute(services, resources.cluster, {
+      tag,
+      filters: { name: z.string(), status: ClusterStatus, cluster_type: ClusterType },
+      sortable: ['created_at', 'updated_at', 'name'],
+    }),
+    itemRoute(services, resources.cluster, { tag, parameter: 'cluster_id' }),
+    command('PATCH', cluster, updateCluster, { tag, example: { ingress_url: 'https://models.example.org' } }),
+    command('DELETE', cluster, deleteCluster, { tag, starts_process: true }),
+    statusRoute(services),
+    nodesRoute(services),
+    syncRoute(services),
+  ];
+};

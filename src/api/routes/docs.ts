@@ -1,0 +1,84 @@
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { openApiOf } from '../openapi.ts';
+import { publicRoute } from '../public-route.ts';
+import { answers, ok, type Route } from '../route.ts';
+import type { ApiSettings } from '../services.ts';
+
+const tag = 'operations';
+
+const PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>BudApp API</title>
+    <link rel="stylesheet" href="/docs/swagger-ui.css" />
+  </head>
+  <body>
+    <div id="docs"></div>
+    <script src="/docs/swagger-ui-bundle.js"></script>
+    <script src="/docs/start.js"></script>
+  </body>
+</html>
+`;
+
+const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, persistAuthorization: false });\n`;
+
+/** The page brings all it needs; styles are set by its script while it draws. */
+const PAGE_POLICY = {
+  'Content-Security-Policy':
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'",
+};
+
+const FILES = { 'swagger-ui.css': 'text/css', 'swagger-ui-bundle.js': 'text/javascript' } as const;
+
+const folder = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+
+const asset = (name: string, type: string, content: () => Promise<Buffer | string>): Route =>
+  publicRoute({
+    method: 'GET',
+    path: `/docs/${name}`,
+    operation_id: `getDocs_${name.replace(/\W/g, '_')}`,
+    summary: `A part of the page: ${name}`,
+    tag,
+    answers: { ok: { description: 'The file', schema: null, type } },
+    handle: async () => ({
+      success: 'ok',
+      body: await content(),
+      type: `${type}; charset=utf-8`,
+      headers: { 'Cache-Control': 'public, max-age=3600' },
+    }),
+  });
+
+const page = publicRoute({
+  method: 'GET',
+  path: '/docs',
+  operation_id: 'getDocs',
+  summary: 'This API, to read and to try',
+  tag,
+  answers: { ok: { description: 'A page', schema: null, type: 'text/html' } },
+  handle: async () => ({ success: 'ok', body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_POLICY }),
+});
+
+const documentRoute = (read: () => string): Route =>
+  publicRoute({
+    method: 'GET',
+    path: '/openapi.json',
+    operation_id: 'getOpenApi',
+    summary: 'This API as an OpenAPI 3.1 document',
+    tag,
+    answers: answers(z.looseObject({ openapi: z.string() }), 'The document'),
+    handle: async () => ok(read(), { 'Cache-Control': 'public, max-age=60' }),
+  });
+
+/** The document and the page that shows it, without anything from elsewhere. */
+export const docsRoutes = (others: readonly Route[], settings: ApiSettings): Route[] => {
+  const document = documentRoute(() => text);
+  // The parts of the page are nobody's interface: the document does not list them.
+  const text: string = JSON.stringify(openApiOf([...others, page, document], settings));
+  const files = Object.entries(FILES).map(([name, type]) => asset(name, type, () => readFile(join(folder, name))));
+  return [page, document, asset('start.js', 'text/javascript', async () => START), ...files];
+};

@@ -1,0 +1,181 @@
+import { z } from 'zod';
+import { Rejected, rejected } from '../../errors.ts';
+import { EndpointId } from '../../events/ids.ts';
+import { EndpointRow } from '../../projections/endpoints.ts';
+import { WorkflowRow, workflows } from '../../projections/workflows.ts';
+import { freshness, getVisible } from '../read-route.ts';
+import { type AnyRow, etagOf, resources } from '../resource.ts';
+import { answers, type Exchange, ok, type Route, route } from '../route.ts';
+import { callService } from '../service-call.ts';
+import type { WriteServices } from '../write.ts';
+
+const tag = 'endpoints';
+const params = z.strictObject({ endpoint_id: EndpointId });
+const query = z.strictObject(freshness);
+
+interface Found {
+  row: AnyRow;
+  endpoint: EndpointRow;
+}
+
+const getEndpoint = async (
+  services: WriteServices,
+  exchange: Exchange<{ endpoint_id: EndpointId }, object>,
+): Promise<Found> => {
+  const row = await getVisible(services, resources.endpoint, { id: exchange.params.endpoint_id, exchange });
+  return { row, endpoint: EndpointRow.parse(row) };
+};
+
+/** What the cluster service knows the endpoint by. Throws where it is not there yet, or no more. */
+const deployedAs = ({ bud_cluster_id, namespace, status }: EndpointRow) => {
+  if (bud_cluster_id !== null && namespace !== null) return { cluster_id: bud_cluster_id, namespace };
+  throw rejected('endpoint-not-deployed', `The endpoint is ${status}: there is nothing on a cluster to look at.`);
+};
+
+const StatusAnswer = EndpointRow.pick({
+  name: true,
+  status: true,
+  reason: true,
+  since: true,
+  deadline: true,
+  url: true,
+  desired: true,
+  observed: true,
+  rollout: true,
+}).extend({
+  id: EndpointId,
+  /** Of the workflow of the current or last change. */
+  steps: WorkflowRow.shape.steps,
+  progress: z.number().nullable(),
+  eta: z.string().nullable(),
+});
+
+const statusRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/endpoints/{endpoint_id}/status',
+    operation_id: 'getEndpointStatus',
+    summary: 'Get what was asked for, what the cluster reports, and how a change goes',
+    tag,
+    permission: 'endpoint:view',
+    params,
+    query,
+    answers: answers(StatusAnswer, 'How the endpoint is'),
+    refusals: ['not-found', 'unavailable'],
+    handle: async (exchange) => {
+      const { row, endpoint } = await getEndpoint(services, exchange);
+      const { name, status, reason, since, deadline, url, desired, observed, rollout } = endpoint;
+      const wanted = { tenant_id: exchange.caller.tenant_id, id: rollout.workflow_id };
+      const workflow = await services.readModels.find(workflows, wanted);
+      const { steps = [], progress = null, eta = null } = workflow ?? {};
+      const facts = { id: row.id, name, status, reason, since, deadline, url, desired, observed, rollout };
+      return ok({ ...facts, steps, progress, eta }, { ETag: etagOf(row), Position: row.position });
+    },
+  });
+
+const Workers = z.object({ items: z.array(z.looseObject({ id: z.string().nullish(), name: z.string().nullish() })) });
+
+const listWorkers = async (services: WriteServices, endpoint: EndpointRow, { facts }: Pick<Exchange, 'facts'>) => {
+  const input = { ...deployedAs(endpoint), refresh: true };
+  const { workers } = await callService(services, { name: 'cluster.list-workers', input, facts });
+  return workers;
+};
+
+const workersRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/endpoints/{endpoint_id}/workers',
+    operation_id: 'listEndpointWorkers',
+    summary: 'Ask the cluster for the replicas of an endpoint',
+    tag,
+    permission: 'endpoint:view',
+    params,
+    query,
+    answers: answers(Workers, 'The replicas, as the cluster reports them now'),
+    refusals: ['not-found', 'conflict', 'unavailable'],
+    handle: async (exchange) => {
+      const { endpoint } = await getEndpoint(services, exchange);
+      return ok({ items: await listWorkers(services, endpoint, exchange) });
+    },
+  });
+
+const workerLogsRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/endpoints/{endpoint_id}/workers/{worker_id}/logs',
+    operation_id: 'getEndpointWorkerLogs',
+    summary: 'Get the last lines that a replica wrote',
+    tag,
+    permission: 'endpoint:view',
+    params: z.strictObject({ endpoint_id: EndpointId, worker_id: z.string().min(1).max(200) }),
+    query,
+    answers: answers(z.object({ lines: z.array(z.string()) }), 'The last lines'),
+    refusals: ['not-found', 'conflict', 'unavailable'],
+    handle: async (exchange) => {
+      const { endpoint } = await getEndpoint(services, exchange);
+      const { worker_id } = exchange.params;
+      const workers = await listWorkers(services, endpoint, exchange);
+      // The service knows the workers of everybody: only those of this endpoint may be looked at here.
+      if (!workers.some(({ id }) => id === worker_id)) {
+        throw new Rejected('not-found', 'worker-not-found', `The endpoint has no worker ${worker_id}.`);
+      }
+      const { facts } = exchange;
+      const { logs } = await callService(services, { name: 'cluster.worker-logs', input: { worker_id }, facts });
+      return ok({ lines: logs });
+    },
+  });
+
+const Figures = z.looseObject({ request_count: z.number().nullish(), latency_p50: z.number().nullish() });
+const MetricsAnswer = z.object({
+  from: z.iso.datetime(),
+  to: z.iso.datetime(),
+  interval_minutes: z.int(),
+  /** Counts, rates (0 to 1) and latencies in milliseconds over the whole time; null where nothing was seen. */
+  aggregated: Figures.nullable(),
+  points: z.array(Figures),
+});
+
+const MetricsQuery = z.strictObject({
+  ...freshness,
+  from: z.iso.datetime({ offset: true }).optional(),
+  to: z.iso.datetime({ offset: true }).optional(),
+  interval_minutes: z.coerce.number().int().min(1).max(60).default(1),
+});
+
+const HOUR_MS = 60 * 60 * 1000;
+
+const metricsRoute = (services: WriteServices): Route =>
+  route({
+    method: 'GET',
+    path: '/endpoints/{endpoint_id}/metrics',
+    operation_id: 'getEndpointMetrics',
+    summary: 'Get how many requests an endpoint served, how fast, and how well',
+    tag,
+    permission: 'endpoint:view',
+    params,
+    query: MetricsQuery,
+    answers: answers(MetricsAnswer, 'Figures of the last hour, or of the time that was asked for'),
+    refusals: ['not-found', 'conflict', 'malformed', 'unavailable'],
+    handle: async (exchange) => {
+      const { endpoint } = await getEndpoint(services, exchange);
+      const { namespace } = deployedAs(endpoint);
+      const now = services.clock();
+      const { interval_minutes, to = now, from = new Date(Date.parse(to) - HOUR_MS).toISOString() } = exchange.query;
+      const input = { namespaces: [namespace], from_date: from, to_date: to, interval_minutes };
+      const { facts } = exchange;
+      const { aggregated, series } = await callService(services, { name: 'metrics.analytics', input, facts });
+      const figures = aggregated.find((item) => item.namespace === namespace);
+      const points = series.find((item) => item.namespace === namespace)?.points ?? [];
+      return ok({ from, to, interval_minutes, aggregated: figures ? withoutNamespace(figures) : null, points });
+    },
+  });
+
+const withoutNamespace = ({ namespace: _theirs, ...figures }: { namespace: string }) => figures;
+
+/** Reads of an endpoint beyond its row. */
+export const endpointInsightRoutes = (services: WriteServices): Route[] => [
+  statusRoute(services),
+  workersRoute(services),
+  workerLogsRoute(services),
+  metricsRoute(services),
+];

@@ -1,0 +1,137 @@
+import { z } from 'zod';
+import type { Dependency } from '../../ports.ts';
+import { HttpRefusal } from '../problem.ts';
+import { publicRoute } from '../public-route.ts';
+import { type Answer, answers, ok, type Route } from '../route.ts';
+import type { ApiServices } from '../services.ts';
+
+const tag = 'operations';
+const CHECK_TIMEOUT_MS = 2000;
+
+const DependencyHealth = z.object({
+  name: z.string(),
+  /** What serves it now. */
+  implementation: z.string(),
+  /** True where it stands in for the real system. */
+  stand_in: z.boolean(),
+  ok: z.boolean(),
+  latency_ms: z.number(),
+  error: z.string().optional(),
+});
+type DependencyHealth = z.output<typeof DependencyHealth>;
+
+const Readiness = z.object({
+  status: z.enum(['ready', 'not-ready']),
+  dependencies: z.array(DependencyHealth),
+  projections: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      position: z.string().nullable(),
+      /** Whether it has taken in everything that the log holds. */
+      caught_up: z.boolean(),
+      /** Seconds since it last moved; 0 once it has caught up. */
+      lag_seconds: z.number(),
+      parked: z.int(),
+    }),
+  ),
+  /** Position of the newest event; null while there is none, or where the log cannot be asked. */
+  head: z.string().nullable(),
+});
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const withTimeout = async <T>(work: Promise<T>): Promise<T> => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
+  const { name, implementation, stand_in } = dependency;
+  const start = performance.now();
+  const measured = () => ({ latency_ms: Math.round((performance.now() - start) * 100) / 100 });
+  try {
+    await withTimeout(dependency.check());
+    return { name, implementation, stand_in, ok: true, ...measured() };
+  } catch (error) {
+    return { name, implementation, stand_in, ok: false, ...measured(), error: messageOf(error) };
+  }
+};
+
+const projectionLag = async ({ projections, log, clock }: ApiServices) => {
+  const [head, status] = await withTimeout(Promise.all([log.head(), projections.status()]));
+  const now = Date.parse(clock());
+  const lag = status.map(({ name, status: state, position, parked, updated_at }) => {
+    const caught_up = head === null || (position !== null && position >= head);
+    const lag_seconds = caught_up ? 0 : Math.max(0, (now - Date.parse(updated_at)) / 1000);
+    return { name, status: state, position, caught_up, lag_seconds, parked };
+  });
+  return { head, lag };
+};
+
+const ready = async (services: ApiServices): Promise<Answer> => {
+  const dependencies = await Promise.all(services.dependencies.map(checkOne));
+  const projections = await projectionLag(services).catch(() => null);
+  const isReady = projections !== null && dependencies.every((each) => each.ok);
+  const body = {
+    status: isReady ? 'ready' : 'not-ready',
+    dependencies,
+    projections: projections?.lag ?? [],
+    head: projections?.head ?? null,
+  };
+  return { success: isReady ? 'ok' : 'not-ready', body };
+};
+
+const metricsRoute = ({ metrics, settings }: ApiServices): Route =>
+  publicRoute({
+    method: 'GET',
+    path: '/metrics',
+    operation_id: 'getMetrics',
+    summary: 'Figures for Prometheus',
+    tag,
+    answers: { ok: { description: 'Prometheus text format', schema: null, type: 'text/plain' } },
+    handle: async () => {
+      if (!settings.enable_metrics) throw new HttpRefusal('unknown-path', 'Metrics are switched off.');
+      return { success: 'ok', body: await metrics.metrics(), type: metrics.contentType };
+    },
+  });
+
+/** Whether it lives, and whether it can serve. */
+export const healthRoutes = (services: ApiServices): Route[] => [
+  publicRoute({
+    method: 'GET',
+    path: '/health',
+    operation_id: 'getHealth',
+    summary: 'Whether the process lives',
+    tag,
+    answers: answers(z.object({ status: z.literal('ok') }), 'It lives'),
+    handle: async () => ok({ status: 'ok' }),
+  }),
+  publicRoute({
+    method: 'GET',
+    path: '/health/ready',
+    operation_id: 'getReadiness',
+    summary: 'Whether it can serve: each dependency with its latency, each read model with its lag',
+    tag,
+    answers: {
+      ...answers(Readiness, 'It can serve'),
+      'not-ready': { description: 'It cannot serve; the answer says what is missing', schema: Readiness },
+    },
+    handle: () => ready(services),
+  }),
+  publicRoute({
+    method: 'GET',
+    path: '/version',
+    operation_id: 'getVersion',
+    summary: 'Which version runs',
+    tag,
+    answers: answers(z.object({ name: z.string(), version: z.string(), node: z.string() }), 'The version'),
+    handle: async () => ok({ name: 'budapp', version: services.settings.version, node: process.versions.node }),
+  }),
+  metricsRoute(services),
+];

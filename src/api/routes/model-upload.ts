@@ -1,0 +1,212 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { allows } from '../../commands/access.ts';
+import { uploadLocalModel } from '../../commands/model/upload-local-model.ts';
+import { type InputError, Rejected, rejected } from '../../errors.ts';
+import type { StoredObject } from '../../ports.ts';
+import type { Attempt } from '../idempotency.ts';
+import { requestHash } from '../idempotency.ts';
+import { type FormFields, type FormFile, isMultipart, readForm } from '../multipart.ts';
+import { resources } from '../resource.ts';
+import type { Answer, Exchange, Route } from '../route.ts';
+import { perform, type WriteServices, writeAnswer } from '../write.ts';
+
+const path = '/models/local';
+
+const Form = z.object({
+  name: z.string(),
+  description: z.string().optional(),
+  /** Repeated, or one text with commas. */
+  tags: z.union([z.string(), z.array(z.string())]).optional(),
+  /** Lower-case hex; the upload is refused where it does not match. */
+  sha256: z.string().optional(),
+  file: z.string().meta({ format: 'binary' }),
+});
+
+const Sha256 = z.string().regex(/^[0-9a-fA-F]{64}$/);
+
+/** A file name that means nothing to a file system or an object store but itself. */
+const safeName = (name: string): string =>
+  name
+    .replace(/[^\w.-]/g, '_')
+    .replace(/^\.+/, '_')
+    .slice(-120);
+
+const single = (fields: FormFields, name: string): string | undefined => {
+  const value = fields[name];
+  if (value === undefined || typeof value === 'string') return value;
+  throw invalid([{ pointer: `/${name}`, detail: 'given more than once' }]);
+};
+
+const invalid = (errors: readonly InputError[]) => {
+  const summary = errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ');
+  return new Rejected('invalid', 'invalid-input', `The form breaks its rules: ${summary}.`, { errors });
+};
+
+const tagsOf = (given: FormFields[string] | undefined): string[] =>
+  [given ?? []]
+    .flat()
+    .flatMap((text) => text.split(','))
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+
+const checksumOf = (fields: FormFields): string | undefined => {
+  const given = single(fields, 'sha256');
+  if (given === undefined || Sha256.safeParse(given).success) return given?.toLowerCase();
+  throw invalid([{ pointer: '/sha256', detail: 'must be 64 hexadecimal digits' }]);
+};
+
+const describedBy = (fields: FormFields) => {
+  const name = single(fields, 'name');
+  const description = single(fields, 'description');
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(description === undefined ? {} : { description }),
+    ...(fields.tags === undefined ? {} : { tags: tagsOf(fields.tags) }),
+  };
+};
+
+/** What can be known to be wrong before the file has come, is said before the file has come. */
+const checkBefore = (fields: FormFields): void => {
+  const shape = uploadLocalModel.data.shape;
+  const described = describedBy(fields);
+  if (described.name === undefined) return;
+  const checked = z.object({ name: shape.name, description: shape.description, tags: shape.tags }).safeParse(described);
+  if (checked.success) return;
+  throw invalid(
+    checked.error.issues.map(({ path: at, message }) => ({ pointer: `/${at.join('/')}`, detail: message })),
+  );
+};
+
+/** The same name held by a model that lives: cheaper to say so now than after a gigabyte. The command has the last word. */
+const refuseTakenName = async (services: WriteServices, { caller }: Exchange, fields: FormFields): Promise<void> => {
+  const name = single(fields, 'name')?.trim();
+  if (!name) return;
+  const { items } = await services.readModels.list(resources.model.projection, {
+    tenant_id: caller.tenant_id,
+    projects: 'all',
+    filter: { name, status: ['onboarding', 'active'] },
+    sort: '-created_at',
+    limit: 1,
+  });
+  if (items.length === 0) return;
+  throw rejected('model-name-taken', `The name "${name}" is taken by another model.`, { hint: 'Choose another name.' });
+};
+
+interface Upload {
+  services: WriteServices;
+  exchange: Exchange;
+  attempt: Attempt;
+}
+
+interface Stored extends StoredObject {
+  file_name: string;
+}
+
+const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile, before: FormFields) => {
+  checkBefore(before);
+  const sha256 = checksumOf(before);
+  if (!attempt.may_repeat) await refuseTakenName(services, exchange, before);
+  const file_name = safeName(file.name);
+  // A place of its own for every attempt: a repeated upload never touches what the first one stored.
+  const folder = `models/${exchange.caller.tenant_id}/${attempt.command_id}`;
+  const key = `${folder}/${crypto.randomUUID()}/${file_name}`;
+  const options = { maxBytes: services.settings.max_upload_bytes, ...(sha256 === undefined ? {} : { sha256 }) };
+  const stored = await services.objects.put(key, file.stream, options);
+  return { ...stored, file_name } satisfies Stored;
+};
+
+/** A checksum that came after the file. */
+const checkAfter = (fields: FormFields, { sha256 }: Stored): void => {
+  const wanted = checksumOf(fields);
+  if (wanted === undefined || wanted === sha256) return;
+  throw new Rejected('invalid', 'checksum-mismatch', `The file's SHA-256 is ${sha256}, not ${wanted}.`, {
+    errors: [{ pointer: '/sha256', detail: 'does not match the file' }],
+  });
+};
+
+/** Performs the command on a stored file; whatever goes wrong, and whatever was there before, no second file is left. */
+const register = async (upload: Upload, fields: FormFields, stored: Stored): Promise<Answer> => {
+  const { services, exchange, attempt } = upload;
+  let kept = false;
+  try {
+    checkAfter(fields, stored);
+    const { key: object_key, file_name, size_bytes, sha256 } = stored;
+    const described = describedBy(fields);
+    const data = { ...described, artefact: { object_key, file_name, size_bytes, sha256 } };
+    // Its place is another at every attempt; what was sent is the same.
+    const request_hash = requestHash('POST', path, { ...described, file_name, sha256 });
+    const keyed = attempt.request_hash === undefined ? attempt : { ...attempt, request_hash };
+    const outcome = await perform(services, uploadLocalModel, { data, exchange, attempt: keyed });
+    kept = !outcome.repeated;
+    return await writeAnswer(services, uploadLocalModel, { outcome, attempt });
+  } catch (error) {
+    // Unknown whether the event was written: better an object too many than a model without its file.
+    if (!(error instanceof Rejected) || error.kind === 'unavailable') kept = true;
+    throw error;
+  } finally {
+    if (!kept) await services.objects.remove(stored.key);
+  }
+};
+
+const receive = async (request: IncomingMessage, upload: Upload): Promise<Answer> => {
+  const { services } = upload;
+  const written: Stored[] = [];
+  const options = {
+    maxBytes: services.settings.max_upload_bytes,
+    fields: ['name', 'description', 'tags', 'sha256'],
+    file: 'file',
+  };
+  const read = async () => {
+    try {
+      return await readForm(request, options, async (file, before) => {
+        const stored = await storeFile(upload, file, before);
+        written.push(stored);
+        return stored;
+      });
+    } catch (error) {
+      // Stored whole, and then something after it in the form was wrong.
+      for (const { key } of written) await services.objects.remove(key);
+      throw error;
+    }
+  };
+  const { fields, file } = await read();
+  if (file) return register(upload, fields, file);
+  throw invalid([{ pointer: '/file', detail: 'the form has no file' }]);
+};
+
+const refuseOthers = ({ caller, ctx }: Exchange): void => {
+  if (!allows(caller.access, uploadLocalModel.permission, null)) {
+    throw new Rejected('forbidden', 'not-permitted', `You may not: ${uploadLocalModel.summary}.`, {
+      hint: `This takes the scope ${uploadLocalModel.permission}.`,
+    });
+  }
+  if (!isMultipart(ctx.req)) {
+    throw new Rejected('unsupported', 'unsupported-content-type', 'The model comes as multipart/form-data.');
+  }
+};
+
+/** `POST /models/local`: the file goes to the object store as it arrives; a model is made once it is whole. */
+export const modelUploadRoute = (services: WriteServices): Route => ({
+  method: 'POST',
+  path,
+  operation_id: uploadLocalModel.type,
+  summary: uploadLocalModel.summary,
+  tag: 'models',
+  permission: uploadLocalModel.permission,
+  params: z.strictObject({}),
+  query: z.strictObject({}),
+  body: { kind: 'multipart', form: Form },
+  answers: {
+    accepted: { description: 'The model; `workflow_id` names its onboarding', schema: resources.model.schema },
+  },
+  refusals: ['forbidden', 'conflict', 'invalid', 'too-large', 'unavailable'],
+  writes: true,
+  handle: async (exchange) => {
+    refuseOthers(exchange);
+    const { caller, facts, ctx } = exchange;
+    // The whole request is known only at its end; the command's own hash then tells another body apart.
+    const keyed = { caller, key: facts.idempotency_key, request_hash: requestHash('POST', path, null) };
+    return services.idempotency.run(keyed, (attempt) => receive(ctx.req, { services, exchange, attempt }));
+  },
+});

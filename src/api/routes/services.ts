@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import { SOURCE_TOPIC } from '../../contracts/asynchronous.ts';
+import { DeliveryAnswer } from '../../contracts/notification.ts';
+import { Rejected } from '../../errors.ts';
+import { createNotifications } from '../notifications.ts';
+import { publicRoute } from '../public-route.ts';
+import { answers, ok, type Route } from '../route.ts';
+import { sameSecret } from '../same-secret.ts';
+import type { WriteServices } from '../write.ts';
+
+const tag = 'services';
+
+const Subscription = z.object({ pubsubname: z.string(), topic: z.string(), route: z.string() });
+
+/** The component that the platform's Dapr installation calls its message broker. */
+const PUBSUB = 'pubsub-redis';
+
+const subscriptionRoutes = (): Route[] => [
+  publicRoute({
+    method: 'GET',
+    path: '/dapr/subscribe',
+    operation_id: 'listSubscriptions',
+    summary: 'What the sidecar is to deliver here',
+    tag,
+    answers: answers(z.array(Subscription), 'Topics and where they go'),
+    handle: async () => ok([{ pubsubname: PUBSUB, topic: SOURCE_TOPIC, route: '/notifications' }]),
+  }),
+  publicRoute({
+    method: 'GET',
+    path: '/dapr/config',
+    operation_id: 'getSidecarConfig',
+    summary: 'What the sidecar asks an application for: this one has no actors',
+    tag,
+    answers: answers(z.object({ entities: z.array(z.string()) }), 'No actors'),
+    handle: async () => ok({ entities: [] }),
+  }),
+];
+
+/** For the sidecar and the services behind it. */
+export const serviceRoutes = (services: WriteServices): Route[] => {
+  const notifications = createNotifications(services);
+  return [
+    publicRoute({
+      method: 'POST',
+      path: '/notifications',
+      operation_id: 'deliverMessage',
+      summary: 'Take a message of another service (from the sidecar; header dapr-api-token)',
+      tag,
+      permission: 'service',
+      body: z.unknown(),
+      answers: answers(DeliveryAnswer, 'SUCCESS: recorded. RETRY: not now. DROP: never again'),
+      refusals: ['unauthenticated'],
+      handle: async ({ body, facts, ctx }) => {
+        if (!sameSecret(ctx.get('dapr-api-token'), services.settings.dapr_api_token)) {
+          throw new Rejected(
+            'unauthenticated',
+            'invalid-service-token',
+            'The header dapr-api-token is missing or wrong.',
+          );
+        }
+        return ok({ status: await notifications.receive(body, facts) });
+      },
+    }),
+    ...subscriptionRoutes(),
+  ];
+};

@@ -1,0 +1,98 @@
+import { createHmac } from 'node:crypto';
+import type { Context } from 'koa';
+import { z } from 'zod';
+import { Rejected } from '../../errors.ts';
+import { publicRoute } from '../public-route.ts';
+import { ok, type Route } from '../route.ts';
+import { sameSecret } from '../same-secret.ts';
+import type { WriteServices } from '../write.ts';
+
+const tag = 'auth';
+const COOKIE = 'budapp_sign_in';
+const MAX_AGE_SECONDS = 600;
+const CALLBACK = '/auth/callback';
+
+const Pending = z.object({
+  state: z.string(),
+  code_verifier: z.string(),
+  redirect_uri: z.string(),
+  /** Milliseconds since 1970. */
+  until: z.number(),
+});
+type Pending = z.output<typeof Pending>;
+
+const signatureOf = (secret: string, text: string): string =>
+  createHmac('sha256', secret).update(`sign-in:${text}`).digest('base64url');
+
+const pack = (secret: string, pending: Pending): string => {
+  const text = Buffer.from(JSON.stringify(pending)).toString('base64url');
+  return `${text}.${signatureOf(secret, text)}`;
+};
+
+const lost = () =>
+  new Rejected('unauthenticated', 'sign-in-lost', 'This sign-in was not begun here, or took too long.', {
+    hint: 'Begin again at GET /auth/authorize.',
+  });
+
+const unpack = (secret: string, cookie: string | undefined): Pending => {
+  const [text = '', signature = ''] = (cookie ?? '').split('.');
+  if (text === '' || !sameSecret(signature, signatureOf(secret, text))) throw lost();
+  const pending = Pending.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+  if (pending.until < Date.now()) throw lost();
+  return pending;
+};
+
+/** The browser keeps what the sign-in began with: any process of ours can end it. */
+const setCookie = (ctx: Context, value: string, publicUrl: string, maxAge: number): void => {
+  const secure = publicUrl.startsWith('https:') ? '; Secure' : '';
+  ctx.append('Set-Cookie', `${COOKIE}=${value}; Path=/auth; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${secure}`);
+};
+
+/** Authorization code with PKCE: for browsers, through the identity provider's own page. */
+export const signInRoutes = ({ identity, settings, callers }: WriteServices): Route[] => {
+  // A secret that all processes of an installation share; `signatureOf` keeps this use of it apart from the other.
+  const secret = settings.dapr_api_token;
+  const ownCallback = `${settings.public_url}${CALLBACK}`;
+  return [
+    publicRoute({
+      method: 'GET',
+      path: '/auth/authorize',
+      operation_id: 'authorize',
+      summary: 'Send a browser to the identity provider to sign in',
+      tag,
+      query: z.strictObject({ redirect_uri: z.url().max(2000).default(ownCallback) }),
+      answers: { found: { description: 'To the sign-in page', schema: null } },
+      refusals: ['invalid', 'unavailable'],
+      handle: async ({ query: { redirect_uri }, ctx }) => {
+        const { url, state, code_verifier } = await identity.authorizationUrl({ redirect_uri });
+        const until = Date.now() + MAX_AGE_SECONDS * 1000;
+        setCookie(
+          ctx,
+          pack(secret, { state, code_verifier, redirect_uri, until }),
+          settings.public_url,
+          MAX_AGE_SECONDS,
+        );
+        return { success: 'found', headers: { Location: url, 'Cache-Control': 'no-store' } };
+      },
+    }),
+    publicRoute({
+      method: 'GET',
+      path: CALLBACK,
+      operation_id: 'completeSignIn',
+      summary: 'Where the identity provider sends the browser back to: answers with tokens',
+      tag,
+      // What else the provider adds (session_state, iss) is its own affair: the exchange checks it.
+      query: z.looseObject({ code: z.string().optional(), state: z.string().optional(), error: z.string().optional() }),
+      answers: { ok: { description: 'Tokens', schema: z.looseObject({ access_token: z.string() }) } },
+      refusals: ['unauthenticated', 'unavailable'],
+      handle: async ({ ctx }) => {
+        const { state, code_verifier, redirect_uri } = unpack(secret, ctx.cookies.get(COOKIE));
+        setCookie(ctx, '', settings.public_url, 0);
+        const callback_url = new URL(ctx.url, settings.public_url).href;
+        const tokens = await identity.exchangeCode({ callback_url, state, code_verifier, redirect_uri });
+        await callers.fromToken(tokens.access_token);
+        return ok(tokens, { 'Cache-Control': 'no-store' });
+      },
+    }),
+  ];
+};

@@ -1,0 +1,25 @@
+import { cancelWorkflow } from '../../commands/workflow/cancel-workflow.ts';
+import { UserId } from '../../events/ids.ts';
+import { WorkflowKind } from '../../events/workflow-events.ts';
+import { WorkflowStatus } from '../../projections/workflows.ts';
+import { commandRoutes } from '../command-route.ts';
+import { itemRoute, listRoute } from '../read-route.ts';
+import { resources } from '../resource.ts';
+import type { Route } from '../route.ts';
+import type { WriteServices } from '../write.ts';
+import { waitingForYoung } from '../young-workflow.ts';
+
+const tag = 'workflows';
+
+export const workflowRoutes = (services: WriteServices): Route[] => {
+  const command = commandRoutes(services);
+  return [
+    listRoute(services, resources.workflow, {
+      tag,
+      filters: { status: WorkflowStatus, kind: WorkflowKind, user_id: UserId },
+      sortable: ['created_at', 'updated_at'],
+    }),
+    waitingForYoung(itemRoute(services, resources.workflow, { tag, parameter: 'workflow_id' })),
+    waitingForYoung(command('POST', '/workflows/{workflow_id}/cancel', cancelWorkflow, { tag, starts_process: true })),
+  ];
+};

@@ -1,0 +1,60 @@
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Registry } from 'prom-client';
+import type { HandleCommand } from '../commands/handle.ts';
+import type {
+  Clock,
+  Dependency,
+  Identity,
+  Log,
+  ObjectStore,
+  ProcessOperations,
+  ServiceInvoker,
+  StatusBus,
+  Vault,
+} from '../ports.ts';
+import type { ProjectionOperations } from '../projections/operations.ts';
+import type { ReadModels } from '../projections/read.ts';
+
+export interface NewAccount {
+  email: string;
+  password: string;
+  name: string;
+}
+
+/** Settings that the API needs, as values. */
+export interface ApiSettings {
+  /** Where the world reaches the API, without a slash at the end. */
+  public_url: string;
+  version: string;
+  max_upload_bytes: number;
+  /** What `/notifications` demands in the header `dapr-api-token`. */
+  dapr_api_token: string;
+  /** Serves `/metrics`. */
+  enable_metrics: boolean;
+}
+
+/** Everything that routes work with. */
+export interface ApiServices {
+  handle: HandleCommand;
+  readModels: ReadModels;
+  log: Log;
+  identity: Identity;
+  vault: Vault;
+  objects: ObjectStore;
+  bus: StatusBus;
+  invoker: ServiceInvoker;
+  /** For idempotency keys. */
+  pool: Pool;
+  /** Rebuilds and parked events of the projections. */
+  projections: ProjectionOperations;
+  /** Parked instances of the processes. */
+  processes: ProcessOperations;
+  dependencies: readonly Dependency[];
+  settings: ApiSettings;
+  logger: Logger;
+  metrics: Registry;
+  clock: Clock;
+  /** Makes an account at the identity provider; absent where the provider does that itself. */
+  registerUser?: (account: NewAccount) => Promise<void>;
+}

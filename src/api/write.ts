@@ -1,0 +1,103 @@
+import type { AnyCommand } from '../commands/command.ts';
+import type { Outcome } from '../commands/handle.ts';
+import { Rejected } from '../errors.ts';
+import { type Recorded, streamOf, toFact } from '../events/catalog.ts';
+import { type CommandId, UserId } from '../events/ids.ts';
+import { reduce } from '../projections/projection.ts';
+import type { Callers } from './caller.ts';
+import type { Attempt, Idempotency } from './idempotency.ts';
+import { type AnyRow, etagOf, type Resource, resources, shown } from './resource.ts';
+import type { Answer, Exchange } from './route.ts';
+import type { ApiServices } from './services.ts';
+
+/** The parts that writing needs besides the services. */
+export interface WriteServices extends ApiServices {
+  callers: Callers;
+  idempotency: Idempotency;
+}
+
+interface Folded {
+  row: AnyRow;
+  /** The process that the command set in motion, if it did. */
+  workflow_id: string | undefined;
+}
+
+const workflowIn = ({ data }: Recorded): string | undefined =>
+  'workflow_id' in data && typeof data.workflow_id === 'string' ? data.workflow_id : undefined;
+
+/** The resource as the command's own events left it, whatever happened since. */
+const fold = async (log: ApiServices['log'], resource: Resource, outcome: Outcome, commandId: CommandId) => {
+  const { id, revision, events } = outcome;
+  // What has just been created needs no reading: all its events are at hand.
+  const history = events[0]?.revision === 0 ? events : log.readStream(streamOf(resource.area, id), { to: revision });
+  let row: AnyRow | null = null;
+  let workflow_id: string | undefined;
+  for await (const recorded of history) {
+    const fact = toFact(recorded);
+    row = reduce(resource.projection, row, fact);
+    if (fact.meta.command_id === commandId) workflow_id ??= workflowIn(fact);
+  }
+  if (!row) throw new Error(`the ${resource.area} ${id} has no row at revision ${revision}`);
+  return { row, workflow_id } satisfies Folded;
+};
+
+const expectedRevision = (command: AnyCommand, { facts: { if_match } }: Exchange): number | undefined => {
+  if (if_match === undefined) return undefined;
+  if (command.creates) {
+    throw new Rejected('malformed', 'if-match-on-creation', 'If-Match has no meaning where something new is made.');
+  }
+  // `*` asks only that the resource exists, which every change does.
+  return if_match === '*' ? undefined : if_match;
+};
+
+/** Whose permissions the command may have changed. */
+const affectedUser = (command: AnyCommand, data: unknown, exchange: Exchange): UserId | null => {
+  const { area } = command.aggregate;
+  if (area !== 'user' && area !== 'project') return null;
+  const named = typeof data === 'object' && data !== null && 'user_id' in data ? UserId.safeParse(data.user_id) : null;
+  if (named?.success) return named.data;
+  // An admin's own projects give no right that an admin does not have.
+  return exchange.caller.access.role === 'admin' ? null : exchange.caller.user_id;
+};
+
+/** Performs the command with the ids of the attempt; what the route's answer is made of. */
+export const perform = async (
+  services: WriteServices,
+  command: AnyCommand,
+  { data, exchange, attempt }: { data: unknown; exchange: Exchange; attempt: Attempt },
+): Promise<Outcome> => {
+  const { caller, facts } = exchange;
+  const expected = expectedRevision(command, exchange);
+  const outcome = await services.handle(command, data, {
+    caller,
+    command_id: attempt.command_id,
+    correlation_id: facts.correlation_id,
+    ...(expected === undefined ? {} : { expected_revision: expected }),
+    request_hash: attempt.request_hash,
+    traceparent: facts.traceparent,
+    may_repeat: attempt.may_repeat,
+  });
+  const user = affectedUser(command, data, exchange);
+  if (user) services.callers.accessChanged(user, outcome.position);
+  return outcome;
+};
+
+/** The answer to a write: the resource as the events made it, and where to follow what goes on. */
+export const writeAnswer = async (
+  services: ApiServices,
+  command: AnyCommand,
+  { outcome, attempt }: { outcome: Outcome; attempt: Attempt },
+): Promise<Answer> => {
+  const resource = resources[command.aggregate.area];
+  const { row, workflow_id } = await fold(services.log, resource, outcome, attempt.command_id);
+  const body = await shown(row, services);
+  return {
+    success: workflow_id === undefined ? (command.creates ? 'created' : 'ok') : 'accepted',
+    body: workflow_id === undefined ? body : { ...body, workflow_id },
+    headers: {
+      ETag: etagOf(row),
+      ...(outcome.position === null ? {} : { Position: outcome.position }),
+      ...(command.creates || workflow_id !== undefined ? { Location: `${resource.path}/${outcome.id}` } : {}),
+    },
+  };
+};

@@ -1,0 +1,178 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { Registry } from 'prom-client';
+import { createDiskObjects } from '../../src/adapters/disk-objects.ts';
+import { createLocalStatusBus } from '../../src/adapters/local-status-bus.ts';
+import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
+import { createVault } from '../../src/adapters/vault.ts';
+import { createApi } from '../../src/api/api.ts';
+import type { ApiServices } from '../../src/api/services.ts';
+import { createCommandHandler } from '../../src/commands/handle.ts';
+import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../../src/ports.ts';
+import { createProcesses } from '../../src/processes/catalog.ts';
+import { createProcessOperations } from '../../src/processes/operations.ts';
+import { createProjectionOperations } from '../../src/projections/operations.ts';
+import { createReadModels } from '../../src/projections/read.ts';
+import { createReadPool } from '../../src/projections/read-pool.ts';
+import { createProjectionRunner } from '../../src/projections/runner.ts';
+import { createStatusFeed } from '../../src/projections/status-feed.ts';
+import { createLogger } from '../../src/telemetry.ts';
+import { testDatabase } from '../postgres.ts';
+import { createFakeIdentity, type Person } from './fake-identity.ts';
+
+export const SERVICE_TOKEN = 'a-service-token-of-the-tests';
+export const MAX_UPLOAD_BYTES = 2 * 1024 * 1024;
+
+export interface Reply {
+  status: number;
+  headers: Headers;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into whatever came.
+  body: any;
+}
+
+const readReply = async (response: Response): Promise<Reply> => {
+  const text = await response.text();
+  const isJson = /json/.test(response.headers.get('content-type') ?? '');
+  return { status: response.status, headers: response.headers, body: isJson ? JSON.parse(text) : text };
+};
+
+export type ServiceDouble = (request: ServiceRequest) => unknown;
+
+/** The whole API over real Postgres, with the read models that follow it, on a port of its own. */
+export const startApi = async (overrides: Partial<ApiServices> = {}) => {
+  const database = await testDatabase();
+  const pool = new pg.Pool({ connectionString: database.connection_string, max: 6 });
+  pool.on('error', () => undefined);
+  const readPool = await createReadPool(database.connection_string, { max: 4 });
+  const folder = await mkdtemp(join(tmpdir(), 'budapp-api-'));
+  const logger = createLogger({ level: 'silent' });
+  const log = await createPostgresLog({ connectionString: database.connection_string });
+  const vault = createVault({ pool, master_key: randomBytes(32) });
+  const clock = () => new Date().toISOString();
+  const readModels = createReadModels({ pool: readPool });
+  const runner = createProjectionRunner({ log, pool, owner: 'test', logger });
+  const bus = createLocalStatusBus({ log: logger });
+  const feed = createStatusFeed({ log, bus, logger });
+  const identity = createFakeIdentity();
+  const double: { answer: ServiceDouble } = {
+    answer: () => {
+      throw new ServiceFailure('no such service here', { retryable: true, status: null });
+    },
+  };
+  const invoker: ServiceInvoker = { invoke: async (request) => double.answer(request) };
+  const handle = createCommandHandler({
+    log,
+    vault,
+    clock,
+    findLiveEndpoints: async (area, id, tenant_id) =>
+      area === 'project' || area === 'model' || area === 'cluster'
+        ? readModels.listLiveEndpoints({ tenant_id, area, id })
+        : [],
+  });
+  const objects = await createDiskObjects({ dir: join(folder, 'objects') });
+  const settings = {
+    public_url: 'http://localhost:9081',
+    version: '0.0.0-test',
+    max_upload_bytes: MAX_UPLOAD_BYTES,
+    dapr_api_token: SERVICE_TOKEN,
+    enable_metrics: true,
+  };
+  const services: ApiServices = {
+    handle,
+    readModels,
+    log,
+    identity,
+    vault,
+    objects,
+    bus,
+    invoker,
+    pool,
+    projections: createProjectionOperations({ pool, log }),
+    processes: createProcessOperations({
+      pool,
+      processes: createProcesses({ objectUri: (key) => key, placement_seconds: 120 }),
+      logger,
+    }),
+    dependencies: [
+      {
+        name: 'postgres',
+        implementation: 'postgres',
+        stand_in: false,
+        check: async () => void (await pool.query('select 1')),
+      },
+    ],
+    settings,
+    logger,
+    metrics: new Registry(),
+    clock,
+    ...overrides,
+  };
+  const api = await createApi(services);
+  const server = createServer(api.app.callback());
+  api.attachStream(server);
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const request = async (method: string, path: string, init: RequestInit = {}) =>
+    readReply(await fetch(new URL(path, url), { method, redirect: 'manual', ...init }));
+
+  /** Somebody with a token, who can ask. */
+  const as = (person: Person) => {
+    const { access_token } = identity.issue(person);
+    const authorization = `Bearer ${access_token}`;
+    const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+      request(method, path, {
+        headers: {
+          authorization,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    return {
+      token: access_token,
+      call,
+      get: (path: string, headers?: Record<string, string>) => call('GET', path, undefined, headers),
+      /** Reads at least as fresh as the answer to a write. */
+      getAfter: (write: Reply, path: string) =>
+        call('GET', path, undefined, { 'min-position': write.headers.get('position') ?? '' }),
+      post: (path: string, body: unknown, headers?: Record<string, string>) => call('POST', path, body, headers),
+      form: (path: string, form: FormData, headers: Record<string, string> = {}) =>
+        request('POST', path, { body: form, headers: { authorization, ...headers } }),
+    };
+  };
+
+  return {
+    url,
+    server,
+    services,
+    folder,
+    double,
+    identity,
+    request,
+    as,
+    admin: as({ email: 'admin@example.org', role: 'admin' }),
+    async close() {
+      await api.close();
+      server.closeAllConnections();
+      server.close();
+      await feed.close();
+      await runner.close();
+      await bus.close();
+      await log.close();
+      await readPool.end();
+      await pool.end();
+      await database.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+};
+
+export type RunningApi = Awaited<ReturnType<typeof startApi>>;

@@ -1,0 +1,203 @@
+import { expect } from 'chai';
+import type { Dependency } from '../../src/ports.ts';
+import { type RunningApi, SERVICE_TOKEN, startApi } from './running-api.ts';
+
+type Json = Record<string, unknown>;
+
+const isObject = (value: unknown): value is Json => typeof value === 'object' && value !== null;
+
+/** Every `$ref` of a document. */
+const refsIn = (value: unknown): string[] => {
+  if (Array.isArray(value)) return value.flatMap(refsIn);
+  if (!isObject(value)) return [];
+  return Object.entries(value).flatMap(([name, item]) =>
+    name === '$ref' && typeof item === 'string' ? [item] : refsIn(item),
+  );
+};
+
+const resolveRef = (document: unknown, ref: string): unknown =>
+  ref
+    .slice(2)
+    .split('/')
+    .reduce<unknown>(
+      (at, part) => (isObject(at) ? at[part.replaceAll('~1', '/').replaceAll('~0', '~')] : undefined),
+      document,
+    );
+
+describe('the surface of the API', () => {
+  let api: RunningApi;
+  const broken: Dependency = {
+    name: 'sometimes',
+    implementation: 'a test',
+    stand_in: true,
+    check: async () => {
+      if (isBroken) throw new Error('it is broken');
+    },
+  };
+  let isBroken = false;
+  before(async () => {
+    api = await startApi({ dependencies: [broken] });
+  });
+  after(() => api.close());
+
+  it('describes every operation in an OpenAPI 3.1 document that holds together', async () => {
+    const { body, status } = await api.request('GET', '/openapi.json');
+    expect(status).to.equal(200);
+    expect(body.openapi).to.equal('3.1.0');
+    for (const ref of refsIn(body)) expect(resolveRef(body, ref), ref).to.not.equal(undefined);
+    // biome-ignore lint/suspicious/noExplicitAny: a document of whatever shape.
+    const operations = Object.entries<any>(body.paths).flatMap(([path, methods]) =>
+      Object.entries<Json>(methods).map(([method, operation]) => ({ path, method, ...operation }) as Json),
+    );
+    expect(new Set(operations.map(({ operationId }) => operationId)).size).to.equal(operations.length);
+    for (const { path, method, parameters, responses, security, operationId } of operations) {
+      const named = [...String(path).matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const declared = (parameters as Json[]).filter((each) => each.in === 'path').map(({ name }) => name);
+      expect(declared, `${method} ${path}`).to.deep.equal(named);
+      expect(
+        Object.keys(responses as Json).some((code) => /^[23]/.test(code)),
+        String(operationId),
+      ).to.equal(true);
+      expect(security, String(operationId)).to.be.an('array');
+    }
+  });
+
+  it('has the routes that are promised', async () => {
+    const { body } = await api.request('GET', '/openapi.json');
+    const promised = `post /auth/login,post /auth/refresh,post /auth/logout,get /auth/me,post /auth/register,get /users,
+      get /users/{user_id},get /users/{user_id}/permissions,put /users/{user_id}/permissions,post /projects,get /projects,
+      get /projects/{project_id},put /projects/{project_id},patch /projects/{project_id},delete /projects/{project_id},
+      get /projects/{project_id}/members,post /projects/{project_id}/members,post /models/cloud,post /models/local,
+      get /models,get /models/{model_id},post /models/{model_id}/deploy,patch /models/{model_id},delete /models/{model_id},
+      post /endpoints,get /endpoints,get /endpoints/{endpoint_id},put /endpoints/{endpoint_id},
+      delete /endpoints/{endpoint_id},get /endpoints/{endpoint_id}/metrics,get /endpoints/{endpoint_id}/status,
+      post /endpoints/{endpoint_id}/scale,get /endpoints/{endpoint_id}/workers,
+      get /endpoints/{endpoint_id}/workers/{worker_id}/logs,post /clusters,get /clusters,get /clusters/{cluster_id},
+      get /clusters/{cluster_id}/status,get /clusters/{cluster_id}/nodes,post /clusters/{cluster_id}/sync,
+      patch /clusters/{cluster_id},delete /clusters/{cluster_id},get /workflows,get /workflows/{workflow_id},
+      post /workflows/{workflow_id}/cancel,get /commands,post /commands/DeployModel,get /audit/events,
+      get /audit/events/{position},get /audit/{area}/{id},get /audit/{area}/{id}/state,get /stream/events,
+      post /notifications,get /dapr/subscribe,get /dapr/config,get /health,get /health/ready,get /docs,get /openapi.json,
+      get /metrics,get /version,get /operations/projections,post /operations/projections/{name}/rebuild,
+      get /operations/parked,post /operations/parked/{parked_id}/retry,post /operations/parked/{parked_id}/skip`;
+    for (const each of promised.split(',')) {
+      const [method = '', path = ''] = each.trim().split(' ');
+      expect(body.paths[path]?.[method], each.trim()).to.be.an('object');
+    }
+  });
+
+  it('shows its documentation without anything from elsewhere', async () => {
+    const page = await api.request('GET', '/docs');
+    expect(page.headers.get('content-type')).to.match(/^text\/html/);
+    expect(page.body).to.not.match(/https?:\/\//);
+    for (const [, file] of page.body.matchAll(/(?:src|href)="([^"]+)"/g)) {
+      expect((await api.request('GET', file ?? '')).status, file).to.equal(200);
+    }
+  });
+
+  it('sends security headers, and no permission for other origins', async () => {
+    const { headers } = await api.request('GET', '/health', { headers: { origin: 'https://elsewhere.example' } });
+    expect(headers.get('x-content-type-options')).to.equal('nosniff');
+    expect(headers.get('content-security-policy')).to.contain("default-src 'none'");
+    expect(headers.get('access-control-allow-origin')).to.equal(null);
+  });
+
+  it('is ready as long as all it needs is there, and says what is missing', async () => {
+    const ready = await api.request('GET', '/health/ready');
+    expect(ready.status, JSON.stringify(ready.body)).to.equal(200);
+    expect(ready.body.projections.map(({ name }: { name: string }) => name)).to.include('endpoints');
+    isBroken = true;
+    const missing = await api.request('GET', '/health/ready');
+    isBroken = false;
+    expect(missing.status).to.equal(503);
+    expect(missing.body.dependencies[0]).to.include({ ok: false, stand_in: true, error: 'it is broken' });
+    expect((await api.request('GET', '/health')).status).to.equal(200);
+  });
+
+  it('measures requests by route', async () => {
+    await api.admin.get('/auth/me');
+    const { body } = await api.request('GET', '/metrics');
+    expect(body).to.match(
+      /budapp_http_request_duration_seconds_count\{method="GET",route="\/auth\/me",status="200"\} \d/,
+    );
+  });
+
+  it('logs in, refreshes and logs out', async () => {
+    const post = (path: string, body: unknown, headers = {}) =>
+      api.request('POST', path, {
+        body: JSON.stringify(body),
+        headers: { 'content-type': 'application/json', ...headers },
+      });
+    const wrong = await post('/auth/login', { email: 'ada@example.org', password: 'wrong' });
+    expect(wrong.body).to.include({ status: 401, code: 'invalid-credentials' });
+    const { body: tokens } = await post('/auth/login', { email: 'ada@example.org', password: 'right' });
+    const refreshed = await post('/auth/refresh', { refresh_token: tokens.refresh_token });
+    const authorization = { authorization: `Bearer ${refreshed.body.access_token}` };
+    expect((await api.request('GET', '/auth/me', { headers: authorization })).body.email).to.equal('ada@example.org');
+    expect((await api.request('POST', '/auth/logout', { headers: authorization })).status).to.equal(204);
+    expect((await api.request('GET', '/auth/me', { headers: authorization })).body.code).to.equal('revoked-token');
+    const registration = await post('/auth/register', { email: 'a@b.c', password: 'right', name: 'A' });
+    expect(registration.body).to.include({ status: 501, code: 'not-offered' });
+  });
+
+  it('signs a browser in with a code, and only the browser that began', async () => {
+    const begun = await api.request('GET', '/auth/authorize');
+    expect(begun.status).to.equal(302);
+    expect(begun.headers.get('location')).to.match(/^https:\/\/identity\.example/);
+    const cookie = begun.headers.get('set-cookie') ?? '';
+    expect(cookie)
+      .to.match(/HttpOnly/)
+      .and.match(/SameSite=Lax/);
+    const callback = '/auth/callback?code=c&state=the-state';
+    const stolen = await api.request('GET', callback);
+    expect(stolen.body).to.include({ status: 401, code: 'sign-in-lost' });
+    const forged = await api.request('GET', callback, { headers: { cookie: 'budapp_sign_in=e30.AAAA' } });
+    expect(forged.body).to.include({ code: 'sign-in-lost' });
+    const done = await api.request('GET', callback, { headers: { cookie: cookie.split(';')[0] ?? '' } });
+    expect(done.status, JSON.stringify(done.body)).to.equal(200);
+    expect(done.body.access_token).to.be.a('string');
+  });
+
+  it('tells the history of a resource, and its state as of then', async () => {
+    const { admin } = api;
+    const created = await admin.post('/projects', { name: 'historic' });
+    const { id } = created.body;
+    const renamed = await admin.call('PATCH', `/projects/${id}`, { name: 'newer' });
+    const history = await admin.getAfter(renamed, `/audit/project/${id}`);
+    expect(history.body.items.map(({ event_type }: { event_type: string }) => event_type)).to.deep.equal([
+      'ProjectCreated',
+      'ProjectRenamed',
+    ]);
+    const [first] = history.body.items;
+    expect(first).to.include({ command: 'CreateProject', actor_type: 'user', actor_name: 'admin' });
+    const then = await admin.get(`/audit/project/${id}/state?as_of=${created.headers.get('position')}`);
+    expect(then.body).to.deep.equal(created.body);
+    const now = await admin.getAfter(renamed, `/audit/project/${id}/state`);
+    expect(now.body).to.deep.equal(renamed.body);
+    const byTime = await admin.get(`/audit/project/${id}/state?as_of=2001-01-01T00:00:00Z`);
+    expect(byTime.body).to.include({ status: 404 });
+    const event = await admin.get(`/audit/events/${first.position}`);
+    expect(event.body).to.deep.equal(first);
+    const filtered = await admin.get(`/audit/events?command=CreateProject&resource_id=${id}`);
+    expect(filtered.body.items).to.deep.equal([first]);
+    const stranger = api.as({ email: 'curious@example.org', role: 'developer' });
+    expect((await stranger.get(`/audit/project/${id}`)).status).to.equal(404);
+    expect((await stranger.get(`/audit/events/${first.position}`)).status).to.equal(404);
+  });
+
+  it('lets only administrators operate', async () => {
+    const projections = await api.admin.get('/operations/projections');
+    expect(projections.body.items.map(({ name }: { name: string }) => name)).to.include('projects');
+    expect((await api.admin.get('/operations/parked')).body.items).to.deep.equal([]);
+    const developer = api.as({ email: 'dev@example.org', role: 'developer' });
+    expect((await developer.get('/operations/projections')).status).to.equal(403);
+    expect((await developer.post('/operations/projections/projects/rebuild', undefined)).status).to.equal(403);
+    expect((await api.admin.call('POST', '/operations/projections/nothing/rebuild')).status).to.equal(404);
+    expect((await api.admin.call('POST', '/operations/projections/projects/rebuild')).status).to.equal(202);
+  });
+
+  it('tells the sidecar what to deliver', async () => {
+    const { body } = await api.request('GET', '/dapr/subscribe', { headers: { 'dapr-api-token': SERVICE_TOKEN } });
+    expect(body[0]).to.include({ topic: 'budAppMessages', route: '/notifications' });
+  });
+});
