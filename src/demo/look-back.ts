@@ -1,0 +1,38 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { EndpointView, Say, Story } from './story.ts';
+
+interface AuditEvent {
+  position: string;
+  at: string;
+  event_type: string;
+  command: string;
+  actor_type: string;
+  actor_name: string | null;
+  causation_id: string | null;
+}
+
+/** The history from the log: who, what, when, caused by what. */
+export const showHistory = async (story: Story, say: Say): Promise<void> => {
+  const { body } = await story.client.getAt<{ items: AuditEvent[] }>(
+    `/audit/endpoint/${story.endpoint.id}?limit=200`,
+    story.endpoint.position,
+  );
+  const last = body.items.at(-1)?.event_type;
+  if (last !== 'EndpointDeleted') throw new Error(`the history ends with ${last}, not with the deletion`);
+  for (const event of body.items) {
+    const who = `${event.actor_type} ${event.actor_name ?? ''}`.trim();
+    const cause = event.causation_id ? `event ${event.causation_id.slice(0, 8)}` : 'a request';
+    say(`${event.at.slice(11, 23)} ${event.event_type} <- ${event.command} by ${who}, caused by ${cause}`);
+  }
+};
+
+/** The endpoint as of the first inference, rebuilt by replay, against what the read model said then. */
+export const checkReplay = async (story: Story, say: Say): Promise<void> => {
+  const { position, endpoint: then } = story.remembered;
+  const path = `/audit/endpoint/${story.endpoint.id}/state?as_of=${position}`;
+  const { body } = await story.client.get<EndpointView>(path);
+  if (!isDeepStrictEqual(body, then)) {
+    throw new Error(`replay differs from the read model:\n${JSON.stringify(body)}\n${JSON.stringify(then)}`);
+  }
+  say(`as of position ${position}: ${body.status}, revision ${body.revision} - equal to what the read model said`);
+};

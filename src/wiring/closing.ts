@@ -1,0 +1,27 @@
+import type { Closable } from '../ports.ts';
+
+/** Closes what was opened, newest first, whatever goes wrong with one of them; throws all that did. */
+export const createClosing = () => {
+  const opened: { name: string; close: () => Promise<void> }[] = [];
+
+  return {
+    /** Remembers to close it, and hands it back: `const log = closing.add('log', await openLog())`. */
+    add<T extends Closable>(name: string, resource: T): T {
+      opened.push({ name, close: () => resource.close() });
+      return resource;
+    },
+    async close(): Promise<void> {
+      const failures: unknown[] = [];
+      for (let last = opened.pop(); last; last = opened.pop()) {
+        try {
+          await last.close();
+        } catch (cause) {
+          failures.push(new Error(`${last.name} did not close`, { cause }));
+        }
+      }
+      if (failures.length > 0) throw new AggregateError(failures, 'not everything closed in order');
+    },
+  };
+};
+
+export type Closing = ReturnType<typeof createClosing>;

@@ -1,0 +1,31 @@
+import { join } from 'node:path';
+import type { Config } from '../config.ts';
+import type { Logger } from '../telemetry.ts';
+import type { Closing } from './closing.ts';
+
+export interface Database {
+  connection_string: string;
+  /** For people: which server it is, without a password. */
+  implementation: string;
+  stand_in: boolean;
+}
+
+const externalDatabase = (postgres: NonNullable<Config['postgres']>): Database => {
+  const { host, port, user, password, database, ssl } = postgres;
+  const url = new URL(`postgres://${host}:${port}/${encodeURIComponent(database)}`);
+  url.username = encodeURIComponent(user);
+  url.password = encodeURIComponent(password);
+  if (ssl) url.searchParams.set('sslmode', 'verify-full');
+  return { connection_string: url.href, implementation: `postgres at ${host}:${port}/${database}`, stand_in: false };
+};
+
+/** The Postgres that the settings name, or the embedded one. */
+export const openDatabase = async (config: Config, { closing, logger }: { closing: Closing; logger: Logger }) => {
+  if (config.postgres) return externalDatabase(config.postgres);
+  const { createEmbeddedPostgres } = await import('../local/embedded-postgres.ts');
+  const data_dir = join(config.data_dir, 'postgres');
+  const server = await createEmbeddedPostgres({ data_dir, log: (line) => logger.debug(line) });
+  closing.add('embedded Postgres', server);
+  const { connection_string } = server;
+  return { connection_string, implementation: `embedded Postgres under ${data_dir}`, stand_in: true };
+};

@@ -1,0 +1,103 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Closable } from '../ports.ts';
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => void;
+
+const GRACE_MS = 5_000;
+
+/** The address cannot be listened on; the message says what to set. */
+export class AddressInUse extends Error {
+  constructor(host: string, port: number, cause: unknown) {
+    super(`Port ${port} on ${host} is in use by another program. Set PORT to a free one, or to 0 for any.`, { cause });
+    this.name = 'AddressInUse';
+  }
+}
+
+const notReadyYet: Handler = (_request, response) => {
+  const problem = {
+    type: 'about:blank',
+    title: 'Service Unavailable',
+    status: 503,
+    code: 'starting',
+    detail: 'BudApp is starting. Try again in a moment.',
+  };
+  response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '1' });
+  response.end(JSON.stringify(problem));
+};
+
+const CLIENT_ERRORS: Readonly<Record<string, { status: number; title: string; code: string; detail: string }>> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    title: 'Request Header Fields Too Large',
+    code: 'headers-too-large',
+    detail: 'The headers of a request may have 16 KiB together.',
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    title: 'Request Timeout',
+    code: 'request-timeout',
+    detail: 'The request did not arrive in time.',
+  },
+};
+const NOT_HTTP = {
+  status: 400,
+  title: 'Bad Request',
+  code: 'malformed-request',
+  detail: 'This is not an HTTP request.',
+};
+
+/** What never becomes a request is refused in the same words as what does. */
+const refuseClient = (error: Error, socket: Duplex): void => {
+  if (hasCode(error, 'ECONNRESET') || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const known = Object.entries(CLIENT_ERRORS).find(([code]) => hasCode(error, code))?.[1] ?? NOT_HTTP;
+  const body = JSON.stringify({ type: `urn:budapp:problem:${known.code}`, ...known });
+  const head = [
+    `HTTP/1.1 ${known.status} ${known.title}`,
+    'Content-Type: application/problem+json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
+};
+
+const hasCode = (error: unknown, code: string): boolean =>
+  error instanceof Error && 'code' in error && error.code === code;
+
+/**
+ * Listens before anything else is opened: a port in use is known at once, and the address is known to the services that
+ * call back. Until `serve` is called every request is told to come again. Throws `AddressInUse`.
+ */
+export const openHttpServer = async ({ host, port }: { host: string; port: number }) => {
+  let handler = notReadyYet;
+  const server = createServer((request, response) => handler(request, response));
+  server.on('clientError', refuseClient);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(hasCode(error, 'EADDRINUSE') ? new AddressInUse(host, port, error) : error));
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('the server listens on no port');
+
+  const closable: Closable = {
+    close: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeIdleConnections();
+      // Requests under way may finish; whoever only holds a connection open may not keep us.
+      const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+      await closed;
+      clearTimeout(force);
+    },
+  };
+  return {
+    ...closable,
+    server,
+    port: address.port,
+    serve: (ready: Handler) => {
+      handler = ready;
+    },
+  };
+};

@@ -1,0 +1,138 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, dirname, join, normalize } from 'node:path';
+import { expect } from 'chai';
+
+const ROOT = new URL('../src/', import.meta.url).pathname;
+
+const everything = readdirSync(ROOT, { recursive: true, withFileTypes: true });
+const files = everything
+  .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+  .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length));
+const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
+
+/** What each place may import besides itself: design.md, section 1. */
+const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
+  events: [],
+  contracts: [],
+  'errors.ts': ['events', 'contracts'],
+  'ports.ts': ['events', 'contracts', 'errors.ts'],
+  commands: ['events', 'contracts', 'errors.ts', 'ports.ts'],
+  projections: ['events', 'contracts', 'errors.ts', 'ports.ts'],
+  processes: ['events', 'contracts', 'errors.ts', 'ports.ts', 'commands', 'projections'],
+  api: ['events', 'contracts', 'errors.ts', 'ports.ts', 'commands', 'projections'],
+  adapters: ['events', 'contracts', 'errors.ts', 'ports.ts'],
+  local: ['events', 'contracts', 'errors.ts', 'ports.ts'],
+  // It uses BudApp as anybody does: over HTTP and WebSocket.
+  demo: [],
+  'telemetry.ts': [],
+  'setting-kinds.ts': [],
+  'config.ts': ['setting-kinds.ts', 'events', 'contracts', 'errors.ts', 'ports.ts'],
+  wiring: 'all',
+  'wiring.ts': 'all',
+  'main.ts': 'all',
+  'cli.ts': 'all',
+};
+/** Imported by nobody but these. */
+const ONLY_FROM: Readonly<Record<string, readonly string[]>> = {
+  demo: ['cli.ts'],
+  wiring: ['wiring.ts', 'main.ts', 'cli.ts'],
+  'wiring.ts': ['wiring', 'main.ts', 'cli.ts'],
+  'main.ts': ['cli.ts'],
+  'cli.ts': [],
+};
+
+const FORBIDDEN_NAMES = ['utils', 'helpers', 'common', 'misc', 'types', 'base'];
+const MAX_LINES = 300;
+/** Longer files, each with its reason. */
+const LONG_FILES: Readonly<Record<string, string>> = {};
+
+const placeOf = (file: string): string => file.split('/')[0] ?? file;
+const relativeImports = (file: string): string[] =>
+  [...read(file).matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)['"](\.[^'"]+)['"]/gm)].map(([, path]) =>
+    normalize(join(dirname(file), path ?? '')),
+  );
+
+const mayImport = (from: string, to: string): boolean => {
+  if (from === to) return true;
+  const onlyFrom = ONLY_FROM[to];
+  if (onlyFrom) return onlyFrom.includes(from);
+  const allowed = PLACES[from];
+  return allowed === 'all' || (allowed?.includes(to) ?? false);
+};
+
+/** Which imports of a file break the rules; as "file imports path". */
+const brokenImports = (file: string): string[] =>
+  relativeImports(file)
+    .filter((path) => !mayImport(placeOf(file), placeOf(path)))
+    .map((path) => `${file} imports ${path}`);
+
+const areaOf = (file: string): string | null => /^commands\/([^/]+)\//.exec(file)?.[1] ?? null;
+
+describe('architecture', () => {
+  it('sees the source files', () => {
+    expect(files).to.include.members(['errors.ts', 'commands/handle.ts', 'events/catalog.ts']);
+    expect(relativeImports('commands/project/create-project.ts')).to.include('events/ids.ts');
+  });
+
+  it('knows every folder and every file at the root', () => {
+    const places = new Set(everything.map((e) => placeOf(join(e.parentPath, e.name).slice(ROOT.length))));
+    expect([...places].filter((place) => !(place in PLACES))).to.deep.equal([]);
+  });
+
+  it('is imported only towards the facts', () => {
+    expect(files.flatMap(brokenImports)).to.deep.equal([]);
+  });
+
+  it('would notice an import across a bar', () => {
+    expect(mayImport('commands', 'projections')).to.equal(false);
+    expect(mayImport('api', 'processes')).to.equal(false);
+    expect(mayImport('events', 'errors.ts')).to.equal(false);
+    expect(mayImport('processes', 'commands')).to.equal(true);
+  });
+
+  it("takes of another area's commands only the state", () => {
+    const broken = files.flatMap((file) => {
+      const area = areaOf(file);
+      if (!area) return [];
+      const others = relativeImports(file).filter((path) => areaOf(path) !== null && areaOf(path) !== area);
+      return others.filter((path) => basename(path) !== `${areaOf(path)}-state.ts`).map((path) => `${file}: ${path}`);
+    });
+    expect(broken).to.deep.equal([]);
+  });
+
+  it('reads the environment only in config.ts', () => {
+    expect(files.filter((file) => file !== 'config.ts' && /\bprocess\.env\b/.test(read(file)))).to.deep.equal([]);
+  });
+
+  it('has no barrels', () => {
+    expect(
+      files.filter((file) => /^export\s+(?:type\s+)?(?:\*|\{[^}]*\})\s*from\s*['"]\./m.test(read(file))),
+    ).to.deep.equal([]);
+  });
+
+  it('has no junk drawers', () => {
+    const names = files.flatMap((file) =>
+      file
+        .replace(/\.ts$/, '')
+        .split('/')
+        .map((part) => ({ file, part })),
+    );
+    expect(names.filter(({ part }) => FORBIDDEN_NAMES.includes(part))).to.deep.equal([]);
+  });
+
+  it('names a command file after the command', () => {
+    const wrong = files.filter((file) => {
+      const [, type] = /^ {2}type: '(\w+)',$/m.exec(areaOf(file) ? read(file) : '') ?? [];
+      if (!type) return false;
+      const kebab = type.replace(/(?<!^)([A-Z])/g, '-$1').toLowerCase();
+      const camel = type.charAt(0).toLowerCase() + type.slice(1);
+      return basename(file) !== `${kebab}.ts` || !read(file).includes(`export const ${camel} = `);
+    });
+    expect(wrong).to.deep.equal([]);
+  });
+
+  it(`keeps files under ${MAX_LINES} lines`, () => {
+    const long = files.filter((file) => read(file).split('\n').length > MAX_LINES && !(file in LONG_FILES));
+    expect(long).to.deep.equal([]);
+  });
+});

@@ -1,0 +1,75 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile } from 'node:fs/promises';
+import { createClient } from '../../src/demo/client.ts';
+
+export const ADMIN = { email: 'admin@example.test', password: 'Correct-Horse-7' };
+
+export interface BudApp {
+  url: string;
+  pid: number;
+  /** All that it printed. */
+  output(): string;
+  /** SIGKILL: nothing is tidied up. */
+  kill(): Promise<void>;
+  /** SIGTERM; answers the exit code. */
+  stop(): Promise<number | null>;
+}
+
+/** Starts BudApp in a process of its own, as `npm start` does, and waits until it serves. */
+export const startBudApp = async (dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<BudApp> => {
+  const child = fork(new URL('../../src/main.ts', import.meta.url), {
+    env: {
+      ...process.env,
+      PORT: '0',
+      DATA_DIR: dataDir,
+      ADMIN_EMAIL: ADMIN.email,
+      ADMIN_PASSWORD: ADMIN.password,
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    execArgv: [],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.on('data', (chunk: Buffer) => {
+      output += String(chunk);
+    });
+  }
+  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const url = await new Promise<string>((resolve, reject) => {
+    child.on('message', (message) => resolve((message as { ready: { url: string } }).ready.url));
+    void exited.then((code) => reject(new Error(`BudApp ended at start with code ${code}:\n${output}`)));
+  });
+  const end = async (signal: NodeJS.Signals) => {
+    child.kill(signal);
+    return exited;
+  };
+  return {
+    url,
+    pid: child.pid ?? 0,
+    output: () => output,
+    kill: async () => {
+      await end('SIGKILL');
+    },
+    stop: () => end('SIGTERM'),
+  };
+};
+
+export const loggedIn = async (budapp: BudApp) => {
+  const client = createClient(budapp.url);
+  await client.login(ADMIN.email, ADMIN.password);
+  return client;
+};
+
+/** The inference servers that run for this data folder, by their command lines. */
+export const inferenceProcesses = async (dataDir: string): Promise<number[]> => {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return command.includes('inference/main.ts') && command.includes(dataDir) ? [pid] : [];
+    }),
+  );
+  return found.flat();
+};
