@@ -1,0 +1,130 @@
+import { randomBytes } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { migrate } from '../../src/adapters/migrate.ts';
+import { TenantId } from '../../src/events/ids.ts';
+import { createEmbeddedPostgres } from '../../src/local/embedded-postgres.ts';
+import { loggedIn, startBudApp } from '../e2e/budapp.ts';
+import { benchHttp, type Served } from './http.ts';
+import { benchLatency, type Latency } from './latency.ts';
+import { benchLog } from './log.ts';
+import type { BenchLine } from './measure.ts';
+import { benchRebuild } from './rebuild.ts';
+import { machineText, tableText } from './report.ts';
+
+const databaseAt = (connectionString: string, database: string): string => {
+  const url = new URL(connectionString);
+  url.pathname = `/${database}`;
+  return url.href;
+};
+
+interface Place {
+  folder: string;
+  connection_string: string;
+  /** A database of its own on the server, dropped afterwards so that nothing goes on in the background. */
+  inDatabase<T>(name: string, work: (connectionString: string) => Promise<T>): Promise<T>;
+}
+
+const say = (text: string): void => {
+  process.stderr.write(`${text}\n`);
+};
+
+/** The whole BudApp as `npm start` runs it, on the bench's own server. */
+const withBudApp = async <T>({ folder }: Place, database: string, work: (served: Served) => Promise<T>): Promise<T> => {
+  const { hostname, port, username, password, pathname } = new URL(database);
+  const budapp = await startBudApp(join(folder, 'budapp'), {
+    LOG_LEVEL: 'warn',
+    POSTGRES_HOST: hostname,
+    POSTGRES_PORT: port,
+    POSTGRES_USER: username,
+    POSTGRES_PASSWORD: decodeURIComponent(password),
+    POSTGRES_DB: pathname.slice(1),
+    MASTER_KEY: randomBytes(32).toString('base64'),
+  });
+  try {
+    const client = await loggedIn(budapp);
+    const { body } = await client.get<{ tenant_id: string }>('/auth/me');
+    const tenant_id = TenantId.parse(body.tenant_id);
+    return await work({ url: budapp.url, token: client.token, tenant_id, connection_string: database });
+  } catch (error) {
+    say(budapp.output());
+    throw error;
+  } finally {
+    await budapp.stop();
+  }
+};
+
+const migrated =
+  <T>(work: (connectionString: string) => Promise<T>) =>
+  async (connectionString: string): Promise<T> => {
+    await migrate({ connectionString });
+    return work(connectionString);
+  };
+
+const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: Latency[] }> => {
+  say('the log ...');
+  const log = await place.inDatabase('bench_log', migrated(benchLog));
+  say('a rebuild ...');
+  const rebuild = await place.inDatabase('bench_rebuild', migrated(benchRebuild));
+  say('the API ...');
+  const api = await place.inDatabase('bench_api', (database) =>
+    withBudApp(place, database, async (served) => ({
+      lines: await place.inDatabase('bench_bare', (bare) => benchHttp(served, bare)),
+      latencies: await benchLatency(served),
+    })),
+  );
+  return { lines: [...log, rebuild, ...api.lines], latencies: api.latencies };
+};
+
+const placeAt = (
+  folder: string,
+  { connection_string, admin }: { connection_string: string; admin: pg.Pool },
+): Place => ({
+  folder,
+  connection_string,
+  inDatabase: async (name, work) => {
+    await admin.query(`create database ${name}`);
+    try {
+      return await work(databaseAt(connection_string, name));
+    } finally {
+      await admin.query(`drop database ${name} with (force)`);
+      await admin.query('checkpoint');
+    }
+  },
+});
+
+const serverFacts = async (admin: pg.Pool) => {
+  const { rows } = await admin.query<{ version: string; fsync: string; synchronous_commit: string }>(
+    `select current_setting('server_version') as version, current_setting('fsync') as fsync,
+       current_setting('synchronous_commit') as synchronous_commit`,
+  );
+  const [facts] = rows;
+  if (!facts) throw new Error('the server says nothing about itself');
+  return facts;
+};
+
+const start = performance.now();
+const folder = await mkdtemp(join(tmpdir(), 'budapp-bench-'));
+// Walked into by the user that the server runs as.
+await chmod(folder, 0o755);
+try {
+  const postgres = await createEmbeddedPostgres({ data_dir: join(folder, 'postgres') });
+  const admin = new pg.Pool({ connectionString: postgres.connection_string, max: 1 });
+  // The server is stopped while the pool's last connection is still saying goodbye.
+  admin.on('error', () => undefined);
+  try {
+    const { connection_string } = postgres;
+    console.log(
+      `BudApp bench: medians of rounds in turns with a baseline\n\n${machineText(await serverFacts(admin))}\n`,
+    );
+    const { lines, latencies } = await measure(placeAt(folder, { connection_string, admin }));
+    console.log(`${tableText(lines, latencies)}\n\ntook ${Math.round((performance.now() - start) / 1000)} s`);
+  } finally {
+    await admin.end();
+    await postgres.close();
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
