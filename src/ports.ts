@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { CallRequest } from './contracts/call.ts';
 import type { ExpectedRevision } from './errors.ts';
 import type { NewEvent, Position, RecordedEvent } from './events/event.ts';
 import type { TenantId } from './events/ids.ts';
@@ -152,18 +153,8 @@ export interface Identity extends Closable {
   }): Promise<Tokens>;
 }
 
-/** One call of another service, as `src/contracts` describes it. */
-export interface ServiceRequest {
-  app_id: string;
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Without a leading slash. */
-  path: string;
-  query?: Readonly<Record<string, string>>;
-  /** JSON body; absent where `multipart` is set. */
-  body?: unknown;
-  /** Form fields; a field with `file_name` is sent as a file. */
-  multipart?: Readonly<Record<string, { value: string; file_name?: string }>>;
-  timeout_ms: number;
+/** One call of another service, as `src/contracts` describes it, within a trace. */
+export interface ServiceRequest extends CallRequest {
   traceparent?: string | undefined;
 }
 

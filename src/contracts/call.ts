@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 
-/** One call of another service, ready to be sent. Structurally what the invoker port takes. */
+/** One call of another service, ready to be sent. */
 export interface CallRequest {
   app_id: string;
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Without a leading slash. */
   path: string;
   query?: Readonly<Record<string, string>>;
+  /** JSON body; absent where `multipart` is set. */
   body?: unknown;
   /** Form fields; a field with `file_name` is sent as a file. */
   multipart?: Readonly<Record<string, { value: string; file_name?: string }>>;

@@ -12,7 +12,6 @@ import { createPostgresLog } from '../adapters/postgres-log.ts';
 import { createRevocations } from '../adapters/revocations.ts';
 import { createVault } from '../adapters/vault.ts';
 import { createApi } from '../api/api.ts';
-import { DEFAULT_DEADLINES } from '../commands/deadlines.ts';
 import { createCommandHandler, type HandlerOptions } from '../commands/handle.ts';
 import type { Config } from '../config.ts';
 import type { TenantId } from '../events/ids.ts';
@@ -21,7 +20,7 @@ import type { Closable, Dependency, Log } from '../ports.ts';
 import { createProcesses } from '../processes/catalog.ts';
 import { releaseAllClaims } from '../processes/intent-queue.ts';
 import { createProcessOperations } from '../processes/operations.ts';
-import type { ClustersFound } from '../processes/process.ts';
+import { ClustersFound } from '../processes/process.ts';
 import { createProcessRunner } from '../processes/runner.ts';
 import { releaseAllLeases } from '../projections/lease.ts';
 import { createProjectionOperations } from '../projections/operations.ts';
@@ -84,11 +83,13 @@ const clustersIn =
   async (budClusterIds: readonly string[], tenantId: TenantId): Promise<ClustersFound> => {
     await waitForHead(readModels, log, 'clusters');
     const found = await Promise.all(budClusterIds.map((id) => readModels.findClusterByBudId(id)));
-    return found.flatMap((cluster) =>
-      cluster?.tenant_id === tenantId && cluster.bud_cluster_id !== null
-        ? [{ cluster_id: cluster.id, bud_cluster_id: cluster.bud_cluster_id, name: cluster.name }]
-        : [],
-    ) as ClustersFound;
+    return ClustersFound.parse(
+      found.flatMap((cluster) =>
+        cluster?.tenant_id === tenantId && cluster.bud_cluster_id !== null
+          ? [{ cluster_id: cluster.id, bud_cluster_id: cluster.bud_cluster_id, name: cluster.name }]
+          : [],
+      ),
+    );
   };
 
 const start = async (config: Config, logger: Logger, closing: Closing): Promise<Omit<BudApp, 'close'>> => {
@@ -126,13 +127,12 @@ const start = async (config: Config, logger: Logger, closing: Closing): Promise<
 
   const readModels = createReadModels({ pool: readPool });
   const findLiveEndpoints = liveEndpointsIn(readModels, log);
-  const deadlines = { ...DEFAULT_DEADLINES, ...config.deadlines };
   const handle = createCommandHandler({
     log,
     vault,
     clock,
     findLiveEndpoints,
-    deadlines,
+    deadlines: config.deadlines,
     // The embedded server's folder is locked by us.
     alone_since: database.stand_in ? clock() : undefined,
   });
@@ -141,7 +141,7 @@ const start = async (config: Config, logger: Logger, closing: Closing): Promise<
 
   const processes = createProcesses({
     objectUri: (key) => objects.uri(key),
-    placement_seconds: deadlines.placement,
+    placement_seconds: config.deadlines.placement,
   });
   const api = closing.add(
     'API',
