@@ -54,6 +54,12 @@ export const rejected = (code: string, message: string, options?: RejectionOptio
 export const notFound = (what: string, id: string) =>
   new Rejected('not-found', `${what}-not-found`, `No ${what} ${id}.`);
 
+/** Of another log: from before the log was moved, or made up. */
+export const unknownPosition = (position: string) =>
+  new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`, {
+    hint: 'It may be from before the log was moved to another system. Read anew, and go on from the position of that answer.',
+  });
+
 /** The stream is not at the revision that an append expected; `actual` is null where it has no events. */
 export class WrongExpectedRevision extends Error {
   readonly stream: string;
@@ -71,3 +77,36 @@ export class WrongExpectedRevision extends Error {
 
 /** A revision from 0 on, or what must be true of the stream as a whole. */
 export type ExpectedRevision = number | 'none' | 'exists' | 'any';
+
+/**
+ * A system that BudApp works with cannot be used as it is set up. `settings` are the names of what to look at; the message
+ * says them, too. `passing`: it may well be usable in a moment (nobody answers yet), so a start waits for it; where it is
+ * false (a wrong password, a missing bucket) waiting does not help.
+ */
+export class SystemUnusable extends Error {
+  readonly system: string;
+  readonly settings: readonly string[];
+  readonly passing: boolean;
+
+  constructor(
+    system: string,
+    problem: string,
+    options: { settings: readonly string[]; passing: boolean; cause?: unknown },
+  ) {
+    super(
+      `${system} ${problem}. Look at ${options.settings.join(', ')}.`,
+      options.cause === undefined ? {} : { cause: options.cause },
+    );
+    this.name = 'SystemUnusable';
+    this.system = system;
+    this.settings = options.settings;
+    this.passing = options.passing;
+  }
+}
+
+/** What a person is told whose command or start failed: the message, and what is behind it, but no stack. */
+export const explain = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? `\n  because: ${explain(error.cause)}` : '';
+  return `${error.message}${cause}`;
+};

@@ -54,7 +54,9 @@ export interface ReadStreamOptions {
 export interface Log extends Closable {
   /**
    * All events or none. Appending events whose ids already stand in the stream answers as the first time did and adds
-   * nothing. Throws `WrongExpectedRevision` (with the actual one) and, where the log cannot be reached in time,
+   * nothing; where only some of them do it is refused. A repeat names the expected revision of the first time, or 'any' or
+   * 'exists'. Whether ids that stand in another stream are refused is up to the adapter: EventStoreDB knows no ids but a
+   * stream's own. Throws `WrongExpectedRevision` (with the actual one) and, where the log cannot be reached in time,
    * `Rejected` of kind `unavailable`.
    */
   append(stream: string, events: readonly NewEvent[], options: { expected: ExpectedRevision }): Promise<Appended>;
@@ -64,6 +66,16 @@ export interface Log extends Closable {
   subscribe(options: SubscribeOptions): AsyncIterable<RecordedEvent | CaughtUp>;
   /** Position of the newest event; null while the log is empty. */
   head(): Promise<Position | null>;
+}
+
+/** A log that can take over the history of another one; `test/contract/log-import.ts` says what that means. */
+export interface LogImport {
+  /**
+   * Appends events of another log in this order, each with the id, stream, revision and time that it has there; only the
+   * positions are new. Resolves when all of them are kept; where it throws, an unbroken beginning of them may be. Nothing
+   * is ever added twice. Throws `WrongExpectedRevision` where a stream does not go on at the revision of its next event.
+   */
+  importEvents(events: readonly RecordedEvent[]): Promise<void>;
 }
 
 /** Seals and opens personal data and secrets, each with the key of one subject. */
@@ -106,11 +118,24 @@ export interface StatusMessage {
   payload: string;
 }
 
+export interface StatusSubscriptionOptions {
+  /**
+   * The connection was lost and is back, with the subscription in force: messages may have been missed, and perhaps none
+   * will follow that would tell. Whoever must not miss any reads the log now.
+   */
+  onGap?: () => void;
+}
+
 /** Carries status messages between processes; at most once: whoever listens closes gaps from the log. */
 export interface StatusBus extends Closable {
+  /** Throws `Rejected` `unavailable` where the bus does not take the message, at once or after a short while. */
   publish(message: StatusMessage): Promise<void>;
   /** `pattern` as in NATS (`bud.status.>`); answers a function that ends the subscription. */
-  subscribe(pattern: string, handler: (message: StatusMessage) => void): Promise<() => void>;
+  subscribe(
+    pattern: string,
+    handler: (message: StatusMessage) => void,
+    options?: StatusSubscriptionOptions,
+  ): Promise<() => void>;
 }
 
 /** What an access token says, after its signature, issuer, audience and expiry were checked. */
@@ -133,24 +158,51 @@ export interface Tokens {
   expires_in: number;
 }
 
-/** The identity provider, spoken to over OpenID Connect. */
+/** What a browser's sign-in began with, to be kept until it comes back. */
+export interface PendingSignIn {
+  state: string;
+  code_verifier: string;
+  redirect_uri: string;
+  realm: string;
+}
+
+/** The identity provider, spoken to over OpenID Connect. It may have several realms, each with users of its own. */
 export interface Identity extends Closable {
-  /** Throws `Rejected` `unauthenticated` with code `invalid-credentials`. */
-  login(credentials: { email: string; password: string }): Promise<Tokens>;
+  /**
+   * `realm`: default the first. Throws `Rejected` `unauthenticated` with code `invalid-credentials`, `invalid` with code
+   * `unknown-realm`.
+   */
+  login(credentials: { email: string; password: string; realm?: string | undefined }): Promise<Tokens>;
   /** Throws `Rejected` `unauthenticated` with code `invalid-refresh-token`. */
   refresh(refreshToken: string): Promise<Tokens>;
   /** Ends the session: the refresh token is revoked, the access token is refused from now on. */
   logout(tokens: { access_token: string; refresh_token?: string | undefined }): Promise<void>;
+  /**
+   * The provider says that a session ended (OpenID Connect Back-Channel Logout 1.0): its access tokens are refused from
+   * now on, or all of its user's where the logout token names no session. Throws `Rejected` `malformed` with code
+   * `invalid-logout-token`.
+   */
+  endSession(logoutToken: string): Promise<void>;
   /** Throws `Rejected` `unauthenticated` with code `invalid-token`, `expired-token` or `revoked-token`. */
   verify(accessToken: string): Promise<Claims>;
-  /** Authorization code with PKCE: where to send the browser, and what to keep until it comes back. */
-  authorizationUrl(options: { redirect_uri: string }): Promise<{ url: string; state: string; code_verifier: string }>;
-  exchangeCode(options: {
-    callback_url: string;
-    state: string;
-    code_verifier: string;
+  /**
+   * Authorization code with PKCE: where to send the browser, and what to keep until it comes back. `realm`: default the
+   * first. Throws `Rejected` `invalid` with code `unknown-realm` or `unknown-redirect-uri`.
+   */
+  authorizationUrl(options: {
     redirect_uri: string;
-  }): Promise<Tokens>;
+    realm?: string | undefined;
+  }): Promise<PendingSignIn & { url: string }>;
+  /** Throws `Rejected` `unauthenticated` with code `invalid-authorization-code`. */
+  exchangeCode(pending: PendingSignIn & { callback_url: string }): Promise<Tokens>;
+}
+
+/** Small, short-lived facts that the services of the platform share; whoever keeps them may lose them at any time. */
+export interface SharedState {
+  /** Replaces what was there. Throws `Rejected` `unavailable` where the store cannot be reached. */
+  put(key: string, value: string, options: { ttl_seconds: number }): Promise<void>;
+  /** null: never put, expired or lost. Throws `Rejected` `unavailable` where the store cannot be reached. */
+  get(key: string): Promise<string | null>;
 }
 
 /** One call of another service, as `src/contracts` describes it, within a trace. */
@@ -213,5 +265,8 @@ export interface Dependency {
   implementation: string;
   /** True where it stands in for the real system. */
   stand_in: boolean;
+  /** Without it nothing can be served; without any other one, some things cannot. */
+  needed: boolean;
+  /** Throws where it cannot be used now. */
   check(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino, stdSerializers } from 'pino';
 import { collectDefaultMetrics, Registry } from 'prom-client';
 
 export type { Logger } from 'pino';
@@ -10,6 +10,9 @@ const SECRET_FIELDS = [
   'access_token',
   'refresh_token',
   'id_token',
+  'logout_token',
+  'api_token',
+  'app_api_token',
   'client_secret',
   'secret',
   'authorization',
@@ -18,6 +21,7 @@ const SECRET_FIELDS = [
   'Cookie',
   'set-cookie',
   'api_key',
+  'secret_key',
   'hf_token',
   'master_key',
   'dapr-api-token',
@@ -34,6 +38,19 @@ const REDACTED_PATHS = SECRET_FIELDS.flatMap((field) => {
   return [atRoot, `*${path}`, `*.*${path}`, `*.*.*${path}`];
 });
 
+const isPlain = (value: unknown): boolean =>
+  value === null || (typeof value !== 'object' && typeof value !== 'function');
+
+/**
+ * An error with its message, its stack with the causes, and what else it says in one word or number. Some libraries hang whole
+ * clients and connections on their errors: those are left out.
+ */
+const errorSerializer = (error: Error): Record<string, unknown> => {
+  const plain = Object.entries(stdSerializers.err(error)).filter(([, value]) => isPlain(value));
+  const several = error instanceof AggregateError ? { errors: error.errors.map(String) } : {};
+  return { ...Object.fromEntries(plain), ...several };
+};
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /**
@@ -47,6 +64,7 @@ export const createLogger = (options: { level: LogLevel; destination?: Destinati
     messageKey: 'message',
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: errorSerializer },
     redact: { paths: REDACTED_PATHS, censor: '[redacted]' },
   };
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);

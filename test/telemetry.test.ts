@@ -40,6 +40,17 @@ describe('telemetry', () => {
     expect(lines.join('')).to.contain('[redacted]');
   });
 
+  it('writes of an error what it says, with its causes, and not the clients that libraries hang on it', () => {
+    const client = { connection: { password: 'in the clear' } };
+    const lost = Object.assign(new Error('lost', { cause: new Error('reset by peer') }), { code: '57P01', client });
+    logger().warn({ err: lost }, 'x');
+    logger().warn({ err: new AggregateError([new Error('first'), new Error('second')], 'both') }, 'y');
+    const [one, several] = lines.map((line) => JSON.parse(line).err);
+    expect(one).to.include({ type: 'Error', code: '57P01', message: 'lost: reset by peer' });
+    expect(one).not.to.have.property('client');
+    expect(several.errors).to.deep.equal(['Error: first', 'Error: second']);
+  });
+
   it('counts what Prometheus can read, apart for each registry', async () => {
     const metrics = createMetrics();
     expect(await metrics.metrics()).to.contain('budapp_process_cpu_seconds_total');

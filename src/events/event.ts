@@ -35,6 +35,12 @@ export const Position = z
   .brand<'Position'>();
 export type Position = z.output<typeof Position>;
 
+/** Each log writes its positions in one form: letters, digits and separators at the same places. */
+const formOf = (position: string): string => position.replace(/[0-9a-f]/g, '0');
+
+/** False: they cannot be positions of one log, and comparing them means nothing. */
+export const ofOneForm = (a: Position, b: Position): boolean => formOf(a) === formOf(b);
+
 /** What is to be appended. `data` has been parsed by the event's schema. */
 export interface NewEvent {
   id: EventId;
