@@ -1,0 +1,108 @@
+import type { Metadata } from '@grpc/grpc-js';
+import type { Fault, Faults, FaultyCall } from './faults.ts';
+import { accessDenied, notLeader, notReady, type RpcError, unauthenticated } from './rpc-errors.ts';
+import type { Outcome, Store, Write } from './store.ts';
+
+export interface Endpoint {
+  host: string;
+  port: number;
+}
+
+export interface Member extends Endpoint {
+  id: string;
+  state: 'leader' | 'follower' | 'unknown';
+  alive: boolean;
+}
+
+export interface Credentials {
+  username: string;
+  password: string;
+}
+
+/** What the services of one node work with. */
+export interface Node {
+  store: Store;
+  faults: Faults;
+  credentials: Credentials | undefined;
+  maxAppendBytes: number;
+  batchAppend: boolean;
+  /** false: a follower refuses every write. true: only those with `requires-leader`, and hands the others on. */
+  forwardsWrites: boolean;
+  members(): Member[];
+  isLeader(): boolean;
+  /** Undefined while there is none. */
+  leader(): Endpoint | undefined;
+  /** Cuts the connection that the call came on. */
+  drop(peer: string): void;
+  /** What `endSubscriptions` calls. */
+  subscriptions: Set<() => void>;
+}
+
+/** null where the caller may use the streams. The real server takes nobody without a name from version 23.10 on. */
+export const refusal = ({ credentials }: Node, metadata: Metadata): RpcError | null => {
+  if (credentials === undefined) return null;
+  const [given] = metadata.get('authorization');
+  if (given === undefined) return accessDenied();
+  const expected = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
+  return given.toString() === `Basic ${expected}` ? null : unauthenticated();
+};
+
+export const requiresLeader = (metadata: Metadata): boolean =>
+  metadata.get('requires-leader')[0]?.toString() === 'true';
+
+/** The error with which a node that does not lead refuses. */
+export const notLeading = (node: Node): RpcError => {
+  const leader = node.leader();
+  return leader === undefined ? notReady() : notLeader(leader);
+};
+
+/** How a call ends that a fault strikes; `none` where it does not end at all. */
+export const strike = async (node: Node, fault: Fault, peer: string): Promise<RpcError | 'end' | 'none'> => {
+  await fault.meanwhile?.();
+  switch (fault.kind) {
+    case 'mute':
+      return 'none';
+    case 'drop':
+      node.drop(peer);
+      return 'none';
+    case 'end':
+      return 'end';
+    case 'not-leader':
+      return notLeading(node);
+    case 'not-ready':
+      return notReady();
+  }
+};
+
+/** A call that is not a write goes on only where this answers `go-on`. */
+export const admit = async (
+  node: Node,
+  kind: FaultyCall,
+  { metadata, peer }: { metadata: Metadata; peer: string },
+): Promise<RpcError | 'go-on' | 'end' | 'none'> => {
+  const refused = refusal(node, metadata);
+  if (refused !== null) return refused;
+  if (requiresLeader(metadata) && !node.isLeader()) return notLeading(node);
+  const fault = node.faults.take(kind);
+  return fault === undefined ? 'go-on' : strike(node, fault, peer);
+};
+
+export type Answer = { outcome: Outcome } | { error: RpcError } | 'end' | 'none';
+
+/** Carries a write out, as far as the faults let it. */
+export const performWrite = async (
+  node: Node,
+  write: Write,
+  { metadata, peer }: { metadata: Metadata; peer: string },
+): Promise<Answer> => {
+  const leads = node.isLeader() || (node.forwardsWrites && node.leader() !== undefined && !requiresLeader(metadata));
+  if (!leads) return { error: notLeading(node) };
+  const fault = node.faults.take('append');
+  const outcome = fault === undefined || fault.written ? await node.store.write(write) : undefined;
+  if (fault !== undefined) {
+    const struck = await strike(node, fault, peer);
+    return typeof struck === 'string' ? struck : { error: struck };
+  }
+  await node.faults.pause();
+  return outcome === undefined ? 'none' : { outcome };
+};

@@ -1,0 +1,168 @@
+import {
+  createEventLog,
+  type EventLog,
+  type EventLogOptions,
+  type ExpectedRevision,
+  jsonEvent,
+  metadataStream,
+} from './event-log.ts';
+import { type Journal, openJournal } from './journal.ts';
+import type { ProposedEvent, StoredEvent } from './stored-event.ts';
+import { decideWrite } from './write-decision.ts';
+
+export interface Write {
+  kind: 'append' | 'delete' | 'tombstone';
+  stream: string;
+  expected: ExpectedRevision;
+  /** Empty unless it appends. */
+  events: readonly ProposedEvent[];
+}
+
+/** What became of a write; `position` is null where nothing was written, because there was nothing to write. */
+export type Outcome =
+  | { kind: 'written'; revision: number; position: number | null }
+  | { kind: 'wrong-expected-version'; current: number }
+  | { kind: 'deleted' };
+
+export interface StoreOptions extends EventLogOptions {
+  /** A file that holds the log; without it the log is gone with the process. */
+  journal?: string;
+}
+
+/** The log, its journal, and the one writer before both. All nodes of a cluster share one. */
+export interface Store {
+  log: EventLog;
+  /** Resolves when it is durable and visible. */
+  write(write: Write): Promise<Outcome>;
+  /** Calls whenever readers may find something new; answers a function that ends that. */
+  onAdvance(listener: () => void): () => void;
+  loseTail(count: number): Promise<void>;
+  /** What a restart of all nodes does: the ids seen lately are forgotten, and the events too where the log is lost. */
+  restart(log: 'keep' | 'lose'): Promise<void>;
+  close(): Promise<void>;
+}
+
+interface Waiting {
+  write: Write;
+  resolve: (outcome: Outcome) => void;
+  reject: (error: unknown) => void;
+}
+
+const DELETED = '{"$tb":9223372036854775807}';
+
+/** Stages what the write adds to the log. Soft deletion and its undoing are events in the stream's metadata stream. */
+const stage = (log: EventLog, { kind, stream, events }: Write, undelete: boolean): StoredEvent[] => {
+  if (kind === 'tombstone') return [log.stage(stream, jsonEvent('$streamDeleted', {}), Infinity)];
+  if (kind === 'delete') {
+    const deletion = { ...jsonEvent('$metadata', {}), data: Buffer.from(DELETED) };
+    return [log.stage(metadataStream(stream), deletion)];
+  }
+  const first = log.revisionOf(stream) + 1;
+  const staged = events.map((event) => log.stage(stream, event));
+  if (undelete && staged.length > 0)
+    staged.push(log.stage(metadataStream(stream), jsonEvent('$metadata', { $tb: first })));
+  return staged;
+};
+
+const positionOf = (log: EventLog, stream: string, revision: number): number | null =>
+  log.event(log.indicesOf(stream)[revision] ?? -1)?.position ?? null;
+
+const perform = (log: EventLog, write: Write): { outcome: Outcome; staged: StoredEvent[] } => {
+  const { stream, expected, events } = write;
+  const decision = decideWrite(log, { stream, expected, ids: events.map(({ id }) => id) });
+  switch (decision.kind) {
+    case 'write': {
+      const staged = stage(log, write, decision.undelete);
+      const last = write.kind === 'append' ? staged[events.length - 1] : staged.at(-1);
+      const revision = last?.revision ?? log.revisionOf(stream);
+      return { outcome: { kind: 'written', revision, position: last?.position ?? null }, staged };
+    }
+    case 'repeat': {
+      // The answer tells the revision and the position of the last of the events that are already there.
+      const revision = decision.lastRevision;
+      return { outcome: { kind: 'written', revision, position: positionOf(log, stream, revision) }, staged: [] };
+    }
+    case 'wrong-expected-version':
+    case 'deleted':
+      return { outcome: decision, staged: [] };
+  }
+};
+
+const createWriter = (log: EventLog, journal: Journal | undefined, advanced: () => void) => {
+  let waiting: Waiting[] = [];
+  let running: Promise<void> | undefined;
+
+  /** Everything that waits goes to disk with one flush (group commit). */
+  const commit = async (batch: readonly Waiting[]): Promise<void> => {
+    const performed = batch.map(({ write }) => perform(log, write));
+    const writes = performed.map(({ staged }) => staged).filter((staged) => staged.length > 0);
+    if (writes.length > 0) await journal?.append(writes);
+    log.publish();
+    if (writes.length > 0) advanced();
+    for (const [n, { outcome }] of performed.entries()) batch[n]?.resolve(outcome);
+  };
+
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const batch = waiting;
+      waiting = [];
+      await commit(batch).catch((error: unknown) => {
+        for (const { reject } of batch) reject(error);
+      });
+    }
+    running = undefined;
+  };
+
+  return {
+    write: (write: Write): Promise<Outcome> =>
+      new Promise((resolve, reject) => {
+        waiting.push({ write, resolve, reject });
+        running ??= Promise.resolve().then(run);
+      }),
+    /** Does something to the log when no write is under way; writes that come meanwhile wait. */
+    async exclusively(task: () => Promise<void>): Promise<void> {
+      while (running !== undefined) await running;
+      const done = task();
+      running = done.then(run, run);
+      await done;
+    },
+  };
+};
+
+export const openStore = async ({ journal: path, ...options }: StoreOptions): Promise<Store> => {
+  const log = createEventLog(options);
+  const journal = path === undefined ? undefined : await openJournal(path);
+  if (journal !== undefined && journal.events.length > 0) log.restore(journal.events);
+  else await journal?.rewrite(log.all());
+
+  let closed: Promise<void> | undefined;
+  const listeners = new Set<() => void>();
+  const writer = createWriter(log, journal, () => {
+    for (const listener of [...listeners]) listener();
+  });
+
+  return {
+    log,
+    write: writer.write,
+    onAdvance(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    loseTail: (count) =>
+      writer.exclusively(async () => {
+        log.truncate(count);
+        await journal?.rewrite(log.all());
+      }),
+    restart: (kept) =>
+      writer.exclusively(async () => {
+        log.recent.clear();
+        if (kept === 'keep') return;
+        log.clear();
+        await journal?.rewrite(log.all());
+      }),
+    close() {
+      closed ??= writer.exclusively(async () => journal?.close());
+      return closed;
+    },
+  };
+};

@@ -1,0 +1,117 @@
+import shared from '@eventstore/db-client/generated/shared_pb.js';
+import streams from '@eventstore/db-client/generated/streams_pb.js';
+
+/** What the server gives a tombstone as its revision (the largest 64-bit integer); inside the double it is `Infinity`. */
+const TOMBSTONE_REVISION = '9223372036854775807';
+
+/** Keeps the positions as far apart as the frames of a real log would. */
+const FRAME_BYTES = 64;
+
+/** An event as a client proposes it. */
+export interface ProposedEvent {
+  id: string;
+  type: string;
+  contentType: string;
+  data: Uint8Array;
+  metadata: Uint8Array;
+}
+
+/** An event of the log. Its message is kept as bytes: it is written once, journalled and read many times as they are. */
+export interface StoredEvent {
+  id: string;
+  stream: string;
+  /** From 0; `Infinity` for the event that tombstones the stream. */
+  revision: number;
+  /** Commit and prepare position: the real server, too, has them equal since its writes commit themselves. */
+  position: number;
+  type: string;
+  /** `ReadResp` with the event, as every read and subscription sends it. */
+  bytes: Buffer;
+}
+
+const revisionText = (revision: number): string => (revision === Infinity ? TOMBSTONE_REVISION : String(revision));
+
+const streamIdentifier = (stream: string) =>
+  new shared.StreamIdentifier().setStreamName(Buffer.from(stream).toString('base64'));
+
+/** Places a proposed event in the log. `created` is in ticks of 100 ns since 1970. */
+export const storedEvent = (
+  { id, type, contentType, data, metadata }: ProposedEvent,
+  { stream, revision, position }: Pick<StoredEvent, 'stream' | 'revision' | 'position'>,
+): StoredEvent => {
+  const recorded = new streams.ReadResp.ReadEvent.RecordedEvent()
+    .setId(new shared.UUID().setString(id))
+    .setStreamIdentifier(streamIdentifier(stream))
+    .setStreamRevision(revisionText(revision))
+    .setCommitPosition(String(position))
+    .setPreparePosition(String(position))
+    .setData(data)
+    .setCustomMetadata(metadata);
+  recorded
+    .getMetadataMap()
+    .set('type', type)
+    .set('created', `${Date.now()}0000`)
+    .set('content-type', contentType === 'application/json' ? contentType : 'application/octet-stream');
+  const event = new streams.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(String(position));
+  const bytes = Buffer.from(new streams.ReadResp().setEvent(event).serializeBinary());
+  return { id, stream, revision, position, type, bytes };
+};
+
+const recordedIn = (bytes: Uint8Array) => {
+  const recorded = streams.ReadResp.deserializeBinary(bytes).getEvent()?.getEvent();
+  if (recorded === undefined) throw new Error('these bytes hold no event');
+  return recorded;
+};
+
+/** Reads an event back from its bytes. */
+export const storedEventOf = (bytes: Buffer): StoredEvent => {
+  const recorded = recordedIn(bytes);
+  const revision = recorded.getStreamRevision();
+  return {
+    id: recorded.getId()?.getString() ?? '',
+    stream: Buffer.from(recorded.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString(),
+    revision: revision === TOMBSTONE_REVISION ? Infinity : Number(revision),
+    position: Number(recorded.getCommitPosition()),
+    type: recorded.getMetadataMap().get('type') ?? '',
+    bytes,
+  };
+};
+
+/** The data of an event that holds JSON. */
+export const jsonOf = (event: StoredEvent): unknown =>
+  JSON.parse(Buffer.from(recordedIn(event.bytes).getData_asU8()).toString());
+
+/** Where the log goes on behind this event. */
+export const positionAfter = ({ position, bytes }: StoredEvent): number => position + FRAME_BYTES + bytes.length;
+
+/** A UUID as two signed 64-bit halves: what a client gets that does not ask for text. */
+const structured = (id: string) => {
+  const hex = id.replaceAll('-', '');
+  const half = (digits: string) => BigInt.asIntN(64, BigInt(`0x${digits}`)).toString();
+  return new shared.UUID().setStructured(
+    new shared.UUID.Structured()
+      .setMostSignificantBits(half(hex.slice(0, 16)))
+      .setLeastSignificantBits(half(hex.slice(16))),
+  );
+};
+
+/** The same message with a structured UUID. */
+export const withStructuredId = ({ id, bytes }: StoredEvent): Buffer => {
+  const response = streams.ReadResp.deserializeBinary(bytes);
+  response.getEvent()?.getEvent()?.setId(structured(id));
+  return Buffer.from(response.serializeBinary());
+};
+
+/** The text of a UUID, however the client wrote it. */
+export const uuidText = (uuid: shared.UUID | undefined): string => {
+  const halves = uuid?.getStructured();
+  if (halves === undefined) return uuid?.getString() ?? '';
+  const hex = [halves.getMostSignificantBits(), halves.getLeastSignificantBits()]
+    .map((half) => BigInt.asUintN(64, BigInt(half)).toString(16).padStart(16, '0'))
+    .join('');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');
+};
+
+/** The name that an identifier holds. */
+export const streamNameOf = (identifier: shared.StreamIdentifier | undefined): string =>
+  Buffer.from(identifier?.getStreamName_asU8() ?? []).toString();
