@@ -1,6 +1,15 @@
 import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../events/event.ts';
-import type { Appended, CaughtUp, Clock, Log, LogFilter, ReadStreamOptions, SubscribeOptions } from '../ports.ts';
+import type {
+  Appended,
+  CaughtUp,
+  Clock,
+  Log,
+  LogFilter,
+  LogImport,
+  ReadStreamOptions,
+  SubscribeOptions,
+} from '../ports.ts';
 import { checkAppend, eventIdsTaken } from './append-check.ts';
 
 const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);
@@ -38,7 +47,11 @@ const passes = (event: RecordedEvent, { types, streamPrefixes }: LogFilter): boo
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
 /** The log in memory, for tests: it keeps the same promises as the others, except that it forgets. */
-export const createMemoryLog = ({ clock = () => new Date().toISOString() }: { clock?: Clock } = {}): Log => {
+export const createMemoryLog = ({
+  clock = () => new Date().toISOString(),
+}: {
+  clock?: Clock;
+} = {}): Log & LogImport => {
   const all: RecordedEvent[] = [];
   const streams = new Map<string, RecordedEvent[]>();
   const byId = new Map<string, RecordedEvent>();
@@ -64,27 +77,47 @@ export const createMemoryLog = ({ clock = () => new Date().toISOString() }: { cl
     return { revision: last.revision, position: last.position, at: last.at };
   };
 
+  const keep = ({ id, type, version, data, meta }: NewEvent, stream: string, at: string): void => {
+    const history = streams.get(stream) ?? [];
+    const recorded = {
+      ...throughJson({ id, type, version, data, meta }),
+      stream,
+      revision: history.length,
+      position: positionOf(all.length + 1),
+      at,
+    };
+    all.push(recorded);
+    history.push(recorded);
+    streams.set(stream, history);
+    byId.set(id, recorded);
+  };
+
   const append = (stream: string, events: readonly NewEvent[], expected: ExpectedRevision): Appended => {
     checkOpen();
     checkAppend(stream, events, expected);
     const repeated = findRepeated(stream, events);
     if (repeated) return repeated;
-    const history = streams.get(stream) ?? [];
-    const actual = history.at(-1)?.revision ?? null;
+    const actual = streams.get(stream)?.at(-1)?.revision ?? null;
     if (!asExpected(actual, expected)) throw new WrongExpectedRevision(stream, expected, actual);
     const at = clock();
-    const recorded = events.map(({ id, type, version, data, meta }, index) => ({
-      ...throughJson({ id, type, version, data, meta }),
-      stream,
-      revision: history.length + index,
-      position: positionOf(all.length + index + 1),
-      at,
-    }));
-    all.push(...recorded);
-    streams.set(stream, [...history, ...recorded]);
-    for (const event of recorded) byId.set(event.id, event);
+    for (const event of events) keep(event, stream, at);
     wake();
-    return { revision: history.length + events.length - 1, position: positionOf(all.length), at };
+    return { revision: (actual ?? -1) + events.length, position: positionOf(all.length), at };
+  };
+
+  const importEvents = (events: readonly RecordedEvent[]): void => {
+    checkOpen();
+    for (const { stream, revision, at, ...event } of events) {
+      const actual = streams.get(stream)?.length ?? 0;
+      if (revision !== actual)
+        throw new WrongExpectedRevision(
+          stream,
+          revision === 0 ? 'none' : revision - 1,
+          actual === 0 ? null : actual - 1,
+        );
+      keep(event, stream, at);
+    }
+    wake();
   };
 
   async function* readStream(
@@ -123,6 +156,7 @@ export const createMemoryLog = ({ clock = () => new Date().toISOString() }: { cl
 
   return {
     append: async (stream, events, { expected }) => append(stream, events, expected),
+    importEvents: async (events) => importEvents(events),
     readStream,
     subscribe,
     head: async () => {

@@ -1,0 +1,194 @@
+import { expect } from 'chai';
+import { Rejected } from '../../src/errors.ts';
+import type { Log } from '../../src/ports.ts';
+import { anEvent, collect } from '../contract/log.ts';
+import { createEventStoreCluster, type EventStoreCluster } from '../eventstore-double/cluster.ts';
+import { createEventStoreDouble, type EventStoreDouble } from '../eventstore-double/double.ts';
+import { connect, anEvent as proposed } from '../eventstore-double/opened.ts';
+import { failureOf } from '../failure-of.ts';
+import { createLogs, everything, listeningLogger } from './eventstore-fixture.ts';
+
+describe('appends to EventStoreDB', () => {
+  let double: EventStoreDouble;
+  let log: Log;
+  const logs = createLogs();
+
+  beforeEach(async () => {
+    double = await createEventStoreDouble();
+    log = await logs.open(double.url);
+  });
+  afterEach(async () => {
+    double.faults.clear();
+    await logs.close();
+    await double.close();
+  });
+
+  const appendMany = (count: number) =>
+    Promise.all(Array.from({ length: count }, (_, n) => log.append(`thing-${n}`, [anEvent(n)], { expected: 'none' })));
+
+  // The client's own deadline is one that the server keeps, or not.
+  for (const written of [false, true])
+    it(`are made once though the server stays mute about one that was ${written ? '' : 'not '}written`, async () => {
+      double.faults.inject('append', 'mute', { times: 1, written });
+      const appended = await log.append('thing-1', [anEvent(1), anEvent(2)], { expected: 'none' });
+      const events = await collect(log.readStream('thing-1'));
+      expect(events.map(({ data }) => data)).to.deep.equal([1, 2]);
+      const { revision, position, at } = events[1]!;
+      expect(appended).to.deep.equal({ revision, position, at });
+    });
+
+  // In the client's batches, what waits behind a full connection would be rejected where nobody can catch it.
+  for (const written of [false, true])
+    it(`are made once, 200 at a time, though the connection is cut ${written ? 'after' : 'before'} writing`, async () => {
+      await log.append('warm', [anEvent()], { expected: 'none' });
+      double.faults.inject('append', 'drop', { times: 2, written });
+      const appended = await appendMany(200);
+      expect(appended.map(({ revision }) => revision)).to.deep.equal(Array(200).fill(0));
+      const events = await everything(log);
+      expect(events).to.have.length(201);
+      const positionOf = new Map(events.map(({ stream, position }) => [stream, position]));
+      appended.forEach(({ position }, n) => {
+        expect(position).to.equal(positionOf.get(`thing-${n}`));
+      });
+    });
+
+  it('are not touched when another client of this process loses its connection', async () => {
+    // The client keeps the answers that are awaited in one table for all clients, and empties it when one of them fails.
+    const other = await createEventStoreDouble();
+    const { append, dispose } = connect(other.url);
+    await append('s', proposed());
+    const { lines, logger } = listeningLogger();
+    log = await logs.open(double.url, { logger, attemptTimeout: 5000 });
+    await log.append('warm', [anEvent()], { expected: 'none' });
+    other.faults.inject('append', 'mute');
+    const lost = failureOf(append('s', proposed()));
+    double.faults.slowDown(100);
+    const appends = appendMany(5);
+    other.dropConnections();
+    expect(await lost).to.be.instanceOf(Error);
+    expect(await appends).to.have.length(5);
+    // Not even tried a second time.
+    expect(lines).to.deep.equal([]);
+    await dispose();
+    await other.close();
+  });
+
+  it('wait for a server that is not ready yet', async () => {
+    double.faults.inject('append', 'not-ready', { times: 3 });
+    expect(await log.append('thing-1', [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
+  });
+
+  it('are refused as unavailable, in time, while nobody answers, and taken again afterwards', async () => {
+    const { lines, logger } = listeningLogger();
+    log = await logs.open(double.url, { logger, timeout: 500 });
+    double.faults.inject('append', 'mute');
+    const start = performance.now();
+    const error = await failureOf(log.append('thing-1', [anEvent()], { expected: 'any' }));
+    expect(error).to.be.instanceOf(Rejected).and.include({ kind: 'unavailable', code: 'log-unavailable' });
+    expect((error as Rejected).retryAfterSeconds).to.be.greaterThan(0);
+    expect(performance.now() - start).to.be.within(400, 4000);
+    double.faults.clear();
+    expect(await log.append('thing-1', [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
+    // Said once each, with the setting to look at.
+    expect(lines.map(({ level, msg }) => [level, msg.includes('EVENTSTORE_URL')])).to.deep.equal([
+      [40, true],
+      [30, true],
+    ]);
+  });
+
+  it('are taken again after the server was gone for a while', async () => {
+    await log.append('thing-0', [anEvent()], { expected: 'none' });
+    await double.stop();
+    const appending = log.append('thing-1', [anEvent()], { expected: 'none' });
+    await double.start();
+    expect(await appending).to.include({ revision: 0 });
+  });
+
+  it('are answered as the first time also by another process, which has not seen the first time', async () => {
+    const events = [anEvent(), anEvent()];
+    const first = await log.append('thing-1', events, { expected: 'none' });
+    const other = await logs.open(double.url, { clock: () => '2999-01-01T00:00:00.000Z' });
+    expect(await other.append('thing-1', events, { expected: 'none' })).to.deep.equal(first);
+    expect(await everything(log)).to.have.length(2);
+  });
+
+  it("are made once with 'any' and 'exists', long after the server has forgotten the ids", async () => {
+    // The server looks for them among recent events only.
+    const forgetful = await createEventStoreDouble({ recentEventsBytes: 1 });
+    log = await logs.open(forgetful.url);
+    const events = [anEvent(1), anEvent(2)];
+    const first = await log.append('thing-1', events, { expected: 'any' });
+    await log.append('thing-1', [anEvent(3)], { expected: 1 });
+    for (const expected of ['any', 'exists'] as const)
+      expect(await log.append('thing-1', events, { expected })).to.deep.equal(first);
+    const error = await failureOf(log.append('thing-1', [events[0]!, anEvent()], { expected: 'exists' }));
+    expect(error).to.be.instanceOf(Rejected).and.include({ code: 'event-ids-taken' });
+    expect((await collect(log.readStream('thing-1'))).map(({ data }) => data)).to.deep.equal([1, 2, 3]);
+    await logs.close();
+    await forgetful.close();
+  });
+
+  it('of several processes to one stream at once are all made, once each', async () => {
+    const several = await Promise.all(Array.from({ length: 3 }, () => logs.open(double.url)));
+    await Promise.all(
+      Array.from({ length: 30 }, (_, n) => several[n % 3]!.append('thing-1', [anEvent(n)], { expected: 'any' })),
+    );
+    const data = (await collect(log.readStream('thing-1'))).map((event) => event.data as number);
+    expect(data.toSorted((a, b) => a - b)).to.deep.equal(Array.from({ length: 30 }, (_, n) => n));
+  });
+
+  it('are refused as too large where the server takes none of that size', async () => {
+    const small = await createEventStoreDouble({ maxAppendBytes: 2000 });
+    log = await logs.open(small.url);
+    const error = await failureOf(log.append('thing-1', [anEvent('x'.repeat(3000))], { expected: 'none' }));
+    expect(error).to.be.instanceOf(Rejected).and.include({ kind: 'too-large', code: 'append-too-large' });
+    expect(await log.append('thing-1', [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
+    await logs.close();
+    await small.close();
+  });
+
+  it('of several megabytes go through where the server takes them', async () => {
+    const large = await createEventStoreDouble({ maxAppendBytes: 16 * 1024 * 1024 });
+    log = await logs.open(large.url, { attemptTimeout: 5000 });
+    const events = Array.from({ length: 5 }, () => anEvent('x'.repeat(1_000_000)));
+    expect(await log.append('thing-1', events, { expected: 'none' })).to.include({ revision: 4 });
+    await logs.close();
+    await large.close();
+  });
+
+  describe('in a cluster', () => {
+    let cluster: EventStoreCluster;
+    beforeEach(async () => {
+      cluster = await createEventStoreCluster({ nodes: 3 });
+    });
+    afterEach(async () => {
+      await logs.close();
+      await cluster.close();
+    });
+
+    for (const written of [false, true])
+      it(`are made once when the leader changes in the middle of one that was ${written ? '' : 'not '}written`, async () => {
+        for (const url of [cluster.url, cluster.url.replace('esdb:', 'esdb+discover:'), cluster.nodes[0]!.url]) {
+          log = await logs.open(url);
+          const stream = `thing-${url}`;
+          await log.append(stream, [anEvent(0)], { expected: 'none' });
+          cluster.electDuringAppend(((cluster.leader() ?? 0) + 1) % 3, { written });
+          const appended = await log.append(stream, [anEvent(1)], { expected: 0 });
+          const events = await collect(log.readStream(stream));
+          expect(events.map(({ data }) => data)).to.deep.equal([0, 1]);
+          const { revision, position, at } = events[1]!;
+          expect(appended).to.deep.equal({ revision, position, at });
+        }
+      });
+
+    it('go on when the leader is gone and another one is elected', async () => {
+      log = await logs.open(cluster.url);
+      await log.append('thing-1', [anEvent()], { expected: 'none' });
+      await cluster.nodes[0]!.stop();
+      cluster.elect(undefined);
+      const appending = log.append('thing-1', [anEvent()], { expected: 0 });
+      cluster.elect(2);
+      expect(await appending).to.include({ revision: 1 });
+    });
+  });
+});
