@@ -8,20 +8,18 @@ import { z } from 'zod';
 import { notFound, Rejected } from '../errors.ts';
 import { newUuid } from '../events/ids.ts';
 import type { ObjectStore, StoredObject } from '../ports.ts';
+import { codeOf } from './failure-code.ts';
+import { assertObjectKey } from './object-key.ts';
 
-const KEY = /^[\w-][\w.-]{0,199}(\/[\w-][\w.-]{0,199})*$/;
-const LONGEST_KEY = 512;
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
 /** What is known of an object without reading it, kept beside it. */
 const Facts = z.object({ size_bytes: z.number(), sha256: z.string() });
 
-const codeOf = (error: unknown): unknown => (error instanceof Error && 'code' in error ? error.code : undefined);
-
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
 
 const storageFailure = (error: unknown): Rejected =>
-  FULL.has(String(codeOf(error)))
+  FULL.has(codeOf(error))
     ? new Rejected('unavailable', 'storage-full', 'The object storage is full.', {
         hint: 'Free some space on the disk that holds the data directory, then try again.',
         cause: error,
@@ -35,15 +33,6 @@ const onDisk = async <Result>(work: Promise<Result>): Promise<Result> => {
   } catch (error) {
     throw storageFailure(error);
   }
-};
-
-const assertKey = (key: string): void => {
-  if (key.length <= LONGEST_KEY && KEY.test(key)) return;
-  throw new Rejected(
-    'invalid',
-    'invalid-object-key',
-    'An object key is letters, digits, "_", "-", "." and "/", without "..".',
-  );
 };
 
 /** Writes what `body` brings, counting and hashing. Stops reading at the first byte too many. */
@@ -84,7 +73,7 @@ export const createDiskObjects = async (options: { dir: string }): Promise<Objec
   await mkdir(incoming, { recursive: true });
 
   const pathOf = (key: string): string => {
-    assertKey(key);
+    assertObjectKey(key);
     return join(root, 'objects', key);
   };
   const factsPathOf = (key: string): string => join(root, 'facts', `${key}.json`);

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { Rejected } from '../../src/errors.ts';
@@ -92,6 +92,26 @@ export const objectStoreContract = (open: () => Promise<ObjectStore>): void => {
     expect(error).to.be.instanceOf(Error).with.property('message', 'connection lost');
     expect(await contentOf(store, 'a')).to.equal('old');
     expect(await store.find('a')).to.include({ sha256: sha256Of('old') });
+  });
+
+  it('keeps a file of many chunks as it is, whether its checksum was announced or not', async () => {
+    const store = await open();
+    const bytes = randomBytes(10_000_000);
+    const sha256 = sha256Of(bytes);
+    const body = () =>
+      Readable.from(
+        (function* () {
+          for (let start = 0; start < bytes.length; start += 70_000) yield bytes.subarray(start, start + 70_000);
+        })(),
+      );
+    for (const options of [{}, { sha256 }]) {
+      const stored = await store.put('large', body(), { maxBytes: bytes.length, ...options });
+      expect(stored).to.deep.equal({ key: 'large', size_bytes: bytes.length, sha256 });
+      expect(await store.find('large')).to.deep.equal(stored);
+      const chunks: Buffer[] = [];
+      for await (const chunk of await store.get('large')) chunks.push(chunk);
+      expect(sha256Of(Buffer.concat(chunks))).to.equal(sha256);
+    }
   });
 
   it('replaces an object', async () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { StatusBus, StatusMessage } from '../../src/ports.ts';
+import { failureOf } from '../failure-of.ts';
 
 const message = (subject: string, payload = '{}'): StatusMessage => ({ subject, payload });
 
@@ -79,6 +80,13 @@ export const statusBusContract = (open: () => Promise<StatusBus>): void => {
     end();
     await received('a.>', ['a.2']);
     expect(seen).to.deep.equal(['a.1']);
+  });
+
+  it('takes nothing any more after it was closed, and may be closed twice', async () => {
+    await bus.close();
+    await bus.close();
+    expect(await failureOf(bus.publish(message('a.b')))).to.match(/closed/);
+    expect(await failureOf(bus.subscribe('a.b', () => undefined))).to.match(/closed/);
   });
 
   for (const pattern of ['', 'a..b', 'a.>.b', 'a b']) {
