@@ -1,170 +1,118 @@
-import * as oidc from 'openid-client';
+import type { Logger } from 'pino';
 import { Rejected } from '../errors.ts';
-import type { TenantId } from '../events/ids.ts';
-import type { Identity, Tokens } from '../ports.ts';
-import { identityUnavailable, refusalOfGrant, unauthenticated } from './identity-errors.ts';
+import type { Identity } from '../ports.ts';
+import { createSeldom } from '../seldom.ts';
+import { createClockWatch } from './clock-watch.ts';
+import { unauthenticated } from './identity-errors.ts';
+import { readLogoutToken, repeatedLogoutToken } from './logout-token.ts';
+import type { ClientOptions, RealmAddress } from './oidc-discovery.ts';
+import { INVALID_CREDENTIALS, INVALID_REFRESH_TOKEN, openOidcRealm } from './oidc-realm.ts';
 import type { Revocations } from './revocations.ts';
-import { createTokenVerifier, type TokenVerifier } from './token-verifier.ts';
+import type { ClaimRules } from './token-claims.ts';
+import { createTokenVerifier, issuerOf } from './token-verifier.ts';
 
-export interface OidcIdentityOptions {
-  issuer_url: string;
-  client_id: string;
-  client_secret: string;
+export interface OidcRealmSetup extends RealmAddress, Pick<ClaimRules, 'tenant' | 'longest_seconds'> {}
+
+export interface OidcIdentityOptions extends ClientOptions {
+  /** The first is where a login goes that names none. */
+  realms: readonly [OidcRealmSetup, ...OidcRealmSetup[]];
   /** The only places a browser is sent back to; where it is absent the provider's own list decides. */
   redirect_uris?: readonly string[];
   revocations: Revocations;
-  /** The tenant of tokens without a `tenant_id` claim; where it is absent such tokens are refused. */
-  default_tenant_id?: TenantId;
+  log: Logger;
   /** Least time between two fetches of the provider's keys, in milliseconds. */
   jwks_cooldown_ms?: number;
   /** Milliseconds since 1970. */
   now?: () => number;
 }
 
-const SCOPE = 'openid email profile';
-const TIMEOUT_SECONDS = 5;
-const METADATA = { [oidc.clockTolerance]: 5 };
+const SAY_AGAIN_MS = 60_000;
 
-const INVALID_CREDENTIALS = { code: 'invalid-credentials', message: 'The e-mail or the password is wrong.' };
-const INVALID_REFRESH_TOKEN = {
-  code: 'invalid-refresh-token',
-  message: 'The refresh token is unknown, used, revoked or expired; log in again.',
-};
-const INVALID_CODE = {
-  code: 'invalid-authorization-code',
-  message: 'The sign-in was refused, or its code is unknown, used or expired; sign in again.',
-};
+const unknownRealm = () =>
+  new Rejected('invalid', 'unknown-realm', 'Nobody can log in to this realm here.', {
+    errors: [{ pointer: '/realm', detail: 'must be one of the realms that this installation serves' }],
+  });
 
-const isLoopback = ({ hostname }: URL): boolean =>
-  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
-
-const discover = async ({ issuer_url, client_id, client_secret }: OidcIdentityOptions): Promise<oidc.Configuration> => {
-  const issuer = new URL(issuer_url);
-  if (issuer.protocol !== 'https:' && !isLoopback(issuer)) {
-    throw new Error(`the identity provider ${issuer.origin} must be reached over https, or be on this machine`);
-  }
-  try {
-    return await oidc.discovery(issuer, client_id, METADATA, oidc.ClientSecretBasic(client_secret), {
-      timeout: TIMEOUT_SECONDS,
-      execute: issuer.protocol === 'http:' ? [oidc.allowInsecureRequests] : [],
-    });
-  } catch (error) {
-    throw identityUnavailable(error);
-  }
-};
-
-const tokensOf = (response: oidc.TokenEndpointResponse): Tokens => {
-  const { access_token, refresh_token, expires_in } = response;
-  if (refresh_token === undefined || expires_in === undefined) {
-    throw identityUnavailable(new Error('the token response has no refresh_token or no expires_in'));
-  }
-  return { access_token, refresh_token, token_type: 'Bearer', expires_in };
-};
-
-/** The provider sees what the browser was told, whatever address our own proxy received the call under. */
-const callbackUrl = (callback: string, redirectUri: string): URL => {
-  const url = new URL(redirectUri);
-  url.search = new URL(callback, redirectUri).search;
-  return url;
-};
-
-/** The answer in the callback's address was not an answer to our question, or said no. */
-const isBadCallback = (error: unknown): boolean =>
-  error instanceof oidc.AuthorizationResponseError ||
-  (error instanceof oidc.ClientError && error.code === 'OAUTH_INVALID_RESPONSE');
-
-/** A token that is no longer good needs no revoking; a forged one is refused. */
-const revokeAccessToken = async (accessToken: string, verifier: TokenVerifier, revocations: Revocations) => {
-  try {
-    const { identity } = await verifier.verify(accessToken);
-    await revocations.revoke(identity);
-  } catch (error) {
-    const over = error instanceof Rejected && (error.code === 'expired-token' || error.code === 'revoked-token');
-    if (!over) throw error;
-  }
+const refuseOtherRedirect = (redirectUri: string, allowed: readonly string[] | undefined): void => {
+  if (allowed === undefined || allowed.includes(redirectUri)) return;
+  throw new Rejected('invalid', 'unknown-redirect-uri', 'A browser may not be sent back to this address.', {
+    errors: [{ pointer: '/redirect_uri', detail: `must be one of ${allowed.join(', ')}` }],
+  });
 };
 
 /**
- * The identity provider over OpenID Connect: the local one or Keycloak, with the same code. Tokens are checked here,
- * with the provider's public keys. Throws `Rejected` `unavailable` with code `identity-unavailable` where the provider
- * cannot be discovered, and so does every call that needs it while it is down.
+ * The identity provider over OpenID Connect: the local one or Keycloak, with the same code. Tokens are checked here, with
+ * the public keys of the realm that the token says it is from. Throws `SystemUnusable` where a realm cannot be used as it
+ * is set up; every call that needs the provider while it is down throws `Rejected` `unavailable` with code
+ * `identity-unavailable`.
  */
 export const createOidcIdentity = async (options: OidcIdentityOptions): Promise<Identity> => {
-  const { revocations, redirect_uris, client_id, default_tenant_id, now, jwks_cooldown_ms } = options;
-  const configuration = await discover(options);
-  const { issuer, jwks_uri } = configuration.serverMetadata();
-  if (jwks_uri === undefined) throw new Error(`the identity provider ${issuer} publishes no keys`);
-  const verifier = createTokenVerifier({
-    issuer,
-    jwks_uri: new URL(jwks_uri),
-    rules: { client_id, default_tenant_id },
-    revocations,
-    ...(now === undefined ? {} : { now }),
-    ...(jwks_cooldown_ms === undefined ? {} : { jwks_cooldown_ms }),
+  const { revocations, redirect_uris, client_id, log, now = Date.now } = options;
+  const clock = createClockWatch({ log, now });
+  const seldom = createSeldom({ every_ms: SAY_AGAIN_MS });
+  const open = async ({ tenant, longest_seconds, ...address }: OidcRealmSetup) => ({
+    ...(await openOidcRealm(address, { ...options, clock })),
+    rules: { client_id, tenant, longest_seconds },
   });
+  const [firstSetup, ...otherSetups] = options.realms;
+  const first = await open(firstSetup);
+  const realms = [first, ...(await Promise.all(otherSetups.map(open)))];
+  const verifier = createTokenVerifier({ issuers: realms, revocations, clock, now });
 
-  const revokeRefreshToken = async (refreshToken: string): Promise<void> => {
+  const realmNamed = (name: string | undefined) => {
+    const found = name === undefined ? first : realms.find((realm) => realm.name === name);
+    if (found === undefined) throw unknownRealm();
+    return found;
+  };
+
+  /** Keycloak's refresh tokens name their issuer; the local provider's say nothing, but it has one realm. */
+  const realmOfRefreshToken = (refreshToken: string) => issuerOf(refreshToken, realms);
+
+  /** A token that is no longer good needs no revoking; a forged one is refused. */
+  const revokeAccessToken = async (accessToken: string): Promise<void> => {
     try {
-      await oidc.tokenRevocation(configuration, refreshToken);
+      const { identity } = await verifier.verify(accessToken);
+      await revocations.revoke(identity, clock.providerNow());
     } catch (error) {
-      throw identityUnavailable(error);
+      const over = error instanceof Rejected && (error.code === 'expired-token' || error.code === 'revoked-token');
+      if (!over) throw error;
     }
   };
 
   return {
-    async login({ email, password }) {
+    async login({ email, password, realm }) {
+      const asked = realmNamed(realm);
       if (email === '' || password === '') throw unauthenticated(INVALID_CREDENTIALS);
-      try {
-        const parameters = { username: email, password, scope: SCOPE };
-        return tokensOf(await oidc.genericGrantRequest(configuration, 'password', parameters));
-      } catch (error) {
-        throw refusalOfGrant(error, INVALID_CREDENTIALS);
-      }
+      return asked.login({ email, password });
     },
     async refresh(refreshToken) {
-      if (refreshToken === '') throw unauthenticated(INVALID_REFRESH_TOKEN);
-      try {
-        return tokensOf(await oidc.refreshTokenGrant(configuration, refreshToken));
-      } catch (error) {
-        throw refusalOfGrant(error, INVALID_REFRESH_TOKEN);
-      }
+      const realm = realmOfRefreshToken(refreshToken);
+      if (refreshToken === '' || realm === null) throw unauthenticated(INVALID_REFRESH_TOKEN);
+      return realm.refresh(refreshToken);
     },
     async logout({ access_token, refresh_token }) {
-      await revokeAccessToken(access_token, verifier, revocations);
-      if (refresh_token !== undefined) await revokeRefreshToken(refresh_token);
+      await revokeAccessToken(access_token);
+      // What no realm made is good for nothing: there is nothing to revoke.
+      if (refresh_token !== undefined) await realmOfRefreshToken(refresh_token)?.revokeRefreshToken(refresh_token);
+    },
+    async endSession(logoutToken) {
+      const ended = await readLogoutToken(logoutToken, realms, now()).catch((error: unknown) => {
+        // Where it is really the provider that sends them, sessions go on here that have ended there.
+        seldom(() => log.warn({ err: error }, 'a logout token was refused: sessions may go on that have ended'));
+        throw error;
+      });
+      if (!(await revocations.end(ended))) throw repeatedLogoutToken();
+      log.info({ issuer: ended.issuer, session_id: ended.session_id, subject: ended.subject }, 'a session was ended');
     },
     async verify(accessToken) {
       return (await verifier.verify(accessToken)).claims;
     },
-    async authorizationUrl({ redirect_uri }) {
-      if (redirect_uris !== undefined && !redirect_uris.includes(redirect_uri)) {
-        throw new Rejected('invalid', 'unknown-redirect-uri', 'A browser may not be sent back to this address.', {
-          errors: [{ pointer: '/redirect_uri', detail: `must be one of ${redirect_uris.join(', ')}` }],
-        });
-      }
-      const state = oidc.randomState();
-      const code_verifier = oidc.randomPKCECodeVerifier();
-      const url = oidc.buildAuthorizationUrl(configuration, {
-        redirect_uri,
-        scope: SCOPE,
-        state,
-        code_challenge: await oidc.calculatePKCECodeChallenge(code_verifier),
-        code_challenge_method: 'S256',
-      });
-      return { url: url.href, state, code_verifier };
+    async authorizationUrl({ redirect_uri, realm }) {
+      refuseOtherRedirect(redirect_uri, redirect_uris);
+      return realmNamed(realm).authorizationUrl(redirect_uri);
     },
-    async exchangeCode({ callback_url, state, code_verifier, redirect_uri }) {
-      try {
-        const checks = { pkceCodeVerifier: code_verifier, expectedState: state, idTokenExpected: true };
-        return tokensOf(
-          await oidc.authorizationCodeGrant(configuration, callbackUrl(callback_url, redirect_uri), checks),
-        );
-      } catch (error) {
-        if (isBadCallback(error)) {
-          throw unauthenticated(INVALID_CODE, error);
-        }
-        throw refusalOfGrant(error, INVALID_CODE);
-      }
+    async exchangeCode(pending) {
+      return realmNamed(pending.realm).exchangeCode(pending);
     },
     // Nothing is held open: requests end by themselves, and `revocations` belongs to whoever made it.
     async close() {},

@@ -1,24 +1,39 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Closable } from '../ports.ts';
-
-/** What tells an access token from all others. Times are seconds since 1970. */
-export interface TokenIdentity {
-  token_id: string;
-  /** The session that it belongs to; null where the provider does not say. */
-  session_id: string | null;
-  issued_at: number;
-  expires_at: number;
-}
+import {
+  type EndedSession,
+  keysOf,
+  meets,
+  mergedRevocation,
+  messageKey,
+  type Revocation,
+  revocationOfEnded,
+  revocationsOf,
+  type TokenIdentity,
+} from './revocation-entries.ts';
 
 export interface Revocations extends Closable {
   /**
-   * Revokes the token and all others that its session was given until now (a refreshed session leaves tokens behind
-   * that have not expired). Refused here from the moment this resolves, in other processes about a second later.
+   * Revokes the token and all others that its session was given until `now` (by the provider's clock, in seconds since
+   * 1970; a refreshed session leaves tokens behind that have not expired). Refused here from the moment this resolves, in
+   * other processes about a second later.
    */
-  revoke(token: TokenIdentity): Promise<void>;
-  /** From memory, on every request. */
+  revoke(token: TokenIdentity, now?: number): Promise<void>;
+  /** Revokes what the session (or subject) was given; false: this message was heard before, and counts once. */
+  end(session: EndedSession): Promise<boolean>;
+  /** On every request. */
+  isRevoked(token: TokenIdentity): boolean | Promise<boolean>;
+}
+
+/** The revocations that Postgres keeps: what holds, whatever else is lost. */
+export interface DurableRevocations extends Revocations {
+  /** From memory. */
   isRevoked(token: TokenIdentity): boolean;
+  /** Keeps what was revoked elsewhere. */
+  record(revocations: readonly Revocation[]): Promise<void>;
+  /** All that have not expired. */
+  live(): Iterable<Revocation>;
 }
 
 const POLL_MS = 1000;
@@ -26,47 +41,40 @@ const POLL_MS = 1000;
 const OVERLAP_SECONDS = 30;
 const SWEEP_EVERY_MS = 60_000;
 /** As long as a token is still accepted after its expiry because clocks differ. */
-const KEEP_SECONDS = 60;
+export const KEEP_SECONDS = 60;
 
+// Both in one statement: a message that was heard but came to nothing could never be heard again.
 const insert = `
-  insert into revoked_tokens (token_id, expires_at, issued_until) values ($1, to_timestamp($2), to_timestamp($3))
+  with message as (
+    insert into revoked_tokens (token_id, expires_at)
+    select $4::text, to_timestamp($5::float8) where $4::text is not null
+    on conflict (token_id) do nothing
+    returning token_id
+  )
+  insert into revoked_tokens (token_id, expires_at, issued_until)
+  select $1, to_timestamp($2::float8), to_timestamp($3::float8)
+  where $4::text is null or exists (select from message)
   on conflict (token_id) do update set
     expires_at = greatest(revoked_tokens.expires_at, excluded.expires_at),
     issued_until = greatest(revoked_tokens.issued_until, excluded.issued_until),
     revoked_at = excluded.revoked_at`;
 
 const selectSince = `
-  select token_id, extract(epoch from expires_at)::float8 as expires_at,
+  select token_id as key, extract(epoch from expires_at)::float8 as expires_at,
     extract(epoch from issued_until)::float8 as issued_until, extract(epoch from revoked_at)::float8 as revoked_at
   from revoked_tokens
   where revoked_at >= to_timestamp($1) and expires_at > now() - make_interval(secs => $2)`;
 
 const deleteExpired = 'delete from revoked_tokens where expires_at < now() - make_interval(secs => $1)';
 
-/** One token, or the tokens of a session that were issued until a time. */
-interface Entry {
-  token_id: string;
-  expires_at: number;
-  issued_until: number | null;
-}
-
-interface Row extends Entry {
+interface Row extends Revocation {
   revoked_at: number;
 }
 
-const sessionKey = (sessionId: string): string => `session:${sessionId}`;
-
-/** `now` in seconds since 1970. */
-const entriesOf = ({ token_id, session_id, issued_at, expires_at }: TokenIdentity, now: number): Entry[] => {
-  const token = { token_id, expires_at, issued_until: null };
-  if (session_id === null) return [token];
-  // The session's newest token was issued at the latest now, and lives as long as this one.
-  const newestExpiry = now + (expires_at - issued_at);
-  return [token, { token_id: sessionKey(session_id), expires_at: newestExpiry, issued_until: now }];
-};
+const isMessage = ({ key }: Revocation): boolean => key.includes('#logout:');
 
 /**
- * The revoked tokens of `revoked_tokens`, kept in memory and refreshed by polling. Resolves once all are loaded. While
+ * The revocations of `revoked_tokens`, kept in memory and refreshed by polling. Resolves once all are loaded. While
  * Postgres cannot be reached, what was known stays refused.
  */
 export const createRevocations = async (options: {
@@ -75,9 +83,9 @@ export const createRevocations = async (options: {
   poll_ms?: number;
   /** Milliseconds since 1970. */
   now?: () => number;
-}): Promise<Revocations> => {
+}): Promise<DurableRevocations> => {
   const { pool, log, poll_ms = POLL_MS, now = Date.now } = options;
-  const revoked = new Map<string, Entry>();
+  const revoked = new Map<string, Revocation>();
   let newest = 0;
   let failing = false;
   let sweptAt = now();
@@ -85,10 +93,16 @@ export const createRevocations = async (options: {
   let polling: Promise<void> = Promise.resolve();
   let closed = false;
 
+  const remember = ({ key, expires_at, issued_until }: Revocation): void => {
+    const entry = { key, expires_at, issued_until };
+    const before = revoked.get(key);
+    revoked.set(key, before === undefined ? entry : mergedRevocation(before, entry));
+  };
+
   const load = async (): Promise<void> => {
     const { rows } = await pool.query<Row>(selectSince, [Math.max(0, newest - OVERLAP_SECONDS), KEEP_SECONDS]);
     for (const row of rows) {
-      revoked.set(row.token_id, row);
+      if (!isMessage(row)) remember(row);
       newest = Math.max(newest, row.revoked_at);
     }
   };
@@ -97,7 +111,7 @@ export const createRevocations = async (options: {
     if (now() - sweptAt < SWEEP_EVERY_MS) return;
     sweptAt = now();
     const limit = sweptAt / 1000 - KEEP_SECONDS;
-    for (const [tokenId, entry] of revoked) if (entry.expires_at < limit) revoked.delete(tokenId);
+    for (const [key, entry] of revoked) if (entry.expires_at < limit) revoked.delete(key);
     await pool.query(deleteExpired, [KEEP_SECONDS]);
   };
 
@@ -123,22 +137,33 @@ export const createRevocations = async (options: {
     timer.unref();
   };
 
+  const record = async (revocations: readonly Revocation[]): Promise<void> => {
+    for (const entry of revocations) {
+      await pool.query(insert, [entry.key, entry.expires_at, entry.issued_until, null, null]);
+      remember(entry);
+    }
+  };
+
   await load();
   schedule();
 
   return {
-    async revoke(token) {
-      for (const entry of entriesOf(token, now() / 1000)) {
-        await pool.query(insert, [entry.token_id, entry.expires_at, entry.issued_until]);
-        revoked.set(entry.token_id, entry);
-      }
+    record,
+    revoke: (token, time = now() / 1000) => record(revocationsOf(token, time)),
+    async end(session) {
+      const entry = revocationOfEnded(session);
+      const message = [messageKey(session), session.message_expires_at];
+      const { rowCount } = await pool.query(insert, [entry.key, entry.expires_at, entry.issued_until, ...message]);
+      if (rowCount === 0) return false;
+      remember(entry);
+      return true;
     },
-    isRevoked({ token_id, session_id, issued_at }) {
-      if (revoked.has(token_id)) return true;
-      if (session_id === null) return false;
-      const until = revoked.get(sessionKey(session_id))?.issued_until;
-      return until != null && issued_at <= until;
-    },
+    isRevoked: (token) =>
+      keysOf(token).some((key) => {
+        const entry = revoked.get(key);
+        return entry !== undefined && meets(entry, token);
+      }),
+    live: () => revoked.values(),
     async close() {
       closed = true;
       clearTimeout(timer);

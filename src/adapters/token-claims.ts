@@ -3,13 +3,14 @@ import { z } from 'zod';
 import { Rejected } from '../errors.ts';
 import { TenantId } from '../events/ids.ts';
 import type { Claims } from '../ports.ts';
-import type { TokenIdentity } from './revocations.ts';
+import type { TokenIdentity } from './revocation-entries.ts';
 
 const Names = z.array(z.string()).catch([]);
 const Roles = z.object({ roles: Names }).catch({ roles: [] });
 
 /** The claims that are read, from a token of the local provider or of Keycloak; everything else is ignored. */
 const AccessTokenPayload = z.object({
+  iss: z.string(),
   sub: z.string().min(1),
   exp: z.number(),
   jti: z.string().min(1),
@@ -21,7 +22,7 @@ const AccessTokenPayload = z.object({
   email: z.string().optional(),
   preferred_username: z.string().optional(),
   name: z.string().optional(),
-  tenant_id: TenantId.optional(),
+  tenant_id: z.unknown().optional(),
   roles: Names.optional(),
   groups: Names.optional(),
   realm_access: Roles.optional(),
@@ -57,9 +58,23 @@ const isForUs = (payload: AccessTokenPayload, clientId: string): boolean =>
 
 export interface ClaimRules {
   client_id: string;
-  /** The tenant of tokens without a `tenant_id` claim; where it is absent such tokens are refused. */
-  default_tenant_id?: TenantId | undefined;
+  /**
+   * Which tenant the bearer belongs to. `claim`: the token says so in `tenant_id`, and where it does not, it is
+   * `default_tenant_id` (where that is absent, too, the token is refused). `realm`: all of a realm are one tenant, and what
+   * the token says counts for nothing: its realm's administrator could name the tenant of another one.
+   */
+  tenant: { by: 'claim'; default_tenant_id?: TenantId | undefined } | { by: 'realm'; tenant_id: TenantId };
+  /** A token that lives longer is refused: see `LONGEST_TOKEN_SECONDS`. */
+  longest_seconds?: number | undefined;
 }
+
+const tenantOf = (claim: unknown, tenant: ClaimRules['tenant']): TenantId => {
+  if (tenant.by === 'realm') return tenant.tenant_id;
+  if (claim === undefined && tenant.default_tenant_id !== undefined) return tenant.default_tenant_id;
+  const named = TenantId.safeParse(claim);
+  if (!named.success) throw invalid('names no tenant', named.error);
+  return named.data;
+};
 
 export interface VerifiedToken {
   claims: Claims;
@@ -72,21 +87,23 @@ export interface VerifiedToken {
  */
 export const verifiedToken = (
   token: { protectedHeader: JWTHeaderParameters; payload: JWTPayload },
-  { client_id, default_tenant_id }: ClaimRules,
+  { client_id, tenant, longest_seconds }: ClaimRules,
 ): VerifiedToken => {
   const parsed = AccessTokenPayload.safeParse(token.payload);
   if (!parsed.success) throw invalid('lacks a claim or has one of the wrong type', parsed.error);
   const payload = parsed.data;
   if (!isAccessToken(token.protectedHeader, payload)) throw invalid('is a token of another kind');
   if (!isForUs(payload, client_id)) throw invalid('was made for another application');
-  const tenantId = payload.tenant_id ?? default_tenant_id;
-  if (tenantId === undefined) throw invalid('names no tenant');
+  const tenantId = tenantOf(payload.tenant_id, tenant);
+  if (longest_seconds !== undefined && payload.exp - payload.iat > longest_seconds) {
+    throw invalid('lives too long: the end of its session would be forgotten before');
+  }
   const email = payload.email ?? payload.preferred_username ?? payload.sub;
   const { sub: subject, jti: token_id, exp: expires_at, iat: issued_at, sid: session_id = null } = payload;
   const name = payload.name ?? payload.preferred_username ?? email;
   const role = roleOf(payload, client_id);
   return {
     claims: { subject, tenant_id: tenantId, email, name, role, expires_at, token_id },
-    identity: { token_id, session_id, issued_at, expires_at },
+    identity: { issuer: payload.iss, token_id, session_id, subject, issued_at, expires_at },
   };
 };

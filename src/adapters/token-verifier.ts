@@ -1,26 +1,27 @@
 import { hash } from 'node:crypto';
-import { createRemoteJWKSet, errors, jwtVerify } from 'jose';
+import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { Rejected } from '../errors.ts';
+import { CLOCK_TOLERANCE_SECONDS, type ClockWatch } from './clock-watch.ts';
 import { identityUnavailable } from './identity-errors.ts';
 import { createLru } from './lru.ts';
 import type { Revocations } from './revocations.ts';
 import { type ClaimRules, type VerifiedToken, verifiedToken } from './token-claims.ts';
 
-/** Seconds by which our clock and the provider's may differ. */
-const CLOCK_TOLERANCE_SECONDS = 5;
 const CACHED_TOKENS = 10_000;
-const JWKS_TIMEOUT_MS = 5_000;
-/** Between two fetches of the keys because a token names one that is not known: a flood of bad tokens stays ours. */
-const JWKS_COOLDOWN_MS = 5_000;
+
+/** Whose tokens are taken. */
+export interface Issuer {
+  issuer: string;
+  keys: JWTVerifyGetKey;
+  rules: ClaimRules;
+}
 
 export interface TokenVerifierOptions {
-  issuer: string;
-  jwks_uri: URL;
-  rules: ClaimRules;
+  issuers: readonly Issuer[];
   revocations: Pick<Revocations, 'isRevoked'>;
-  jwks_cooldown_ms?: number;
+  clock: ClockWatch;
   /** Milliseconds since 1970. */
-  now?: () => number;
+  now: () => number;
 }
 
 export interface TokenVerifier {
@@ -28,17 +29,32 @@ export interface TokenVerifier {
   verify(accessToken: string): Promise<VerifiedToken>;
 }
 
-const expired = (cause?: unknown) =>
-  new Rejected('unauthenticated', 'expired-token', 'The access token has expired.', { cause });
-const revoked = () => new Rejected('unauthenticated', 'revoked-token', 'The access token has been revoked.');
+const unauthenticated = (code: string, message: string, cause?: unknown) =>
+  new Rejected('unauthenticated', code, message, { cause });
+const expired = (cause?: unknown) => unauthenticated('expired-token', 'The access token has expired.', cause);
 
 const refusalOf = (error: unknown): Rejected => {
   if (error instanceof Rejected) return error;
   if (error instanceof errors.JWTExpired) return expired(error);
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf') {
+    return unauthenticated('invalid-token', 'The access token is not valid yet: two clocks differ.', error);
+  }
   if (error instanceof errors.JWKSTimeout) return identityUnavailable(error);
   // The keys could not be fetched: a network error, or an answer that is not a key set.
   if (!(error instanceof errors.JOSEError) || error.code === 'ERR_JOSE_GENERIC') return identityUnavailable(error);
-  return new Rejected('unauthenticated', 'invalid-token', 'The access token is not valid.', { cause: error });
+  return unauthenticated('invalid-token', 'The access token is not valid.', error);
+};
+
+/** The one of `issuers` that the token says it is from; whether that is true is for whoever checks its signature. */
+export const issuerOf = <Known extends { issuer: string }>(token: string, issuers: readonly Known[]): Known | null => {
+  const [only, ...others] = issuers;
+  if (only !== undefined && others.length === 0) return only;
+  try {
+    const { iss } = decodeJwt(token);
+    return issuers.find(({ issuer }) => issuer === iss) ?? null;
+  } catch {
+    return null;
+  }
 };
 
 /**
@@ -46,23 +62,22 @@ const refusalOf = (error: unknown): Rejected => {
  * by its hash until it expires; whether it was revoked is looked up every time. New signing keys are fetched when a
  * token names one.
  */
-export const createTokenVerifier = (options: TokenVerifierOptions): TokenVerifier => {
-  const { issuer, rules, revocations, now = Date.now, jwks_cooldown_ms = JWKS_COOLDOWN_MS } = options;
-  const keys = createRemoteJWKSet(options.jwks_uri, {
-    timeoutDuration: JWKS_TIMEOUT_MS,
-    cooldownDuration: jwks_cooldown_ms,
-  });
+export const createTokenVerifier = ({ issuers, revocations, clock, now }: TokenVerifierOptions): TokenVerifier => {
   const known = createLru<string, VerifiedToken>({ max: CACHED_TOKENS });
 
   const check = async (accessToken: string): Promise<VerifiedToken> => {
+    const from = issuerOf(accessToken, issuers);
+    if (from === null) throw unauthenticated('invalid-token', 'The access token is not one of ours.');
     try {
-      const token = await jwtVerify(accessToken, keys, {
-        issuer,
+      const token = await jwtVerify(accessToken, from.keys, {
+        issuer: from.issuer,
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         currentDate: new Date(now()),
         requiredClaims: ['exp'],
       });
-      return verifiedToken(token, rules);
+      const verified = verifiedToken(token, from.rules);
+      clock.shown(verified.identity.issued_at);
+      return verified;
     } catch (error) {
       throw refusalOf(error);
     }
@@ -78,7 +93,9 @@ export const createTokenVerifier = (options: TokenVerifierOptions): TokenVerifie
         known.delete(key);
         throw expired();
       }
-      if (revocations.isRevoked(token.identity)) throw revoked();
+      if (await revocations.isRevoked(token.identity)) {
+        throw unauthenticated('revoked-token', 'The access token has been revoked.');
+      }
       return token;
     },
   };

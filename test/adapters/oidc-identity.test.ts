@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { z } from 'zod';
-import { createOidcIdentity } from '../../src/adapters/oidc-identity.ts';
+import { createOidcIdentity, type OidcIdentityOptions } from '../../src/adapters/oidc-identity.ts';
 import { createRevocations } from '../../src/adapters/revocations.ts';
-import { Rejected } from '../../src/errors.ts';
+import { Rejected, SystemUnusable } from '../../src/errors.ts';
 import {
   createLocalIdentityProvider,
   type LocalIdentityProvider,
@@ -39,15 +39,22 @@ describe('oidc identity over the local provider', () => {
     provider = await start();
   };
 
+  const realm = (issuer_url = provider.issuer_url) => ({
+    name: 'local',
+    issuer_url,
+    tenant: { by: 'claim' as const },
+  });
+
   const connect = async (options: { ahead_ms?: () => number; client_id?: string } = {}): Promise<Identity> => {
     const { ahead_ms = () => 0, client_id = provider.client_id } = options;
     const revocations = await createRevocations({ pool, log, poll_ms: 50 });
     const identity = await createOidcIdentity({
-      issuer_url: provider.issuer_url,
+      realms: [realm()],
       client_id,
       client_secret: provider.client_secret,
       redirect_uris: [REDIRECT_URI],
       revocations,
+      log,
       jwks_cooldown_ms: 0,
       now: () => Date.now() + ahead_ms(),
     });
@@ -106,7 +113,7 @@ describe('oidc identity over the local provider', () => {
       expect(submitted.status).to.equal(303);
       const callback_url = await callbackOf(browser, submitted, action);
       expect(callback_url).to.match(/^http:\/\/localhost:9081\/auth\/callback\?code=/);
-      const exchange = { ...kept, callback_url, redirect_uri: REDIRECT_URI };
+      const exchange = { ...kept, callback_url };
       const tokens = await identity.exchangeCode(exchange);
       expect(await identity.verify(tokens.access_token)).to.include({ email: admin.email, role: 'admin' });
       expect(await identity.refresh(tokens.refresh_token)).to.have.property('access_token');
@@ -118,7 +125,7 @@ describe('oidc identity over the local provider', () => {
     it('needs the code verifier and the state that it began with', async () => {
       const { browser, kept, action, hidden } = await openForm();
       const callback_url = await callbackOf(browser, await browser.submit(action, { ...hidden, ...admin }), action);
-      const exchange = { ...kept, callback_url, redirect_uri: REDIRECT_URI };
+      const exchange = { ...kept, callback_url };
       for (const wrong of [{ state: 'x'.repeat(43) }, { code_verifier: 'y'.repeat(43) }]) {
         const failure = await failureOf(identity.exchangeCode({ ...exchange, ...wrong }));
         expect(failure, String(failure)).to.be.instanceOf(Rejected);
@@ -225,27 +232,60 @@ describe('oidc identity over the local provider', () => {
     const { issuer_url, client_id, client_secret } = provider;
     await provider.close();
     const revocations = await createRevocations({ pool, log });
-    const attempts = [
-      () => identity.login(admin),
-      () => identity.refresh(tokens.refresh_token),
-      () => createOidcIdentity({ issuer_url, client_id, client_secret, revocations }),
-    ];
+    const attempts = [() => identity.login(admin), () => identity.refresh(tokens.refresh_token)];
     for (const attempt of attempts) {
       const failure = await failureOf(attempt());
       expect(failure).to.be.instanceOf(Rejected).and.include({ kind: 'unavailable', code: 'identity-unavailable' });
     }
+    const realms = [realm(issuer_url)] as const;
+    const opening = await failureOf(createOidcIdentity({ realms, client_id, client_secret, revocations, log }));
+    expect(opening).to.be.instanceOf(SystemUnusable).and.include({ system: 'Keycloak', passing: true });
+    expect(opening).to.have.property('settings').that.includes('KEYCLOAK_URL');
     expect(await identity.verify(tokens.access_token), 'a known token needs no provider').to.have.property('subject');
     await revocations.close();
     await identity.close();
     provider = await start();
   });
 
-  it('refuses a provider over plain http that is not on this machine', async () => {
+  const opening = async (options: Partial<OidcIdentityOptions>) => {
     const revocations = await createRevocations({ pool, log });
+    const { client_id, client_secret } = provider;
     const failure = await failureOf(
-      createOidcIdentity({ issuer_url: 'http://login.example.com', client_id: 'a', client_secret: 'b', revocations }),
+      createOidcIdentity({ realms: [realm()], client_id, client_secret, revocations, log, ...options }),
     );
-    expect(String(failure)).to.contain('https');
     await revocations.close();
+    return failure;
+  };
+
+  it('refuses a provider over plain http that is not on this machine', async () => {
+    const failure = await opening({ realms: [realm('http://login.example.com')] });
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ passing: false });
+    expect(String(failure)).to.contain('https').and.contain('KEYCLOAK_ALLOW_HTTP');
+  });
+
+  it('refuses a provider whose tokens would bear another issuer', async () => {
+    const moved = { ...realm('http://localhost:1'), reached_at: provider.issuer_url };
+    const failure = await opening({ realms: [moved] });
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ passing: false });
+    expect(String(failure)).to.contain('KEYCLOAK_PUBLIC_URL').and.contain(provider.issuer_url);
+  });
+
+  it('refuses an address where something else than a provider answers', async () => {
+    const failure = await opening({ realms: [realm(`${provider.issuer_url}/jwks`)] });
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ passing: false });
+    expect(String(failure)).to.contain('KEYCLOAK_REALM');
+  });
+
+  it('refuses to log anybody in to a realm that is not configured', async () => {
+    const identity = await connect();
+    const attempts = [
+      identity.login({ ...admin, realm: 'elsewhere' }),
+      identity.authorizationUrl({ redirect_uri: REDIRECT_URI, realm: 'elsewhere' }),
+    ];
+    for (const attempt of attempts) {
+      expect(await failureOf(attempt)).to.include({ kind: 'invalid', code: 'unknown-realm' });
+    }
+    expect(await identity.login({ ...admin, realm: 'local' })).to.have.property('access_token');
+    await identity.close();
   });
 });

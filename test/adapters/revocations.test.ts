@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import type { Pool } from 'pg';
-import { createRevocations, type TokenIdentity } from '../../src/adapters/revocations.ts';
+import type { EndedSession, TokenIdentity } from '../../src/adapters/revocation-entries.ts';
+import { createRevocations } from '../../src/adapters/revocations.ts';
 import { createLogger } from '../../src/telemetry.ts';
 import { openPool } from '../pool.ts';
 import { testDatabase } from '../postgres.ts';
@@ -14,8 +15,10 @@ describe('revocations', () => {
   const seconds = Math.floor(Date.now() / 1000);
 
   const aToken = (changes: Partial<TokenIdentity>): TokenIdentity => ({
+    issuer: 'https://login.example.com/realms/north',
     token_id: 't',
     session_id: null,
+    subject: 'ada',
     issued_at: seconds - 10,
     expires_at: seconds + 1790,
     ...changes,
@@ -59,6 +62,55 @@ describe('revocations', () => {
     await revocations.close();
   });
 
+  const anEnd = (changes: Partial<EndedSession>): EndedSession => ({
+    issuer: 'https://login.example.com/realms/north',
+    session_id: null,
+    subject: null,
+    ended_at: seconds,
+    message_id: `message-${Math.random()}`,
+    message_expires_at: seconds + 120,
+    ...changes,
+  });
+
+  it('refuses all tokens of a session that the provider ended, in every process', async () => {
+    const [here, elsewhere] = await Promise.all([open(), open({ poll_ms: 10 })]);
+    expect(await here.end(anEnd({ session_id: 's-ended', subject: 'ada' }))).to.equal(true);
+    expect(here.isRevoked(aToken({ token_id: 'j', session_id: 's-ended' }))).to.equal(true);
+    expect(here.isRevoked(aToken({ token_id: 'k', session_id: 's-other' }))).to.equal(false);
+    while (!elsewhere.isRevoked(aToken({ token_id: 'j', session_id: 's-ended' })))
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    await here.close();
+    await elsewhere.close();
+  });
+
+  it('refuses all tokens that a subject has, where the provider names no session', async () => {
+    const revocations = await open();
+    await revocations.end(anEnd({ subject: 'grace' }));
+    expect(revocations.isRevoked(aToken({ token_id: 'l', session_id: 's-1', subject: 'grace' }))).to.equal(true);
+    expect(revocations.isRevoked(aToken({ token_id: 'm', session_id: null, subject: 'grace' }))).to.equal(true);
+    expect(revocations.isRevoked(aToken({ subject: 'grace', issued_at: seconds + 1 }))).to.equal(false);
+    expect(revocations.isRevoked(aToken({ subject: 'someone-else' }))).to.equal(false);
+    await revocations.close();
+  });
+
+  it('hears each logout message once, whichever process hears it', async () => {
+    const [here, elsewhere] = await Promise.all([open(), open()]);
+    const message = anEnd({ subject: 'linus', message_id: 'once' });
+    const heard = await Promise.all([here.end(message), elsewhere.end(message)]);
+    expect(heard).to.have.members([true, false]);
+    await here.close();
+    await elsewhere.close();
+  });
+
+  it('keeps realms apart: an id that another realm gave refuses nothing', async () => {
+    const revocations = await open();
+    const there = 'https://login.example.com/realms/south';
+    await revocations.revoke(aToken({ issuer: there, token_id: 'n', session_id: 's-n' }));
+    await revocations.end(anEnd({ issuer: there, subject: 'ada' }));
+    expect(revocations.isRevoked(aToken({ token_id: 'n', session_id: 's-n', subject: 'ada' }))).to.equal(false);
+    await revocations.close();
+  });
+
   it('forgets what has expired, in memory and in the table', async () => {
     let time = Date.now();
     const revocations = await open({ now: () => time, poll_ms: 10 });
@@ -71,7 +123,7 @@ describe('revocations', () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     await revocations.close();
     expect(revocations.isRevoked(expired)).to.equal(false);
-    const { rows } = await pool.query(`select token_id from revoked_tokens where token_id = 'h'`);
+    const { rows } = await pool.query(`select token_id from revoked_tokens where token_id like '%#token:h'`);
     expect(rows).to.deep.equal([]);
   });
 

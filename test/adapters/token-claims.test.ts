@@ -4,7 +4,7 @@ import { Rejected } from '../../src/errors.ts';
 import { TenantId } from '../../src/events/ids.ts';
 
 const TENANT = TenantId.parse('01900000-0000-7000-8000-000000000009');
-const RULES = { client_id: 'budapp' };
+const RULES: ClaimRules = { client_id: 'budapp', tenant: { by: 'claim' } };
 
 const claimsOf = (token: Parameters<typeof verifiedToken>[0], rules: ClaimRules) => verifiedToken(token, rules).claims;
 
@@ -84,6 +84,8 @@ describe('token claims', () => {
       verifiedToken({ protectedHeader: { alg: 'ES256', typ: 'at+jwt' }, payload: { ...KEYCLOAK, ...payload } }, RULES)
         .identity;
     expect(identity({})).to.deep.equal({
+      issuer: KEYCLOAK.iss,
+      subject: KEYCLOAK.sub,
       token_id: 'onrtac:3f5c',
       session_id: 's-1',
       issued_at: 1_899_998_200,
@@ -147,6 +149,29 @@ describe('token claims', () => {
   it('gives a token without a tenant the one that is configured', () => {
     const payload = { ...KEYCLOAK, tenant_id: undefined };
     const token = { protectedHeader: { alg: 'RS256', typ: 'JWT' }, payload };
-    expect(claimsOf(token, { ...RULES, default_tenant_id: TENANT }).tenant_id).to.equal(TENANT);
+    expect(claimsOf(token, { ...RULES, tenant: { by: 'claim', default_tenant_id: TENANT } }).tenant_id).to.equal(
+      TENANT,
+    );
+  });
+
+  it('does not give a token the tenant that is configured where it names one badly', () => {
+    const token = { protectedHeader: { alg: 'RS256', typ: 'JWT' }, payload: { ...KEYCLOAK, tenant_id: 'everybody' } };
+    const rules: ClaimRules = { ...RULES, tenant: { by: 'claim', default_tenant_id: TENANT } };
+    expect(refusalOf(() => claimsOf(token, rules))).to.include({ code: 'invalid-token' });
+  });
+
+  for (const tenant_id of ['01900000-0000-7000-8000-00000000000b', 'everybody', undefined]) {
+    it(`takes the realm for the tenant where there are several, whatever the token claims (${tenant_id})`, () => {
+      const token = { protectedHeader: { alg: 'RS256', typ: 'JWT' }, payload: { ...KEYCLOAK, tenant_id } };
+      const rules: ClaimRules = { ...RULES, tenant: { by: 'realm', tenant_id: TENANT } };
+      expect(claimsOf(token, rules).tenant_id).to.equal(TENANT);
+    });
+  }
+
+  it('refuses a token that lives longer than the end of its session is remembered', () => {
+    const rules: ClaimRules = { ...RULES, longest_seconds: 1800 };
+    const token = (exp: number) => ({ protectedHeader: { alg: 'RS256', typ: 'JWT' }, payload: { ...KEYCLOAK, exp } });
+    expect(claimsOf(token(KEYCLOAK.iat + 1800), rules).subject).to.equal(KEYCLOAK.sub);
+    expect(refusalOf(() => claimsOf(token(KEYCLOAK.iat + 1801), rules))).to.include({ code: 'invalid-token' });
   });
 });
