@@ -3,20 +3,23 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { DeliveryAnswer, Notification } from '../contracts/notification.ts';
+import { Notification } from '../contracts/notification.ts';
 import type { Closable } from '../ports.ts';
+import { type Deliver, deliverTo } from './delivery.ts';
 
 const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
 const ANSWER_TIMEOUT_MS = 15_000;
-const LONGEST_ANSWER = 100_000;
 const MESSAGE_SUFFIX = '.message.json';
 
-/** Where messages go: BudApp's `/notifications`, and the token that the sidecar would send. */
-export interface Callback {
+/** BudApp's `/notifications`, and the token that the sidecar would send. */
+export interface NotificationsAddress {
   url: string;
   token: string;
 }
+
+/** Where messages go, or how. */
+export type Callback = NotificationsAddress | { deliver: Deliver };
 
 export interface CallbackOutbox extends Closable {
   /**
@@ -58,23 +61,8 @@ const readPending = async (dir: string): Promise<Pending[]> => {
 const sequenceOf = (pending: Pending | undefined, dir: string): number =>
   pending === undefined ? 0 : Number.parseInt(pending.file.slice(dir.length + 1), 10) + 1;
 
-/** True where the message needs no further attempt. As the sidecar: an explicit status counts, 404 drops, all else is tried again. */
-const isSettled = async (response: Response): Promise<boolean> => {
-  if (response.status === 404) {
-    await response.body?.cancel();
-    return true;
-  }
-  const text = (await response.text()).slice(0, LONGEST_ANSWER);
-  if (!response.ok) return false;
-  try {
-    return DeliveryAnswer.parse(JSON.parse(text)).status !== 'RETRY';
-  } catch {
-    return false;
-  }
-};
-
 /**
- * Delivers callbacks as the platform's sidecar does, and keeps what is not delivered yet in `dir`, one file a message,
+ * Delivers callbacks as the platform's sidecar does (or has a sidecar do it), and keeps what is not delivered yet in `dir`, one file a message,
  * so that it survives a restart. Messages older than `max_age_ms` are given up.
  */
 export const createCallbackOutbox = async (options: {
@@ -84,6 +72,7 @@ export const createCallbackOutbox = async (options: {
   max_age_ms?: number;
 }): Promise<CallbackOutbox> => {
   const { dir, callback, log, max_age_ms = 86_400_000 } = options;
+  const deliverOnce = 'deliver' in callback ? callback.deliver : deliverTo(callback);
   const closing = new AbortController();
   const lanes = new Map<string, Pending[]>();
   const running = new Set<Promise<void>>();
@@ -91,13 +80,7 @@ export const createCallbackOutbox = async (options: {
 
   const attempt = async (message: Notification): Promise<boolean> => {
     try {
-      const response = await fetch(callback.url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/cloudevents+json', 'dapr-api-token': callback.token },
-        body: JSON.stringify(message),
-        signal: AbortSignal.any([closing.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
-      });
-      return await isSettled(response);
+      return await deliverOnce(message, AbortSignal.any([closing.signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]));
     } catch (error) {
       log.debug({ err: error, type: message.type }, 'a callback could not be delivered yet');
       return false;

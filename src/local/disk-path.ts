@@ -1,6 +1,7 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type FetchArtefact, isObjectUri } from './artefact-cache.ts';
 import { StepFailed } from './workflows.ts';
 
 /** The path that a `file:` URI or an absolute path names; null for every other reference. */
@@ -14,10 +15,19 @@ const diskPathOf = (uri: string): string | null => {
   }
 };
 
+interface FindOptions {
+  /** Brings what an `s3://` reference names to this machine. */
+  fetchArtefact?: FetchArtefact;
+  signal?: AbortSignal;
+}
+
 /** The regular file behind a reference, links resolved. Throws `StepFailed` where there is none that can be read. */
-export const findRegularFile = async (uri: string): Promise<{ path: string; size_bytes: number }> => {
-  const named = diskPathOf(uri);
-  if (named === null) throw new StepFailed(`${uri} is neither an absolute path nor a file: URI on this machine`);
+export const findRegularFile = async (
+  uri: string,
+  { fetchArtefact, signal }: FindOptions = {},
+): Promise<{ path: string; size_bytes: number }> => {
+  const named = fetchArtefact && isObjectUri(uri) ? await fetchArtefact(uri, signal) : diskPathOf(uri);
+  if (named === null) throw new StepFailed(`${uri} is neither an absolute path nor a file: or s3: URI`);
   try {
     const path = await realpath(named);
     const stats = await stat(path);

@@ -16,6 +16,6 @@ const generatedSecret = (file: string): Buffer => {
  */
 export const generatedMasterKey = (dataDir: string): Buffer => generatedSecret(join(dataDir, 'master.key'));
 
-/** The token that `/notifications` demands where `DAPR_API_TOKEN` is not set; made at the first start. */
+/** The token that `/notifications` demands where neither `APP_API_TOKEN` nor `MASTER_KEY` is set; made at the first start. */
 export const generatedServiceToken = (dataDir: string): string =>
   generatedSecret(join(dataDir, 'service.token')).toString('base64url');

@@ -7,11 +7,20 @@ import { z } from 'zod';
 import type { Closable } from '../ports.ts';
 
 const LARGEST_BODY = 1_000_000;
+const LOOPBACK = '127.0.0.1';
 
-/** A service of the embedded default, reachable on this machine only. */
+/** A service of the embedded default, reachable on this machine only unless it is told otherwise. */
 export interface LocalService extends Closable {
   /** `http://127.0.0.1:<port>` */
   url: string;
+}
+
+/** Where a service listens that is a process of its own: exactly there, or not at all. */
+export interface Listen {
+  host: string;
+  port: number;
+  /** Where others reach it, where that is not `http://<host>:<port>`. */
+  public_url?: string | undefined;
 }
 
 /** Answered as `{ error }` with this status: the caller asked for something that the service does not do. */
@@ -61,26 +70,42 @@ export const parse = <Schema extends z.ZodType>(schema: Schema, value: unknown):
 const isPortTaken = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
 
-const listen = (server: Server, port: number): Promise<void> =>
+const listenAt = (server: Server, { host, port }: Listen): Promise<void> =>
   new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', () => {
+    server.listen(port, host, () => {
       server.off('error', reject);
       resolve();
     });
   });
 
+/** On this machine, at `port` where that is free, else at any free one. */
+const listenNear = async (server: Server, port: number): Promise<void> => {
+  try {
+    await listenAt(server, { host: LOOPBACK, port });
+  } catch (error) {
+    if (port === 0 || !isPortTaken(error)) throw error;
+    await listenAt(server, { host: LOOPBACK, port: 0 });
+  }
+};
+
 /**
- * Starts a loopback HTTP server with the routes that `mount` adds; ends its connections on close. It takes `port` where
- * that is free, so that addresses handed out in an earlier life still hold, else any free one.
+ * Starts an HTTP server with the routes that `mount` adds, and `/health`; ends its connections on close. On the loopback
+ * interface it takes `port` where that is free, so that addresses handed out in an earlier life still hold, else any
+ * free one. With `listen` it is there or throws.
  */
 export const serveLoopback = async (options: {
   mount: (router: Router) => void;
   log: Logger;
   port?: number | undefined;
+  listen?: Listen | undefined;
 }): Promise<LocalService> => {
-  const { mount, log, port = 0 } = options;
+  const { mount, log, port = 0, listen } = options;
   const router = new Router();
+  // For whoever starts it, a sidecar say.
+  router.get('/health', (ctx) => {
+    ctx.body = { status: 'ok' };
+  });
   mount(router);
   const app = new Koa();
   app.silent = true;
@@ -96,13 +121,9 @@ export const serveLoopback = async (options: {
   });
   app.use(router.routes());
   const server = createServer(app.callback());
-  await listen(server, port).catch((error: unknown) => {
-    if (port === 0 || !isPortTaken(error)) throw error;
-    return listen(server, 0);
-  });
-  const address = server.address();
+  await (listen ? listenAt(server, listen) : listenNear(server, port));
   return {
-    url: `http://127.0.0.1:${portOf(address)}`,
+    url: listen?.public_url ?? `http://${listen?.host ?? LOOPBACK}:${portOf(server.address())}`,
     async close() {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

@@ -1,6 +1,7 @@
 import { constants, copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type FetchArtefact, isObjectUri } from '../artefact-cache.ts';
 import { StepFailed } from './workflows.ts';
 
 const pathOf = (uri: string): string => {
@@ -29,10 +30,14 @@ const linkOrCopy = async (source: string, target: string): Promise<void> => {
  * Puts the artefact that `uri` names at `target`, whole or not at all; answers its size in bytes. Throws `StepFailed`
  * where it is missing, empty or cannot be read.
  */
-export const transferArtefact = async (uri: string, target: string): Promise<number> => {
-  const source = pathOf(uri);
+export const transferArtefact = async (
+  uri: string,
+  target: string,
+  { fetchArtefact, signal }: { fetchArtefact: FetchArtefact; signal: AbortSignal },
+): Promise<number> => {
   const temporary = `${target}.part`;
   try {
+    const source = isObjectUri(uri) ? await fetchArtefact(uri, signal) : pathOf(uri);
     const { size } = await stat(source);
     if (size === 0) throw new StepFailed(`the artefact ${uri} is empty`);
     await mkdir(dirname(target), { recursive: true });
@@ -41,6 +46,7 @@ export const transferArtefact = async (uri: string, target: string): Promise<num
     await rename(temporary, target);
     return size;
   } catch (cause) {
+    signal.throwIfAborted();
     if (cause instanceof StepFailed) throw cause;
     throw new StepFailed(`the artefact ${uri} cannot be transferred: ${reasonOf(cause)}`, { cause });
   }

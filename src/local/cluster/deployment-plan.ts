@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddWorkerRequest, DeployRequest } from '../../contracts/budcluster.ts';
 import type { DeploymentResult } from '../../contracts/notification.ts';
+import type { FetchArtefact } from '../artefact-cache.ts';
 import { Refusal } from '../loopback.ts';
 import { transferArtefact } from './artefact.ts';
 import { type ClusterState, findOwn } from './cluster-state.ts';
@@ -18,6 +19,8 @@ export interface PlanDependencies {
   deployments: Deployments;
   /** Where the ingress serves a namespace. */
   urlOf: (namespace: string) => string;
+  /** Brings what an `s3://` reference names to this machine. */
+  fetchArtefact: FetchArtefact;
 }
 
 /** What one workflow is to bring about: `count` more replicas in `namespace`. */
@@ -62,11 +65,14 @@ const verifyConnection = ({ state }: PlanDependencies, { request }: Goal): Step 
   },
 });
 
-const transferModel = ({ deployments }: PlanDependencies, { namespace, request, isNew, workflow_id }: Goal): Step => ({
+const transferModel = (
+  { deployments, fetchArtefact }: PlanDependencies,
+  { namespace, request, isNew, workflow_id }: Goal,
+): Step => ({
   id: 'transfer_model_to_cluster',
   title: 'Transfer model to cluster',
   description: "Bring the model's artefact to where the replicas read it",
-  async run() {
+  async run(signal) {
     if (!isNew) {
       const record = deployments.find(namespace);
       if (record === undefined) throw new StepFailed(`no deployment ${namespace}`);
@@ -79,7 +85,7 @@ const transferModel = ({ deployments }: PlanDependencies, { namespace, request, 
     const { cluster_id, simulator_id, endpoint_name } = request;
     const made = { namespace, cluster_id, simulator_id, model_file, made_by: workflow_id };
     await deployments.add({ ...made, model_name: endpoint_name, serving: false, workers: [], next_number: 0 });
-    const size = await transferArtefact(request.model, model_file);
+    const size = await transferArtefact(request.model, model_file, { fetchArtefact, signal });
     return `${size} bytes`;
   },
 });

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Notification } from '../../contracts/notification.ts';
+import { type ArtefactStore, createArtefactCache } from '../artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../callback.ts';
-import { type LocalService, serveLoopback } from '../loopback.ts';
+import { type Listen, type LocalService, serveLoopback } from '../loopback.ts';
 import { messageOf } from '../message.ts';
 import { openClusterState, type WorkflowRecord } from './cluster-state.ts';
 import { type PlanDependencies, planAddedWorkers, planDeployment } from './deployment-plan.ts';
@@ -44,6 +45,10 @@ export interface LocalClusterOptions {
   data_dir: string;
   callback: Callback;
   log: Logger;
+  /** Where `s3://` references lead; without it they are refused. */
+  artefacts?: ArtefactStore | undefined;
+  /** Absent: this machine only, at any port. */
+  listen?: Listen | undefined;
 }
 
 /**
@@ -51,7 +56,8 @@ export interface LocalClusterOptions {
  * inference servers as child processes. Deployments, workflows in flight and undelivered messages survive a crash;
  * `close` ends the processes, and the next start brings them back at the same URLs where the port is still free.
  */
-export const createLocalCluster = async ({ data_dir, callback, log }: LocalClusterOptions): Promise<LocalService> => {
+export const createLocalCluster = async (options: LocalClusterOptions): Promise<LocalService> => {
+  const { data_dir, callback, log, listen } = options;
   const state = await openClusterState(data_dir);
   const orphans = await clearOrphans(state.data.marker);
   if (orphans.length > 0) log.warn({ pids: orphans }, 'ended inference processes that an earlier life left behind');
@@ -71,7 +77,8 @@ export const createLocalCluster = async ({ data_dir, callback, log }: LocalClust
   });
   let url = '';
   const urlOf = (namespace: string) => `${url}/serve/${namespace}`;
-  const dependencies = { state, deployments, urlOf };
+  const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
+  const dependencies = { state, deployments, urlOf, fetchArtefact };
   const workflows = createWorkflows({
     state,
     publish: outbox.publish,
@@ -92,10 +99,11 @@ export const createLocalCluster = async ({ data_dir, callback, log }: LocalClust
   const service = await serveLoopback({
     log,
     port: state.data.port,
+    listen,
     mount: (router) => mountRoutes(router, { state, deployments, workflows, metrics, ingress, reportCluster }),
   });
   url = service.url;
-  state.data.port = Number(new URL(url).port);
+  if (!listen) state.data.port = Number(new URL(url).port);
   await state.save();
   await deployments.resume();
   workflows.resume();

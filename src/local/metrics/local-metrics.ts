@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { AggregatedMetricsRequest, TimeSeriesRequest } from '../../contracts/budmetrics.ts';
-import { type LocalService, Refusal, readJson, serveLoopback } from '../loopback.ts';
+import { type Listen, type LocalService, Refusal, readJson, serveLoopback } from '../loopback.ts';
 import { figuresOf, seriesOf, within } from './figures.ts';
 import { type ServedMinute, ServeMetrics } from './serve-metrics.ts';
 
@@ -12,11 +12,19 @@ interface Served {
 }
 
 /** The embedded stand-in for budmetrics: what the local cluster's ingress counted. Keeps nothing itself. */
-export const createLocalMetrics = async (options: { cluster_url: string; log: Logger }): Promise<LocalService> => {
+export const createLocalMetrics = async (options: {
+  cluster_url: string;
+  /** What stands between wants to see, a sidecar's token say. */
+  cluster_headers?: Readonly<Record<string, string>> | undefined;
+  log: Logger;
+  listen?: Listen | undefined;
+}): Promise<LocalService> => {
+  const { cluster_url, cluster_headers = {} } = options;
   const readNamespace = async (namespace: string): Promise<ServeMetrics> => {
     const query = new URLSearchParams({ namespace });
     try {
-      const response = await fetch(`${options.cluster_url}/serve-metrics?${query}`, {
+      const response = await fetch(`${cluster_url}/serve-metrics?${query}`, {
+        headers: cluster_headers,
         signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
       });
       return ServeMetrics.parse(await response.json());
@@ -44,6 +52,7 @@ export const createLocalMetrics = async (options: { cluster_url: string; log: Lo
 
   return serveLoopback({
     log: options.log,
+    listen: options.listen,
     mount(router) {
       router.post('/observability/metrics/aggregated', async (ctx) => {
         ctx.body = { items: aggregate(await read(await readJson(ctx, AggregatedMetricsRequest))) };

@@ -1,6 +1,7 @@
 import { copyFile, link, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ExtractModelRequest, type ModelInfo } from '../../contracts/budmodel.ts';
+import type { FetchArtefact } from '../artefact-cache.ts';
 import { findRegularFile } from '../disk-path.ts';
 import { StepFailed, type WorkflowKind } from '../workflows.ts';
 import type { Inspection } from './inspection.ts';
@@ -39,10 +40,11 @@ const obtain = async (from: string, to: string): Promise<void> => {
   await link(from, to).catch(() => copyFile(from, to));
 };
 
-/** `POST model-info/extract` for files on this machine: what the artefact says of itself, and nothing else. */
+/** `POST model-info/extract` for files on this machine and in our object storage: what the artefact says of itself, and nothing else. */
 export const extractModel = (options: {
   models_dir: string;
   inspect: Inspect;
+  fetchArtefact: FetchArtefact;
 }): WorkflowKind<typeof ExtractModelRequest> => ({
   type: 'perform_model_extraction',
   workflow_name: 'perform_model_extraction',
@@ -62,7 +64,7 @@ export const extractModel = (options: {
         if (request.provider_type !== 'disk') {
           throw new StepFailed(`the local model service reads files only, not ${request.provider_type}`);
         }
-        const file = await findRegularFile(request.model_uri);
+        const file = await findRegularFile(request.model_uri, { fetchArtefact: options.fetchArtefact, signal });
         return { message: `${basename(file.path)}, ${file.size_bytes} bytes`, value: file.path };
       });
       const path = await step('model_download', async () => {

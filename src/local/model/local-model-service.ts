@@ -8,8 +8,9 @@ import {
   type ModelInfo,
   ScanModelRequest,
 } from '../../contracts/budmodel.ts';
+import { type ArtefactStore, createArtefactCache } from '../artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../callback.ts';
-import { type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
+import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
 import { openWorkflows } from '../workflows.ts';
 import { extractModel } from './extract-model.ts';
 import { createInspector, type Inspect } from './inspector.ts';
@@ -39,27 +40,31 @@ const modelDirOf = (modelsDir: string, path: string): string => {
   return join(modelsDir, first);
 };
 
-/** The embedded stand-in for budmodel: reads ONNX files on this machine. Keeps models and its state in `data_dir`. */
+/** The embedded stand-in for budmodel: reads ONNX files on this machine and in our object storage. Keeps models and its state in `data_dir`. */
 export const createLocalModelService = async (options: {
   data_dir: string;
   callback: Callback;
   log: Logger;
   inspect?: Inspect;
+  /** Where `s3://` references lead; without it they are refused. */
+  artefacts?: ArtefactStore | undefined;
+  listen?: Listen | undefined;
 }): Promise<LocalService> => {
-  const { callback, log, inspect = createInspector() } = options;
+  const { callback, log, listen, inspect = createInspector() } = options;
   const data_dir = resolve(options.data_dir);
   const models_dir = join(data_dir, 'models');
   await mkdir(models_dir, { recursive: true });
+  const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
   const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
   const extraction = await openWorkflows({
-    kind: extractModel({ models_dir, inspect }),
+    kind: extractModel({ models_dir, inspect, fetchArtefact }),
     sender: SENDER,
     dir: join(data_dir, 'extractions'),
     outbox,
     log,
   });
   const scanning = await openWorkflows({
-    kind: scanModel({ inspect }),
+    kind: scanModel({ inspect, fetchArtefact }),
     sender: SENDER,
     dir: join(data_dir, 'scans'),
     outbox,
@@ -67,6 +72,7 @@ export const createLocalModelService = async (options: {
   });
   const server = await serveLoopback({
     log,
+    listen,
     mount(router) {
       router.post('/model-info/extract', async (ctx) => {
         // The token is of no use to us, so it is not kept either.

@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import { ScanModelRequest } from '../../contracts/budmodel.ts';
 import type { ScanResult } from '../../contracts/notification.ts';
+import type { FetchArtefact } from '../artefact-cache.ts';
 import { findRegularFile } from '../disk-path.ts';
 import { StepFailed, type WorkflowKind } from '../workflows.ts';
 import type { Inspect } from './inspector.ts';
@@ -80,7 +81,10 @@ const resultOf = (issues: readonly Issue[], source: string): ScanResult => {
 };
 
 /** `POST model-info/scan`: looks at the structure of one ONNX file; the model is not run. */
-export const scanModel = (options: { inspect: Inspect }): WorkflowKind<typeof ScanModelRequest> => ({
+export const scanModel = (options: {
+  inspect: Inspect;
+  fetchArtefact: FetchArtefact;
+}): WorkflowKind<typeof ScanModelRequest> => ({
   type: 'perform_model_security_scan',
   workflow_name: 'perform_model_security_scan',
   eta_minutes: 1,
@@ -91,7 +95,7 @@ export const scanModel = (options: { inspect: Inspect }): WorkflowKind<typeof Sc
   failure_result: () => null,
   perform: (request, { signal, step }) =>
     step('security_scan', async () => {
-      const { path } = await findRegularFile(request.model_path);
+      const { path } = await findRegularFile(request.model_path, { fetchArtefact: options.fetchArtefact, signal });
       const found = await options.inspect(path, { open: false, signal });
       if (!found.accepted) throw new StepFailed(found.reason);
       const scan_result = resultOf(findIssues(found.facts, basename(path)), basename(path));

@@ -2,8 +2,9 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
+import type { ArtefactStore } from '../artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../callback.ts';
-import { type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
+import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
 import { openWorkflows } from '../workflows.ts';
 import type { ClusterFacts } from './placement.ts';
 import { simulate } from './simulate.ts';
@@ -23,11 +24,14 @@ export const createLocalSimulator = async (options: {
   data_dir: string;
   callback: Callback;
   log: Logger;
+  /** Where `s3://` references lead; without it they are refused. */
+  artefacts?: ArtefactStore | undefined;
+  listen?: Listen | undefined;
 }): Promise<LocalService> => {
-  const { clusters, data_dir, callback, log } = options;
+  const { clusters, data_dir, callback, log, artefacts, listen } = options;
   const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
   const simulations = await openWorkflows({
-    kind: simulate({ clusters }),
+    kind: simulate({ clusters, artefacts }),
     sender: SENDER,
     dir: join(data_dir, 'simulations'),
     outbox,
@@ -35,6 +39,7 @@ export const createLocalSimulator = async (options: {
   });
   const server = await serveLoopback({
     log,
+    listen,
     mount(router) {
       router.post('/simulator/run', async (ctx) => {
         ctx.body = await simulations.accept(await readJson(ctx, RunSimulationRequest));

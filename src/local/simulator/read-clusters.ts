@@ -7,14 +7,19 @@ const ANSWER_TIMEOUT_MS = 5_000;
 /** The local cluster service's own list, which the platform's contract does not have. */
 const ClusterList = z.looseObject({ items: z.array(z.looseObject({ id: z.string(), name: z.string() })) });
 
-const getJson = async (url: string): Promise<unknown> => {
-  const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-  if (!response.ok) throw new Error(`${url} answered ${response.status}`);
-  return response.json();
-};
-
-/** All clusters that the local cluster service has registered, measured now. */
-export const readClusters = async (clusterServiceUrl: string): Promise<ClusterFacts[]> => {
+/**
+ * All clusters that the local cluster service has registered, measured now. `headers`: what stands between wants to see,
+ * a sidecar's token say.
+ */
+export const readClusters = async (
+  clusterServiceUrl: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<ClusterFacts[]> => {
+  const getJson = async (url: string): Promise<unknown> => {
+    const response = await fetch(url, { headers, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+    return response.json();
+  };
   const { items } = ClusterList.parse(await getJson(`${clusterServiceUrl}/clusters`));
   return Promise.all(
     items.map(async ({ id, name }) => {

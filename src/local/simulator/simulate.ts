@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { type Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
+import { type ArtefactStore, isObjectUri, readObjectBeginning } from '../artefact-cache.ts';
 import { findRegularFile } from '../disk-path.ts';
 import { StepFailed, type WorkflowKind } from '../workflows.ts';
 import { type ClusterFacts, perReplica, rankClusters } from './placement.ts';
@@ -13,29 +14,38 @@ const resultOf = (workflow_id: string, recommendations: Recommendation[]) => ({
   recommendations,
 });
 
-const startsLikeOnnx = async (path: string): Promise<boolean> => {
+/** What is to be known of an artefact: no more of it is read than its beginning. */
+interface Beginning {
+  size_bytes: number;
+  first_byte: number | undefined;
+}
+
+const readBeginning = async (uri: string): Promise<Beginning> => {
+  const { path, size_bytes } = await findRegularFile(uri);
   const file = await open(path);
   try {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, 0);
-    return bytesRead === 1 && buffer[0] === FIRST_BYTE;
+    return { size_bytes, first_byte: bytesRead === 1 ? buffer[0] : undefined };
   } finally {
     await file.close();
   }
 };
 
 /** Size of the artefact in bytes. Throws `StepFailed` for whatever the local cluster cannot run. */
-const assertRunnable = async (uri: string): Promise<number> => {
+const assertRunnable = async (uri: string, artefacts: ArtefactStore | undefined): Promise<number> => {
   const refusal = 'the local cluster runs uploaded ONNX artefacts only';
-  const file = await findRegularFile(uri).catch((cause: unknown) => {
+  const looking = isObjectUri(uri) ? readObjectBeginning(artefacts, uri) : readBeginning(uri);
+  const { size_bytes, first_byte } = await looking.catch((cause: unknown) => {
     throw cause instanceof StepFailed ? new StepFailed(`${refusal}: ${cause.message}`, { cause }) : cause;
   });
-  if (!(await startsLikeOnnx(file.path))) throw new StepFailed(refusal);
-  return file.size_bytes;
+  if (first_byte !== FIRST_BYTE) throw new StepFailed(refusal);
+  return size_bytes;
 };
 
 /** `POST simulator/run`: ranks the registered clusters by the room that they really have now. */
 export const simulate = (options: {
   clusters: () => Promise<ClusterFacts[]>;
+  artefacts?: ArtefactStore | undefined;
 }): WorkflowKind<typeof RunSimulationRequest> => ({
   type: 'get_cluster_recommendations',
   workflow_name: 'get_cluster_recommendations',
@@ -49,7 +59,7 @@ export const simulate = (options: {
   failure_result: (id) => resultOf(id, []),
   async perform(request, { id, step }) {
     const need = await step('validation', async () => {
-      const size = await assertRunnable(request.model_uri ?? request.pretrained_model_uri);
+      const size = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options.artefacts);
       const resources = perReplica(size);
       return { message: `a replica is reckoned with ${resources.memory_mib} MiB of memory`, value: resources };
     });

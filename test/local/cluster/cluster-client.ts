@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { isResultType, Notification, resultSchemas } from '../../../src/contracts/notification.ts';
-import type { Callback } from '../../../src/local/callback.ts';
+import type { NotificationsAddress } from '../../../src/local/callback.ts';
 import type { Json } from '../json.ts';
 
 export const MODEL = fileURLToPath(
@@ -43,7 +43,7 @@ type Payload = NonNullable<Notification['payload']>;
 
 /** Plays BudApp's `/notifications`: keeps what arrives, in order. */
 export interface Inbox {
-  callback: Callback;
+  callback: NotificationsAddress;
   /** The first message from now on that matches. */
   next(matches: (payload: Payload) => boolean): Promise<Payload>;
   /** The `results` of a workflow, whether it has come already or will. */
