@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { createSeldom } from '../seldom.ts';
 import { backoff } from './backoff.ts';
 import {
   type ClaimedIntent,
@@ -31,6 +32,8 @@ const COMMAND_ATTEMPTS = 3000;
 
 /** How long closing waits for what is being performed. */
 const CLOSING_MS = 3000;
+/** How often an outage of the database is told. */
+const TELL_OUTAGE_MS = 5000;
 
 /**
  * Performs intents. Any number of dispatchers may run, in any number of processes:
@@ -49,6 +52,7 @@ export const createDispatcher = ({
   concurrency = 16,
 }: DispatcherOptions) => {
   const working = new Map<string, Promise<void>>();
+  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
   let ring = Promise.withResolvers<void>();
   const wake = (): void => {
     ring.resolve();
@@ -127,7 +131,7 @@ export const createDispatcher = ({
         failures = 0;
       } catch (error) {
         failures += 1;
-        logger.warn({ err: error }, 'processes: cannot claim intents; trying again');
+        seldom(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
       }
       const pause = new AbortController();
       const ms = failures > 0 ? backoff(failures) : poll_ms * (0.75 + Math.random() / 2);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Rejected } from '../errors.ts';
-import type { Position } from '../events/event.ts';
+import { Rejected, unknownPosition } from '../errors.ts';
+import { ofOneForm, type Position } from '../events/event.ts';
 
 /** Position by name of the read model; null: nothing yet. */
 export type Positions = ReadonlyMap<string, Position | null>;
@@ -26,7 +26,10 @@ export const createFreshness = ({ readPositions }: { readPositions(): Promise<Po
     return asking;
   };
 
-  /** Throws `Rejected` `unavailable`, code `read-model-behind`, where a read model is not at `position` in time. */
+  /**
+   * Throws `Rejected` `unavailable`, code `read-model-behind`, where a read model is not at `position` in time, and `invalid`,
+   * code `unknown-position`, where it never will be.
+   */
   const waitFor = async (
     names: readonly string[],
     position: Position,
@@ -35,6 +38,7 @@ export const createFreshness = ({ readPositions }: { readPositions(): Promise<Po
     const deadline = performance.now() + timeout_ms;
     for (let pause = FIRST_PAUSE; ; pause = Math.min(LONGEST_PAUSE, pause * 1.5)) {
       const positions = await look();
+      for (const at of positions.values()) if (at !== null && !ofOneForm(at, position)) throw unknownPosition(position);
       const late = names.filter((name) => (positions.get(name) ?? '') < position);
       if (late.length === 0) return;
       const left = deadline - performance.now();

@@ -1,5 +1,6 @@
+import { unknownPosition } from '../errors.ts';
 import { type Fact, type Recorded, streamOf, toFact } from '../events/catalog.ts';
-import type { Position, RecordedEvent } from '../events/event.ts';
+import { ofOneForm, type Position, type RecordedEvent } from '../events/event.ts';
 import type { Log } from '../ports.ts';
 import { type Projection, reduce } from './projection.ts';
 import type { Stamped } from './row-schema.ts';
@@ -12,12 +13,18 @@ export interface ReplayOptions {
 
 const isAfter = (event: RecordedEvent, to: ReplayOptions['to']): boolean => {
   if (!to) return false;
-  if ('position' in to) return event.position > to.position;
+  if ('position' in to) {
+    if (!ofOneForm(to.position, event.position)) throw unknownPosition(to.position);
+    return event.position > to.position;
+  }
   if ('revision' in to) return event.revision > to.revision;
   return Date.parse(event.at) > Date.parse(to.time);
 };
 
-/** The row as it was, from the log alone; null where there was none yet. */
+/**
+ * The row as it was, from the log alone; null where there was none yet. Throws `Rejected` `unknown-position` for a position of
+ * another log.
+ */
 export const replay = async <Row extends object, F extends Fact>(
   projection: Projection<Row, F>,
   log: Pick<Log, 'readStream'>,

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Closable, Log } from '../ports.ts';
+import { createSeldom, type Seldom } from '../seldom.ts';
 import { readModelCatalog } from './catalog.ts';
 import { CheckpointMoved, readCheckpoints, registerReadModels } from './checkpoint.ts';
 import type { LaneDependencies } from './lane.ts';
@@ -31,17 +32,25 @@ export interface ProjectionRunner extends Closable {
   status(): Promise<ProjectionStatus[]>;
 }
 
+const TELL_OUTAGE_MS = 5000;
+
 interface Running extends LaneDependencies {
   models: readonly ReadModel[];
   owner: string;
   lease_ttl_ms: number;
   rebuild_poll_ms: number;
   signal: AbortSignal;
+  /** An outage hits all read models at once, and each tries again and again: one line speaks for all. */
+  seldom: Seldom;
 }
 
 const isHandover = (error: unknown): boolean => error instanceof LeaseLost || error instanceof CheckpointMoved;
 
-const keepLive = async ({ pool, logger, owner, lease_ttl_ms, signal }: Running, lane: LiveLane, model: ReadModel) => {
+const keepLive = async (
+  { pool, logger, owner, lease_ttl_ms, signal, seldom }: Running,
+  lane: LiveLane,
+  model: ReadModel,
+) => {
   await holdLease({
     pool,
     name: leaseOf(model.name),
@@ -54,8 +63,9 @@ const keepLive = async ({ pool, logger, owner, lease_ttl_ms, signal }: Running, 
       if (checkpoint?.version === model.version) await lane.join(model, lease, held);
     },
     onError: (error) => {
-      const level = isHandover(error) ? 'info' : 'warn';
-      logger[level]({ err: error, projection: model.name }, 'a read model is given up for now');
+      const about = { err: error, projection: model.name };
+      if (isHandover(error)) logger.info(about, 'a read model is given up for now');
+      else seldom(() => logger.warn(about, 'read models are given up for now'));
     },
   });
 };
@@ -79,14 +89,14 @@ const buildUnderLease = async (running: Running, model: ReadModel): Promise<void
 
 /** One after the other: a build takes as much of the log and the database as it can get. */
 const keepBuilding = async (running: Running): Promise<void> => {
-  const { pool, models, logger, rebuild_poll_ms, signal } = running;
+  const { pool, models, logger, rebuild_poll_ms, signal, seldom } = running;
   while (!signal.aborted) {
     try {
       for (const model of await findDueBuilds(pool, models)) {
         if (!signal.aborted) await buildUnderLease(running, model);
       }
     } catch (error) {
-      logger.warn({ err: error }, 'due rebuilds cannot be looked for: trying again');
+      seldom(() => logger.warn({ err: error }, 'due rebuilds cannot be looked for: trying again'));
     }
     await delay(rebuild_poll_ms, undefined, { signal }).catch(() => undefined);
   }
@@ -122,6 +132,7 @@ export const createProjectionRunner = (options: ProjectionRunnerOptions): Projec
     lease_ttl_ms,
     rebuild_poll_ms,
     signal: closing.signal,
+    seldom: createSeldom({ every_ms: TELL_OUTAGE_MS }),
   };
 
   const run = async (): Promise<void> => {

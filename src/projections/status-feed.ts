@@ -81,16 +81,23 @@ export const createStatusFeed = ({
   // Read up to here, and of that the last message: what a listener compares with.
   let position: Position | null = null;
   let previous: Position | null = null;
+  let failing = false;
 
   const publish = async (event: RecordedEvent): Promise<void> => {
     const message = await mapper.toStatus(event, previous);
     position = event.position;
     if (!message) return;
     previous = event.position;
-    await bus.publish(message).catch((error: unknown) => {
-      // Not tried again: the next message tells every listener that it has missed this one.
-      logger.warn({ err: error, position: event.position }, 'a status message could not be published');
-    });
+    try {
+      await bus.publish(message);
+      if (failing) logger.info('status messages are published again');
+      failing = false;
+    } catch (error) {
+      // Not tried again: the next message tells every listener that it has missed this one. Said once: a bus that is away
+      // takes none of them.
+      if (!failing) logger.warn({ err: error, position: event.position }, 'status messages cannot be published');
+      failing = true;
+    }
   };
 
   const follow = async (): Promise<void> => {

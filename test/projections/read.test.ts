@@ -190,7 +190,8 @@ describe('read models', () => {
     const { id } = await startProject(log);
     await readModels.waitFor(['projects'], Position.parse(await log.head()), { timeout_ms: 5000 });
     expect(await readModels.find(projects, { tenant_id: TENANT, id })).to.not.equal(null);
-    const failure = await failureOf(readModels.waitFor(['projects'], Position.parse('zzz'), { timeout_ms: 20 }));
+    const later = Position.parse('9'.repeat((await log.head())?.length ?? 0));
+    const failure = await failureOf(readModels.waitFor(['projects'], later, { timeout_ms: 20 }));
     expect(failure).to.include({ kind: 'unavailable', code: 'read-model-behind', retryAfterSeconds: 1 });
   });
 
