@@ -9,6 +9,7 @@ import type { LiveOptions } from './live/client.ts';
 import { createHub } from './live/hub.ts';
 import { sseRoute } from './live/sse-route.ts';
 import { attachWebSocket } from './live/websocket.ts';
+import { observeProjections } from './projection-metrics.ts';
 import type { Route } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -51,6 +52,7 @@ const routesOf = (services: WriteServices): Route[] => [
 /** Makes the API. Nothing listens yet: `app.callback()` serves a server of the caller's. */
 export const createApi = async (services: ApiServices): Promise<Api> => {
   const { log, bus, logger, pool } = services;
+  observeProjections(services);
   const callers = createCallers(services);
   const idempotency = createIdempotency({ pool, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });

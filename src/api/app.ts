@@ -1,6 +1,7 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { Histogram } from 'prom-client';
+import { createSeldom } from '../seldom.ts';
 import type { Callers } from './caller.ts';
 import { dispatch } from './dispatch.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from './problem.ts';
@@ -28,9 +29,26 @@ const drain = ({ req, res }: Context): void => {
   res.once('close', () => clearTimeout(timer));
 };
 
-const withProblems =
-  ({ logger }: Pick<ApiServices, 'logger'>) =>
-  async (ctx: Context, next: Next): Promise<void> => {
+/** How often an outage of the database is told: a line a request would bury everything else. */
+const TELL_OUTAGE_MS = 5000;
+
+const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
+  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const tell = (
+    error: unknown,
+    status: number,
+    request: { request_id: string; method: string; path: string },
+  ): void => {
+    if (status !== 503) {
+      logger.error({ err: error, ...request }, 'a request failed');
+      return;
+    }
+    seldom(() =>
+      logger.warn({ err: error, ...request }, 'the database cannot be reached (POSTGRES_HOST): requests get 503'),
+    );
+  };
+
+  return async (ctx: Context, next: Next): Promise<void> => {
     const requestId = requestIdOf(ctx.get('x-request-id'));
     ctx.state.request_id = requestId;
     ctx.set({ ...SECURITY_HEADERS, 'X-Request-Id': requestId });
@@ -39,7 +57,7 @@ const withProblems =
     } catch (error) {
       const problem = problemOf(error, requestId);
       if (problem.unexpected) {
-        logger.error({ err: error, request_id: requestId, method: ctx.method, path: ctx.path }, 'a request failed');
+        tell(error, problem.status, { request_id: requestId, method: ctx.method, path: ctx.path });
       }
       ctx.set({ ...problem.headers, 'Cache-Control': 'no-store' });
       ctx.status = problem.status;
@@ -48,6 +66,7 @@ const withProblems =
       drain(ctx);
     }
   };
+};
 
 const measured = ({ metrics }: Pick<ApiServices, 'metrics'>) => {
   const name = 'budapp_http_request_duration_seconds';
@@ -105,8 +124,8 @@ const register = (router: Router, method: Method, path: string, handler: (ctx: C
 
 /** The Koa application that serves the routes. */
 export const createApp = (
-  services: ApiServices,
-  { routes, callers }: { routes: readonly Route[]; callers: Callers },
+  services: Pick<ApiServices, 'logger' | 'metrics'>,
+  { routes, callers }: { routes: readonly Route[]; callers: Pick<Callers, 'fromAuthorization'> },
 ): Koa => {
   const app = new Koa();
   // Every error becomes a problem document below; what breaks after that (a client that is gone) is no news.

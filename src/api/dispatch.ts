@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseInput } from '../commands/input.ts';
 import { Rejected } from '../errors.ts';
 import type { ApiCaller, Callers } from './caller.ts';
+import { readFormBody } from './form-body.ts';
 import { readJsonBody } from './json-body.ts';
 import { isMultipart } from './multipart.ts';
 import { parseParams, parseQuery } from './query.ts';
@@ -11,7 +12,11 @@ import { type Answer, type Exchange, type Route, SUCCESS_STATUS } from './route.
 
 const REQUEST_ID = z.string();
 
-const callerOf = async ({ permission }: Route, callers: Callers, ctx: Context): Promise<ApiCaller | null> => {
+const callerOf = async (
+  { permission }: Route,
+  callers: Pick<Callers, 'fromAuthorization'>,
+  ctx: Context,
+): Promise<ApiCaller | null> => {
   if (permission === 'public' || permission === 'service') return null;
   const caller = await callers.fromAuthorization(ctx.get('authorization'));
   if (permission !== 'admin' || caller.access.role === 'admin') return caller;
@@ -24,6 +29,7 @@ const readBody = async ({ body, writes }: Route, ctx: Context): Promise<unknown>
     // The handler reads the stream itself, when it knows where to put it.
     return isMultipart(ctx.req) || body.json === undefined ? undefined : readJsonBody(ctx.req);
   }
+  if (body.kind === 'form') return parseInput(body.schema, await readFormBody(ctx.req));
   const content = await readJsonBody(ctx.req);
   // A command's data is checked by its handler, together with what the path says.
   return writes ? content : parseInput(body.schema, content);
@@ -52,7 +58,7 @@ const send = (ctx: Context, { success, body, type, headers = {} }: Answer): void
  * then what: nobody learns what is wrong with a request that they may not make.
  */
 export const dispatch =
-  (route: Route, callers: Callers) =>
+  (route: Route, callers: Pick<Callers, 'fromAuthorization'>) =>
   async (ctx: Context): Promise<void> => {
     const requestId = REQUEST_ID.parse(ctx.state.request_id);
     const facts = requestFactsOf(ctx, requestId);

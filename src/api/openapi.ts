@@ -33,11 +33,15 @@ const headersTaken = (route: Route): string[] => [
   ...('min_position' in route.query.shape ? ['Min-Position'] : []),
 ];
 
-const jsonContent = (schema: z.ZodType, example: unknown) => ({
-  'application/json': { schema: jsonSchemaOf(schema, 'input'), ...(example === undefined ? {} : { example }) },
+const content = (type: string, schema: z.ZodType, example: unknown) => ({
+  [type]: { schema: jsonSchemaOf(schema, 'input'), ...(example === undefined ? {} : { example }) },
 });
+const jsonContent = (schema: z.ZodType, example: unknown) => content('application/json', schema, example);
 
 const requestBody = (body: BodySchema) => {
+  if (body.kind === 'form') {
+    return { required: true, content: content('application/x-www-form-urlencoded', body.schema, body.example) };
+  }
   if (body.kind === 'json')
     return { required: isRequired(body.schema), content: jsonContent(body.schema, body.example) };
   return {

@@ -152,7 +152,7 @@ export const problemOf = (error: unknown, requestId: string): Problem => {
   if (status !== null) return ofStatus(status, requestId);
   if (isPassing(error)) {
     const options = { retryAfterSeconds: 5 };
-    const down = new Rejected('unavailable', 'storage-unavailable', 'The database cannot be reached.', options);
+    const down = new Rejected('unavailable', 'database-unavailable', 'The database cannot be reached.', options);
     return { ...ofRejected(down, requestId), unexpected: true };
   }
   const detail = 'An unexpected error; it has been logged under this request_id.';

@@ -17,6 +17,8 @@ interface PublicRouteInput<Query extends z.ZodObject, Body extends z.ZodType>
   permission?: 'public' | 'service';
   query?: Query;
   body?: Body;
+  /** How the body is written; default JSON. */
+  body_kind?: 'json' | 'form';
   example?: unknown;
   refusals?: Route['refusals'];
   handle(exchange: PublicExchange<z.output<Body>, z.output<Query>>): Promise<Answer>;
@@ -30,6 +32,7 @@ export const publicRoute = <
   permission = 'public',
   query,
   body,
+  body_kind = 'json',
   example,
   refusals = [],
   handle,
@@ -39,7 +42,7 @@ export const publicRoute = <
   permission,
   params: z.strictObject({}),
   query: query ?? z.strictObject({}),
-  body: body === undefined ? null : { kind: 'json', schema: body, example },
+  body: body === undefined ? null : { kind: body_kind, schema: body, example },
   refusals,
   writes: false,
   // The dispatcher parses each part with the schema that stands beside it before it calls the handler.

@@ -68,7 +68,7 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
     params,
     query: z.strictObject(freshness),
     answers: answers(resource.schema, `The ${resource.area}`),
-    refusals: ['not-found', 'unavailable'],
+    refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       const id = exchange.params[parameter] ?? '';
       const row = await getVisible(services, resource, { id, exchange });
@@ -146,7 +146,7 @@ export const listRoute = (
     permission: permissionOf(resource),
     query: z.strictObject({ ...paged.shape, ...Object.fromEntries(filterSchemas) }),
     answers: answers(page(resource.schema), `A page of ${resource.area}s`),
-    refusals: ['forbidden', 'malformed', 'unavailable'],
+    refusals: ['forbidden', 'invalid', 'malformed', 'unavailable'],
     handle: async (exchange) => {
       // Filters differ from list to list; what all lists share is known.
       const { limit, cursor, sort, min_position } = paged.parse(exchange.query);

@@ -19,7 +19,8 @@ export interface RequestFacts {
 }
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
-const TRACEPARENT = /^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+// All zeros name no trace: a sidecar that does not sample sends them.
+const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
 const CORRELATION_ID = z.uuid();
 const ENTITY_TAG = /^"(\d{1,15})"$/;

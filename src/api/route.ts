@@ -47,6 +47,8 @@ export interface AnswerSchema {
 
 export type BodySchema =
   | { kind: 'json'; schema: z.ZodType; example?: unknown }
+  /** `application/x-www-form-urlencoded`: what browsers and OpenID providers send. */
+  | { kind: 'form'; schema: z.ZodType; example?: unknown }
   /** `form` documents the fields; the handler reads the stream itself. Given `json`, that is taken as well. */
   | { kind: 'multipart'; form: z.ZodType; json?: z.ZodType; example?: unknown };
 

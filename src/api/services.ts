@@ -30,6 +30,8 @@ export interface ApiSettings {
   max_upload_bytes: number;
   /** What `/notifications` demands in the header `dapr-api-token`. */
   dapr_api_token: string;
+  /** The sidecar's component that brings the services' messages; default: `pubsub-redis`. */
+  pubsub_name: string;
   /** Serves `/metrics`. */
   enable_metrics: boolean;
 }

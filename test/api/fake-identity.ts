@@ -6,6 +6,8 @@ import type { Claims, Identity, Tokens } from '../../src/ports.ts';
 export const TENANT = TenantId.parse('01930000-0000-7000-8000-0000000000aa');
 export const OTHER_TENANT = TenantId.parse('01930000-0000-7000-8000-0000000000bb');
 
+const REALM = 'only';
+
 export interface Person {
   email: string;
   role: Claims['role'];
@@ -16,7 +18,7 @@ export interface Person {
 
 const unauthenticated = (code: string) => new Rejected('unauthenticated', code, `Refused: ${code}.`);
 
-/** Knows everybody's password ('right') and keeps its tokens in memory. */
+/** Knows everybody's password ('right') and keeps its tokens in memory; an access token is its own logout token. */
 export const createFakeIdentity = (): Identity & { issue(person: Person): Tokens } => {
   const people = new Map<string, Person>();
   const tokens = new Map<string, Claims | 'revoked'>();
@@ -39,7 +41,8 @@ export const createFakeIdentity = (): Identity & { issue(person: Person): Tokens
 
   return {
     issue,
-    async login({ email, password }) {
+    async login({ email, password, realm }) {
+      if (realm !== undefined && realm !== REALM) throw new Rejected('invalid', 'unknown-realm', 'No such realm.');
       if (password !== 'right') throw unauthenticated('invalid-credentials');
       return issue(people.get(email) ?? { email, role: 'developer' });
     },
@@ -51,6 +54,10 @@ export const createFakeIdentity = (): Identity & { issue(person: Person): Tokens
     async logout({ access_token }) {
       tokens.set(access_token, 'revoked');
     },
+    async endSession(logoutToken) {
+      if (!tokens.has(logoutToken)) throw new Rejected('malformed', 'invalid-logout-token', 'Not a logout token.');
+      tokens.set(logoutToken, 'revoked');
+    },
     async verify(token) {
       const claims = tokens.get(token);
       if (!claims) throw unauthenticated('invalid-token');
@@ -60,7 +67,7 @@ export const createFakeIdentity = (): Identity & { issue(person: Person): Tokens
     },
     async authorizationUrl({ redirect_uri }) {
       const url = `https://identity.example/authorize?redirect_uri=${encodeURIComponent(redirect_uri)}`;
-      return { url, state: 'the-state', code_verifier: 'the-verifier' };
+      return { url, state: 'the-state', code_verifier: 'the-verifier', redirect_uri, realm: REALM };
     },
     async exchangeCode({ state, code_verifier, callback_url }) {
       const url = new URL(callback_url);

@@ -82,6 +82,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
     max_upload_bytes: MAX_UPLOAD_BYTES,
     dapr_api_token: SERVICE_TOKEN,
     enable_metrics: true,
+    pubsub_name: 'pubsub-redis',
   };
   const services: ApiServices = {
     handle,
@@ -104,6 +105,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
         name: 'postgres',
         implementation: 'postgres',
         stand_in: false,
+        needed: true,
         check: async () => void (await pool.query('select 1')),
       },
     ],

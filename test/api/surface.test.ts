@@ -30,13 +30,23 @@ describe('the surface of the API', () => {
     name: 'sometimes',
     implementation: 'a test',
     stand_in: true,
+    needed: true,
     check: async () => {
       if (isBroken) throw new Error('it is broken');
     },
   };
+  const lame: Dependency = {
+    ...broken,
+    name: 'seldom',
+    needed: false,
+    check: async () => {
+      if (isLame) throw new Error('it is lame');
+    },
+  };
   let isBroken = false;
+  let isLame = false;
   before(async () => {
-    api = await startApi({ dependencies: [broken] });
+    api = await startApi({ dependencies: [broken, lame] });
   });
   after(() => api.close());
 
@@ -110,8 +120,18 @@ describe('the surface of the API', () => {
     const missing = await api.request('GET', '/health/ready');
     isBroken = false;
     expect(missing.status).to.equal(503);
+    expect(missing.body.status).to.equal('not-ready');
     expect(missing.body.dependencies[0]).to.include({ ok: false, stand_in: true, error: 'it is broken' });
     expect((await api.request('GET', '/health')).status).to.equal(200);
+  });
+
+  it('serves on, and says so, where something is missing that not all depends on', async () => {
+    isLame = true;
+    const lacking = await api.request('GET', '/health/ready');
+    isLame = false;
+    expect(lacking.status).to.equal(200);
+    expect(lacking.body.status).to.equal('degraded');
+    expect(lacking.body.dependencies[1]).to.include({ ok: false, needed: false, error: 'it is lame' });
   });
 
   it('measures requests by route', async () => {
@@ -120,6 +140,12 @@ describe('the surface of the API', () => {
     expect(body).to.match(
       /budapp_http_request_duration_seconds_count\{method="GET",route="\/auth\/me",status="200"\} \d/,
     );
+  });
+
+  it('tells Prometheus how far each read model is behind, and what is parked', async () => {
+    const { body } = await api.request('GET', '/metrics');
+    expect(body).to.match(/budapp_projection_lag_seconds\{projection="endpoints"\} \d/);
+    expect(body).to.match(/budapp_projection_parked_events\{projection="endpoints"\} 0/);
   });
 
   it('logs in, refreshes and logs out', async () => {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
-import type { Position } from '../../events/event.ts';
+import { ofOneForm, type Position } from '../../events/event.ts';
 import type { Log } from '../../ports.ts';
 import type { ApiCaller, Callers } from '../caller.ts';
 import type { Frame } from './frame.ts';
@@ -131,14 +131,16 @@ export const serveClient = (options: ClientOptions): (() => void) => {
     end('server-error');
   };
 
-  /** Where the client is to go on from; null: from now. A position after the end is one of a log that is gone. */
+  /** Where the client is to go on from; null: from now. A position after the end, or of another form, is one of a log that is gone. */
   const startOf = async (): Promise<Position | 'start' | null> => {
     const { from = 'now' } = query;
     if (from === 'start') return from;
     const head = await log.head();
     if (!isPosition(from)) return head ?? 'start';
-    if (head !== null && from <= head) return from;
-    transport.send(resetText('This log does not reach as far as that position.', head), null);
+    const known = head === null || ofOneForm(from, head);
+    if (head !== null && known && from <= head) return from;
+    const why = known ? 'This log does not reach as far as that position.' : 'The log has been moved since then.';
+    transport.send(resetText(why, head), null);
     return head ?? 'start';
   };
 

@@ -26,6 +26,8 @@ export interface Hub extends Closable {
 
 const CHECK_MS = 5000;
 const RETRY_MS = 500;
+/** While the log is slow so many messages wait; what comes after is left out, and read from the log in its turn. */
+const MAX_WAITING = 10_000;
 
 /**
  * One subscription of the bus for all clients of this process. The bus delivers at most once, so that each message says
@@ -38,6 +40,7 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
   /** Everything up to it has been passed on. */
   let seen: Position | null = await log.head();
   let work: Promise<void> = Promise.resolve();
+  let waiting = 0;
 
   const passOn = (frame: Frame): void => {
     if (seen !== null && frame.position <= seen) return;
@@ -86,22 +89,34 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
   };
 
   const enqueue = (job: () => Promise<void>): void => {
-    work = work.then(job).catch((error) => logger.error({ err: error }, 'the live stream failed at a message'));
+    waiting += 1;
+    work = work
+      .then(job)
+      .catch((error) => logger.error({ err: error }, 'the live stream failed at a message'))
+      .finally(() => {
+        waiting -= 1;
+      });
   };
 
-  const unsubscribe = await bus.subscribe('bud.status.>', (message) => {
-    const frame = frameOf(message);
-    if (frame) enqueue(() => take(frame));
-  });
-
   /** The last message may be the one that was lost: nothing after it would tell. */
-  const check = setInterval(() => {
+  const compare = (): void => {
     if (listeners.size === 0) return;
     enqueue(async () => {
       const head = await log.head().catch(() => null);
       if (head !== null && (seen === null || head > seen)) await catchUpSurely();
     });
-  }, check_ms).unref();
+  };
+
+  const unsubscribe = await bus.subscribe(
+    'bud.status.>',
+    (message) => {
+      if (waiting >= MAX_WAITING) return;
+      const frame = frameOf(message);
+      if (frame) enqueue(() => take(frame));
+    },
+    { onGap: compare },
+  );
+  const check = setInterval(compare, check_ms).unref();
 
   return {
     listen(listener) {

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { visibleProjects } from '../../commands/access.ts';
-import { Rejected } from '../../errors.ts';
+import { Rejected, unknownPosition } from '../../errors.ts';
 import { Area } from '../../events/catalog.ts';
-import { Position, Time } from '../../events/event.ts';
+import { ofOneForm, Position, Time } from '../../events/event.ts';
 import type { ProjectId } from '../../events/ids.ts';
 import { isSealed } from '../../events/sealed.ts';
 import { AuditRow } from '../../projections/audit-log.ts';
@@ -60,6 +60,12 @@ const EventsQuery = z.strictObject({
   to: Time.optional(),
 });
 
+/** A cursor of the log that was there before this one would quietly leave out or repeat pages. */
+const assertOfThisLog = async ({ readModels }: WriteServices, position: Position | undefined): Promise<void> => {
+  const newest = (await readModels.positions()).get('audit_log') ?? null;
+  if (position && newest && !ofOneForm(position, newest)) throw unknownPosition(position);
+};
+
 /** A page of entries as it is shown. How fresh it is was read before it: it may be newer, never older. */
 const entries = async (services: WriteServices, query: AuditQuery) => {
   const position = (await services.readModels.positions()).get('audit_log') ?? null;
@@ -77,10 +83,11 @@ const eventsRoute = (services: WriteServices): Route =>
     permission: 'project:view',
     query: EventsQuery,
     answers: answers(page(Entry), 'A page of events'),
-    refusals: ['malformed', 'unavailable'],
+    refusals: ['invalid', 'malformed', 'unavailable'],
     handle: async (exchange) => {
       await awaitFreshness(services, ['audit_log'], exchange);
       const { min_position: _, limit, cursor, order, ...filter } = exchange.query;
+      await assertOfThisLog(services, cursor);
       const { tenant_id } = exchange.caller;
       return ok(await entries(services, { tenant_id, projects: projectsFor(exchange), filter, cursor, order, limit }));
     },
@@ -97,10 +104,11 @@ const eventRoute = (services: WriteServices): Route =>
     params: z.strictObject({ position: Position }),
     query: z.strictObject(freshness),
     answers: answers(Entry, 'The event'),
-    refusals: ['not-found', 'unavailable'],
+    refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       await awaitFreshness(services, ['audit_log'], exchange);
       const { position } = exchange.params;
+      await assertOfThisLog(services, position);
       const projects = projectsFor(exchange);
       const row = await services.readModels.findAuditEvent({ tenant_id: exchange.caller.tenant_id, position });
       const visible = row && (projects === 'all' || (row.project_id !== null && projects.includes(row.project_id)));
@@ -138,7 +146,7 @@ const historyRoute = (services: WriteServices): Route =>
     params,
     query: z.strictObject({ ...freshness, limit: paging.limit, cursor: Position.optional() }),
     answers: answers(page(Entry), 'A page of its events'),
-    refusals: ['not-found', 'unavailable'],
+    refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       await getForAudit(services, exchange);
       await awaitFreshness(services, ['audit_log'], exchange);
@@ -165,7 +173,7 @@ const stateRoute = (services: WriteServices): Route =>
       as_of: z.union([Time, Position]).optional(),
     }),
     answers: answers(z.looseObject({ id: z.uuid(), revision: z.int() }), 'The resource as it was then'),
-    refusals: ['not-found', 'unavailable'],
+    refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       await getForAudit(services, exchange);
       const { area, id } = exchange.params;

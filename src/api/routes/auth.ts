@@ -6,7 +6,8 @@ import { HttpRefusal } from '../problem.ts';
 import { type PublicExchange, publicRoute } from '../public-route.ts';
 import { answers, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
-import { signInRoutes } from './sign-in.ts';
+import { backchannelLogoutRoute } from './backchannel-logout.ts';
+import { RealmName, signInRoutes } from './sign-in.ts';
 
 const tag = 'auth';
 
@@ -33,12 +34,14 @@ const Me = z.object({
 
 const Email = z.string().trim().min(3).max(255);
 const Credentials = z.strictObject({ email: Email, password: z.string().min(1).max(200) });
+/** Several realms of the identity provider: each has its own users. Without one, the first. */
+const Login = Credentials.extend({ realm: RealmName.optional() });
 const example = { email: 'admin@budapp.local', password: '…' };
 
 /** Answers with tokens must not be kept by anybody on the way. */
 const NO_STORE = { 'Cache-Control': 'no-store' };
 
-const login = async ({ identity, callers }: WriteServices, { body }: PublicExchange<z.output<typeof Credentials>>) => {
+const login = async ({ identity, callers }: WriteServices, { body }: PublicExchange<z.output<typeof Login>>) => {
   const tokens = await identity.login(body);
   // The first login makes the user: the next request must not have to wait for it.
   await callers.fromToken(tokens.access_token);
@@ -113,10 +116,10 @@ export const authRoutes = (services: WriteServices): Route[] => [
     operation_id: 'login',
     summary: 'Log in with e-mail and password',
     tag,
-    body: Credentials,
+    body: Login,
     example,
     answers: answers(TokenAnswer, 'Tokens for the next requests'),
-    refusals: ['unauthenticated', 'forbidden', 'too-many', 'unavailable'],
+    refusals: ['unauthenticated', 'forbidden', 'invalid', 'too-many', 'unavailable'],
     handle: (exchange) => login(services, exchange),
   }),
   publicRoute({
@@ -145,4 +148,5 @@ export const authRoutes = (services: WriteServices): Route[] => [
     handle: (exchange) => register(services, exchange),
   }),
   ...signInRoutes(services),
+  backchannelLogoutRoute(services),
 ];

@@ -5,6 +5,12 @@ import { publicRoute } from '../public-route.ts';
 import { type Answer, answers, ok, type Route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 
+/** What it takes to say how a process does. */
+export type HealthServices = Pick<
+  ApiServices,
+  'dependencies' | 'projections' | 'log' | 'clock' | 'metrics' | 'settings'
+>;
+
 const tag = 'operations';
 const CHECK_TIMEOUT_MS = 2000;
 
@@ -14,6 +20,8 @@ const DependencyHealth = z.object({
   implementation: z.string(),
   /** True where it stands in for the real system. */
   stand_in: z.boolean(),
+  /** Without it nothing can be served; without any other one, some things cannot. */
+  needed: z.boolean(),
   ok: z.boolean(),
   latency_ms: z.number(),
   error: z.string().optional(),
@@ -21,7 +29,8 @@ const DependencyHealth = z.object({
 type DependencyHealth = z.output<typeof DependencyHealth>;
 
 const Readiness = z.object({
-  status: z.enum(['ready', 'not-ready']),
+  /** `degraded`: it serves, but not everything; `dependencies` says what is missing. */
+  status: z.enum(['ready', 'degraded', 'not-ready']),
   dependencies: z.array(DependencyHealth),
   projections: z.array(
     z.object({
@@ -52,18 +61,19 @@ const withTimeout = async <T>(work: Promise<T>): Promise<T> => {
 };
 
 const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
-  const { name, implementation, stand_in } = dependency;
+  const { name, implementation, stand_in, needed } = dependency;
   const start = performance.now();
   const measured = () => ({ latency_ms: Math.round((performance.now() - start) * 100) / 100 });
   try {
     await withTimeout(dependency.check());
-    return { name, implementation, stand_in, ok: true, ...measured() };
+    return { name, implementation, stand_in, needed, ok: true, ...measured() };
   } catch (error) {
-    return { name, implementation, stand_in, ok: false, ...measured(), error: messageOf(error) };
+    return { name, implementation, stand_in, needed, ok: false, ...measured(), error: messageOf(error) };
   }
 };
 
-const projectionLag = async ({ projections, log, clock }: ApiServices) => {
+/** How far each read model is behind the log. Throws where that cannot be told in time. */
+export const projectionLag = async ({ projections, log, clock }: HealthServices) => {
   const [head, status] = await withTimeout(Promise.all([log.head(), projections.status()]));
   const now = Date.parse(clock());
   const lag = status.map(({ name, status: state, position, parked, updated_at }) => {
@@ -74,20 +84,21 @@ const projectionLag = async ({ projections, log, clock }: ApiServices) => {
   return { head, lag };
 };
 
-const ready = async (services: ApiServices): Promise<Answer> => {
+const ready = async (services: HealthServices): Promise<Answer> => {
   const dependencies = await Promise.all(services.dependencies.map(checkOne));
   const projections = await projectionLag(services).catch(() => null);
-  const isReady = projections !== null && dependencies.every((each) => each.ok);
+  const canServe = projections !== null && dependencies.every((each) => each.ok || !each.needed);
+  const isWhole = dependencies.every((each) => each.ok);
   const body = {
-    status: isReady ? 'ready' : 'not-ready',
+    status: canServe ? (isWhole ? 'ready' : 'degraded') : 'not-ready',
     dependencies,
     projections: projections?.lag ?? [],
     head: projections?.head ?? null,
   };
-  return { success: isReady ? 'ok' : 'not-ready', body };
+  return { success: canServe ? 'ok' : 'not-ready', body };
 };
 
-const metricsRoute = ({ metrics, settings }: ApiServices): Route =>
+const metricsRoute = ({ metrics, settings }: HealthServices): Route =>
   publicRoute({
     method: 'GET',
     path: '/metrics',
@@ -102,7 +113,7 @@ const metricsRoute = ({ metrics, settings }: ApiServices): Route =>
   });
 
 /** Whether it lives, and whether it can serve. */
-export const healthRoutes = (services: ApiServices): Route[] => [
+export const healthRoutes = (services: HealthServices): Route[] => [
   publicRoute({
     method: 'GET',
     path: '/health',

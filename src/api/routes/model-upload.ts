@@ -116,6 +116,12 @@ const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile
   return { ...stored, file_name } satisfies Stored;
 };
 
+/** An object too many is no reason to answer anything else than what the caller should hear. */
+const discard = ({ objects, logger }: WriteServices, key: string): Promise<void> =>
+  objects.remove(key).catch((error: unknown) => {
+    logger.warn({ err: error, key }, 'a file that no model needs could not be removed from the object storage');
+  });
+
 /** A checksum that came after the file. */
 const checkAfter = (fields: FormFields, { sha256 }: Stored): void => {
   const wanted = checksumOf(fields);
@@ -145,7 +151,7 @@ const register = async (upload: Upload, fields: FormFields, stored: Stored): Pro
     if (!(error instanceof Rejected) || error.kind === 'unavailable') kept = true;
     throw error;
   } finally {
-    if (!kept) await services.objects.remove(stored.key);
+    if (!kept) await discard(services, stored.key);
   }
 };
 
@@ -166,7 +172,7 @@ const receive = async (request: IncomingMessage, upload: Upload): Promise<Answer
       });
     } catch (error) {
       // Stored whole, and then something after it in the form was wrong.
-      for (const { key } of written) await services.objects.remove(key);
+      for (const { key } of written) await discard(services, key);
       throw error;
     }
   };

@@ -12,10 +12,7 @@ const tag = 'services';
 
 const Subscription = z.object({ pubsubname: z.string(), topic: z.string(), route: z.string() });
 
-/** The component that the platform's Dapr installation calls its message broker. */
-const PUBSUB = 'pubsub-redis';
-
-const subscriptionRoutes = (): Route[] => [
+const subscriptionRoutes = (pubsubname: string): Route[] => [
   publicRoute({
     method: 'GET',
     path: '/dapr/subscribe',
@@ -23,7 +20,7 @@ const subscriptionRoutes = (): Route[] => [
     summary: 'What the sidecar is to deliver here',
     tag,
     answers: answers(z.array(Subscription), 'Topics and where they go'),
-    handle: async () => ok([{ pubsubname: PUBSUB, topic: SOURCE_TOPIC, route: '/notifications' }]),
+    handle: async () => ok([{ pubsubname, topic: SOURCE_TOPIC, route: '/notifications' }]),
   }),
   publicRoute({
     method: 'GET',
@@ -61,6 +58,6 @@ export const serviceRoutes = (services: WriteServices): Route[] => {
         return ok({ status: await notifications.receive(body, facts) });
       },
     }),
-    ...subscriptionRoutes(),
+    ...subscriptionRoutes(services.settings.pubsub_name),
   ];
 };

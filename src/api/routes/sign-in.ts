@@ -12,10 +12,14 @@ const COOKIE = 'budapp_sign_in';
 const MAX_AGE_SECONDS = 600;
 const CALLBACK = '/auth/callback';
 
+/** A realm of the identity provider, where it has several. */
+export const RealmName = z.string().min(1).max(255);
+
 const Pending = z.object({
   state: z.string(),
   code_verifier: z.string(),
   redirect_uri: z.string(),
+  realm: z.string(),
   /** Milliseconds since 1970. */
   until: z.number(),
 });
@@ -37,9 +41,10 @@ const lost = () =>
 const unpack = (secret: string, cookie: string | undefined): Pending => {
   const [text = '', signature = ''] = (cookie ?? '').split('.');
   if (text === '' || !sameSecret(signature, signatureOf(secret, text))) throw lost();
-  const pending = Pending.parse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-  if (pending.until < Date.now()) throw lost();
-  return pending;
+  // Signed by us, but maybe by an older version, which wrote other fields.
+  const pending = Pending.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
+  if (!pending.success || pending.data.until < Date.now()) throw lost();
+  return pending.data;
 };
 
 /** The browser keeps what the sign-in began with: any process of ours can end it. */
@@ -60,18 +65,17 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       operation_id: 'authorize',
       summary: 'Send a browser to the identity provider to sign in',
       tag,
-      query: z.strictObject({ redirect_uri: z.url().max(2000).default(ownCallback) }),
+      query: z.strictObject({
+        redirect_uri: z.url().max(2000).default(ownCallback),
+        /** Of the identity provider; default: its first. */
+        realm: RealmName.optional(),
+      }),
       answers: { found: { description: 'To the sign-in page', schema: null } },
       refusals: ['invalid', 'unavailable'],
-      handle: async ({ query: { redirect_uri }, ctx }) => {
-        const { url, state, code_verifier } = await identity.authorizationUrl({ redirect_uri });
+      handle: async ({ query, ctx }) => {
+        const { url, ...pending } = await identity.authorizationUrl(query);
         const until = Date.now() + MAX_AGE_SECONDS * 1000;
-        setCookie(
-          ctx,
-          pack(secret, { state, code_verifier, redirect_uri, until }),
-          settings.public_url,
-          MAX_AGE_SECONDS,
-        );
+        setCookie(ctx, pack(secret, { ...pending, until }), settings.public_url, MAX_AGE_SECONDS);
         return { success: 'found', headers: { Location: url, 'Cache-Control': 'no-store' } };
       },
     }),
@@ -86,10 +90,10 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       answers: { ok: { description: 'Tokens', schema: z.looseObject({ access_token: z.string() }) } },
       refusals: ['unauthenticated', 'unavailable'],
       handle: async ({ ctx }) => {
-        const { state, code_verifier, redirect_uri } = unpack(secret, ctx.cookies.get(COOKIE));
+        const pending = unpack(secret, ctx.cookies.get(COOKIE));
         setCookie(ctx, '', settings.public_url, 0);
         const callback_url = new URL(ctx.url, settings.public_url).href;
-        const tokens = await identity.exchangeCode({ callback_url, state, code_verifier, redirect_uri });
+        const tokens = await identity.exchangeCode({ ...pending, callback_url });
         await callers.fromToken(tokens.access_token);
         return ok(tokens, { 'Cache-Control': 'no-store' });
       },

@@ -1,0 +1,19 @@
+import type Koa from 'koa';
+import { Rejected } from '../errors.ts';
+import { createApp } from './app.ts';
+import { observeProjections } from './projection-metrics.ts';
+import { type HealthServices, healthRoutes } from './routes/health.ts';
+import type { ApiServices } from './services.ts';
+
+/** No route here asks who calls. */
+const nobody = {
+  fromAuthorization: async () => {
+    throw new Rejected('unauthenticated', 'no-callers', 'This process serves no requests of people.');
+  },
+};
+
+/** What a process serves that has other work than to answer requests: health, version and metrics. */
+export const createHealthApi = (services: HealthServices & Pick<ApiServices, 'logger'>): Koa => {
+  observeProjections(services);
+  return createApp(services, { routes: healthRoutes(services), callers: nobody });
+};
