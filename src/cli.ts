@@ -1,5 +1,11 @@
+import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { inheritedEnvironment, loadConfig } from './config.ts';
+import { ConfigError, inheritedEnvironment, loadConfig } from './config.ts';
+import { explain } from './errors.ts';
+import { createLogger } from './telemetry.ts';
+
+// What a command does is loaded when it is asked for: most of it is needed by that one only, and what the demo and the
+// local services need is no production dependency.
 
 interface DemoFlags {
   url?: string;
@@ -16,14 +22,77 @@ program
   .option('--email <email>', 'who logs in at --url (default: ADMIN_EMAIL)')
   .option('--password <password>', 'with which password (default: ADMIN_PASSWORD)')
   .action(async (flags: DemoFlags) => {
-    // Loaded on demand: what the demo needs is no production dependency.
     const { runDemo } = await import('./demo/demo.ts');
     const { admin } = loadConfig();
     const environment = inheritedEnvironment();
     await runDemo({ ...admin, ...flags, environment }, console.log);
   });
 
+program
+  .command('migrate')
+  .description('Bring the schema of Postgres up to date, and do nothing else')
+  .action(async () => {
+    const { migrateDatabase } = await import('./wiring/migrate-database.ts');
+    const config = loadConfig();
+    const ran = await migrateDatabase(config, createLogger({ level: config.log_level }));
+    console.log(ran.length === 0 ? 'The schema is up to date.' : `Migrated: ${ran.join(', ')}`);
+  });
+
+program
+  .command('local-service <name>')
+  .description('Serve one stand-in (budcluster, budmodel, budsim or budmetrics) as a process of its own')
+  .requiredOption('--port <port>', 'where it listens')
+  .option('--host <host>', 'on which address', '127.0.0.1')
+  .option('--public-url <url>', 'where others reach it (default: http://<host>:<port>)')
+  .option('--data-dir <folder>', 'where it keeps what it must remember (default: .data/<name>)')
+  .action(async (name: string, flags: { port: string; host: string; publicUrl?: string; dataDir?: string }) => {
+    const { runLocalService } = await import('./wiring/run-local-service.ts');
+    const { port, host, publicUrl: public_url, dataDir: data_dir = `.data/${name}` } = flags;
+    await runLocalService(name, { port, host, public_url, data_dir }, inheritedEnvironment());
+  });
+
+interface LogCopyFlags {
+  from: string;
+  to: string;
+  batch: string;
+  verify?: true;
+  follow?: true;
+  cutOver?: true;
+  resetCheckpoints?: true;
+}
+
+program
+  .command('log')
+  .description('Work on the event log')
+  .command('copy')
+  .description('Copy the log to another system, compare both, and cut over: docs/operations.md, "Moving between logs"')
+  .requiredOption('--from <log>', 'postgres, eventstore, or an address (postgres://, esdb://, esdb+discover://)')
+  .requiredOption('--to <log>', 'as --from; empty, or holding the beginning of the same history')
+  .option('--batch <events>', 'how many are handed over at once', '500')
+  .option('--verify', 'copy nothing, only compare')
+  .option('--follow', 'go on with what is appended meanwhile, until Ctrl-C')
+  .option('--cut-over', 'then move the checkpoints of this installation to the target; BudApp must be stopped')
+  .option('--reset-checkpoints', 'with --cut-over: build the read models anew instead of moving them')
+  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 the logs differ, 3 the source has got new events since.')
+  .action(async ({ from, to, ...flags }: LogCopyFlags) => {
+    const { runLogCopy } = await import('./wiring/run-log-copy.ts');
+    const ending = new AbortController();
+    process.once('SIGINT', () => ending.abort()).once('SIGTERM', () => ending.abort());
+    const request = {
+      ...{ from, to },
+      batch: Math.max(1, Number.parseInt(flags.batch, 10) || 500),
+      verify: flags.verify ?? false,
+      follow: flags.follow ?? false,
+      cut_over: flags.cutOver ?? false,
+      reset_checkpoints: flags.resetCheckpoints ?? false,
+      signal: ending.signal,
+    };
+    process.exitCode = await runLogCopy(loadConfig(), request, console.log);
+  });
+
+if (existsSync('.env')) process.loadEnvFile('.env');
 program.parseAsync().catch((error: unknown) => {
-  console.error(`\nThe demo failed: ${error instanceof Error ? error.message : String(error)}`);
+  const doing = program.args[0] ?? 'budapp';
+  console.error(error instanceof ConfigError ? error.message : `\n${doing} failed: ${explain(error)}`);
   process.exitCode = 1;
 });

@@ -1,34 +1,24 @@
 import { z } from 'zod';
-import { address, boolean, integer, listOf, masterKey, oneOf } from './setting-kinds.ts';
-
-/** What can stand in for a real system, by the name that `ALLOW_STAND_INS` uses. */
-const STAND_INS = [
-  'postgres',
-  'identity',
-  'status-bus',
-  'object-store',
-  'cluster',
-  'model',
-  'simulator',
-  'metrics',
-] as const;
-export type StandIn = (typeof STAND_INS)[number];
-
-/** Systems that this version does not connect to yet: setting one must not look as if it worked. */
-const NOT_YET = {
-  EVENTSTORE_URL: 'EventStoreDB',
-  NATS_URL: 'NATS',
-  MINIO_ENDPOINT: 'MinIO',
-  MINIO_ACCESS_KEY: 'MinIO',
-  MINIO_SECRET_KEY: 'MinIO',
-  MINIO_BUCKET_NAME: 'MinIO',
-  DAPR_HTTP_PORT: 'a Dapr sidecar',
-  BUDNOTIFY_SERVICE_URL: 'the notify service',
-} as const;
+import {
+  address,
+  boolean,
+  clientSecret,
+  hostAndPort,
+  integer,
+  listOf,
+  masterKey,
+  oneOf,
+  realmNames,
+  serverUrls,
+} from './setting-kinds.ts';
+import { brokenRules, ROLES, STAND_INS, standInsOf } from './setting-rules.ts';
 
 const YEAR_MINUTES = 366 * 24 * 60;
-const DAY_SECONDS = 24 * 60 * 60;
+const HOUR_SECONDS = 60 * 60;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
 const TEBIBYTE = 2 ** 40;
+
+const sharedSecret = z.string().min(16, 'must have at least 16 characters');
 
 /** Every setting, as the environment spells it. `.env.example` explains them. */
 const Environment = z.object({
@@ -40,8 +30,8 @@ const Environment = z.object({
   PUBLIC_URL: address.optional(),
   NOTIFICATIONS_URL: address.optional(),
   DATA_DIR: z.string().default('.data'),
-  // One process does everything in this version; roles in processes of their own would silently do nothing.
-  ROLES: oneOf(['all']).prefault('all'),
+  ROLES: listOf(ROLES, 'all').prefault('all'),
+  START_TIMEOUT_SECONDS: integer(0, HOUR_SECONDS).prefault('60'),
   ALLOW_STAND_INS: listOf(STAND_INS, 'true').optional(),
   ENABLE_METRICS: boolean.prefault('true'),
 
@@ -53,9 +43,11 @@ const Environment = z.object({
   TOKEN_EXPIRE_MINUTES: integer(1, YEAR_MINUTES).prefault('30'),
   REFRESH_TOKEN_EXPIRE_MINUTES: integer(1, YEAR_MINUTES).prefault('10080'),
   KEYCLOAK_URL: address.optional(),
-  KEYCLOAK_REALM: z.string().optional(),
+  KEYCLOAK_PUBLIC_URL: address.optional(),
+  KEYCLOAK_REALM: realmNames.optional(),
   KEYCLOAK_CLIENT_ID: z.string().optional(),
-  KEYCLOAK_CLIENT_SECRET: z.string().optional(),
+  KEYCLOAK_CLIENT_SECRET: clientSecret.optional(),
+  KEYCLOAK_ALLOW_HTTP: boolean.prefault('false'),
 
   POSTGRES_HOST: z.string().optional(),
   POSTGRES_PORT: integer(1, 65535).prefault('5432'),
@@ -65,9 +57,23 @@ const Environment = z.object({
   POSTGRES_SSL: boolean.prefault('false'),
   MASTER_KEY: masterKey.optional(),
 
+  EVENTSTORE_URL: serverUrls(['esdb:', 'esdb+discover:']).optional(),
+  NATS_URL: serverUrls(['nats:', 'tls:']).optional(),
+
+  MINIO_ENDPOINT: hostAndPort.optional(),
+  MINIO_ACCESS_KEY: z.string().optional(),
+  MINIO_SECRET_KEY: z.string().optional(),
+  MINIO_SECURE: boolean.prefault('false'),
+  MINIO_BUCKET_NAME: z.string().default('bud-models'),
   MAX_UPLOAD_SIZE: integer(1, TEBIBYTE).prefault('5368709120'),
 
-  DAPR_API_TOKEN: z.string().min(16, 'must have at least 16 characters').optional(),
+  DAPR_HTTP_PORT: integer(1, 65535).optional(),
+  // Calls go over HTTP; the sidecar's injector sets this one, too.
+  DAPR_GRPC_PORT: integer(1, 65535).optional(),
+  DAPR_API_TOKEN: sharedSecret.optional(),
+  APP_API_TOKEN: sharedSecret.optional(),
+  DAPR_PUBSUB_NAME: z.string().default('pubsub-redis'),
+  DAPR_STATE_STORE_NAME: z.string().default('statestore-redis'),
   BUDCLUSTER_SERVICE_URL: address.optional(),
   BUDMODEL_SERVICE_URL: address.optional(),
   BUDSIM_SERVICE_URL: address.optional(),
@@ -95,58 +101,6 @@ export class ConfigError extends Error {
   }
 }
 
-const KEYCLOAK_COMPANIONS = ['KEYCLOAK_REALM', 'KEYCLOAK_CLIENT_ID', 'KEYCLOAK_CLIENT_SECRET'] as const;
-
-const TOGETHER = [
-  ['KEYCLOAK_URL', KEYCLOAK_COMPANIONS],
-  // A generated master key would stay behind on this machine while the data lives on that server.
-  ['POSTGRES_HOST', ['MASTER_KEY']],
-] as const;
-
-/** Settings that a real system needs as soon as it is used. */
-const missingCompanions = (given: Readonly<Record<string, unknown>>): string[] =>
-  TOGETHER.flatMap(([leader, companions]) =>
-    given[leader] === undefined
-      ? []
-      : companions.filter((name) => given[name] === undefined).map((name) => `${name} must be set where ${leader} is`),
-  );
-
-/** Somebody who sets these means Keycloak; without its address the local provider would quietly serve instead. */
-const missingLeader = (given: Readonly<Record<string, unknown>>): string[] =>
-  given.KEYCLOAK_URL === undefined
-    ? KEYCLOAK_COMPANIONS.filter((name) => given[name] !== undefined).map(
-        (name) => `${name} is set, but KEYCLOAK_URL is not`,
-      )
-    : [];
-
-const notYet = (given: Readonly<Record<string, unknown>>): string[] =>
-  Object.entries(NOT_YET)
-    .filter(([name]) => given[name] !== undefined)
-    .map(([name, system]) => `${name} is set, but this version does not connect to ${system} yet; remove it`);
-
-/** What stands in with these settings, and the setting that would replace it; null where none does in this version. */
-const standIns = (given: Readonly<Record<string, unknown>>): [StandIn, string | null][] => {
-  const replacedBy: [StandIn, string | null][] = [
-    ['postgres', 'POSTGRES_HOST'],
-    ['identity', 'KEYCLOAK_URL'],
-    ['status-bus', null],
-    ['object-store', null],
-    ['cluster', 'BUDCLUSTER_SERVICE_URL'],
-    ['model', 'BUDMODEL_SERVICE_URL'],
-    ['simulator', 'BUDSIM_SERVICE_URL'],
-    ['metrics', 'BUDMETRICS_SERVICE_URL'],
-  ];
-  return replacedBy.filter(([, setting]) => setting === null || given[setting] === undefined);
-};
-
-const refusedStandIns = (given: Readonly<Record<string, unknown>>, allowed: readonly StandIn[]): string[] =>
-  standIns(given)
-    .filter(([name]) => !allowed.includes(name))
-    .map(([name, setting]) => {
-      const way = setting === null ? '' : `set ${setting}, or `;
-      return `${name} would be a stand-in, which NODE_ENV=production refuses: ${way}add ${name} to ALLOW_STAND_INS`;
-    });
-
 /** An empty variable (`POSTGRES_HOST=` in a compose file) is one that is not set. */
 const setVariables = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(
@@ -165,17 +119,45 @@ const postgresOf = (env: Environment) =>
         ssl: env.POSTGRES_SSL,
       };
 
+const minioOf = (env: Environment) =>
+  env.MINIO_ENDPOINT === undefined
+    ? null
+    : {
+        endpoint: env.MINIO_ENDPOINT,
+        access_key: env.MINIO_ACCESS_KEY ?? '',
+        secret_key: env.MINIO_SECRET_KEY ?? '',
+        secure: env.MINIO_SECURE,
+        bucket: env.MINIO_BUCKET_NAME,
+      };
+
+const daprOf = (env: Environment) =>
+  env.DAPR_HTTP_PORT === undefined
+    ? null
+    : {
+        http_port: env.DAPR_HTTP_PORT,
+        api_token: env.DAPR_API_TOKEN ?? null,
+        state_store_name: env.DAPR_STATE_STORE_NAME,
+      };
+
 const keycloakOf = (env: Environment) =>
   env.KEYCLOAK_URL === undefined
     ? null
     : {
-        issuer_url: `${env.KEYCLOAK_URL}/realms/${encodeURIComponent(env.KEYCLOAK_REALM ?? '')}`,
+        url: env.KEYCLOAK_URL,
+        /** Where browsers reach it: the address that its tokens bear. */
+        public_url: env.KEYCLOAK_PUBLIC_URL ?? env.KEYCLOAK_URL,
+        realms: env.KEYCLOAK_REALM ?? [],
         client_id: env.KEYCLOAK_CLIENT_ID ?? '',
         client_secret: env.KEYCLOAK_CLIENT_SECRET ?? '',
+        allow_http: env.KEYCLOAK_ALLOW_HTTP,
       };
 
 const configOf = (env: Environment, given: Readonly<Record<string, string>>) => ({
   node_env: env.NODE_ENV,
+  /** What this process does. */
+  roles: env.ROLES,
+  /** How long a start waits for systems that nobody answers for yet. */
+  start_timeout_ms: env.START_TIMEOUT_SECONDS * 1000,
   log_level: env.LOG_LEVEL,
   port: env.PORT,
   host: env.HOST,
@@ -185,7 +167,7 @@ const configOf = (env: Environment, given: Readonly<Record<string, string>>) => 
   notifications_url: env.NOTIFICATIONS_URL ?? null,
   data_dir: env.DATA_DIR,
   /** What stands in for a real system with these settings. */
-  stand_ins: standIns(given).map(([name]) => name),
+  stand_ins: standInsOf(given, env.ROLES),
   enable_metrics: env.ENABLE_METRICS,
   admin: { email: env.ADMIN_EMAIL, password: env.ADMIN_PASSWORD },
   /** Seconds. */
@@ -197,11 +179,21 @@ const configOf = (env: Environment, given: Readonly<Record<string, string>>) => 
   keycloak: keycloakOf(env),
   /** null: the embedded server. */
   postgres: postgresOf(env),
+  /** Connection string of EventStoreDB; null: the log is in Postgres. */
+  eventstore_url: env.EVENTSTORE_URL ?? null,
+  /** Servers, separated by commas; null: status messages stay in this process. */
+  nats_url: env.NATS_URL ?? null,
+  /** null: objects on this machine's disk. */
+  minio: minioOf(env),
+  /** The sidecar; null: services are called straight. */
+  dapr: daprOf(env),
+  /** The component that brings the messages of the other services. */
+  pubsub_name: env.DAPR_PUBSUB_NAME,
   /** 32 bytes; null: generated into `data_dir`. */
   master_key: env.MASTER_KEY ?? null,
   max_upload_bytes: env.MAX_UPLOAD_SIZE,
   /** What `/notifications` demands; null: generated into `data_dir`. */
-  dapr_api_token: env.DAPR_API_TOKEN ?? null,
+  app_api_token: env.APP_API_TOKEN ?? env.DAPR_API_TOKEN ?? null,
   /** By app id; null: the local service. */
   service_urls: {
     budcluster: env.BUDCLUSTER_SERVICE_URL ?? null,
@@ -228,10 +220,10 @@ export const loadConfig = (env: NodeJS.ProcessEnv = process.env): Config => {
   const given = setVariables(env);
   const parsed = Environment.safeParse(given);
   const wrong = parsed.success ? [] : parsed.error.issues.map((issue) => `${issue.path.join('.')} ${issue.message}`);
-  const production = given.NODE_ENV === 'production';
+  // Where they cannot be read, that is the problem to be told of, and not what would follow from them.
+  const roles = parsed.success ? parsed.data.ROLES : ROLES;
   const allowed = parsed.success ? (parsed.data.ALLOW_STAND_INS ?? []) : STAND_INS;
-  const refused = production ? refusedStandIns(given, allowed) : [];
-  const problems = [...wrong, ...missingCompanions(given), ...missingLeader(given), ...notYet(given), ...refused];
+  const problems = [...wrong, ...brokenRules(given, { roles, allowed })];
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems);
   return configOf(parsed.data, given);
 };

@@ -34,6 +34,7 @@ export const listOf = <Value extends string>(values: readonly Value[], all: stri
       context.addIssue(`must be ${shown(all)} or a list of ${values.join(', ')}; ${given} is none of them`);
       return z.NEVER;
     }
+    if (names.length === 0) context.addIssue(`must name one of ${values.join(', ')}, or be ${shown(all)}`);
     return values.filter((value) => names.includes(value));
   });
 
@@ -48,6 +49,25 @@ export const address = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** `host` or `host:port`, without a scheme. */
+export const hostAndPort = z.string().transform((text, context) => {
+  const url = URL.parse(`http://${text}`);
+  if (url !== null && url.host !== '' && url.pathname === '/' && !text.includes('/') && url.username === '')
+    return text;
+  context.addIssue(`must be a host, or host:port, without a scheme, like localhost:9000, not ${shown(text)}`);
+  return z.NEVER;
+});
+
+/** One or several servers of a cluster, separated by commas. What was given may hold a password and is not shown. */
+export const serverUrls = (protocols: readonly string[]) =>
+  z.string().transform((text, context) => {
+    // `scheme://a,b,c?option` is one connection string, `scheme://a,scheme://b` a list of them.
+    const [scheme] = /^[a-z+]+:/.exec(text) ?? [];
+    if (scheme !== undefined && protocols.includes(scheme) && /^[a-z+]+:\/\/[^/\s]+/.test(text)) return text;
+    context.addIssue(`must begin with ${protocols.map((protocol) => `${protocol}//`).join(' or ')} and name a server`);
+    return z.NEVER;
+  });
+
 /** 32 bytes, base64 or hex. What was given is a secret and is not shown. */
 export const masterKey = z.string().transform((text, context) => {
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex');
@@ -56,3 +76,16 @@ export const masterKey = z.string().transform((text, context) => {
   context.addIssue('must be 32 bytes in base64 (44 characters) or hex (64 characters): openssl rand -base64 32');
   return z.NEVER;
 });
+
+/** Realms, separated by commas, each once. */
+export const realmNames = z.string().transform((text, context): readonly string[] => {
+  const names = [...new Set(text.split(',').map((name) => name.trim()))];
+  if (names.every((name) => /^[^\s/?#%\\]+$/.test(name))) return names;
+  context.addIssue(`must be the name of a realm, or several separated by commas, not ${shown(text)}`);
+  return z.NEVER;
+});
+
+/** A secret that somebody made; a template's place for it (`${...}`), left empty, would be known to everybody. */
+export const clientSecret = z
+  .string()
+  .refine((text) => !text.startsWith('${'), 'is the name of a variable, not its value');

@@ -28,6 +28,8 @@ const REAL_SYSTEMS = {
   ALLOW_STAND_INS: 'status-bus, object-store',
 };
 
+const MINIO = { MINIO_ENDPOINT: 'minio:9000', MINIO_ACCESS_KEY: 'key', MINIO_SECRET_KEY: 'secret' };
+
 describe('config', () => {
   it('needs no setting at all', () => {
     const config = loadConfig({ PATH: '/usr/bin', HOME: '/root' });
@@ -40,14 +42,14 @@ describe('config', () => {
     const problems = problemsOf({
       PORT: 'abc',
       LOG_LEVEL: 'loud',
-      ROLES: 'api',
+      ROLES: 'api,cook',
       POSTGRES_SSL: 'yes',
       PUBLIC_URL: 'here',
     });
     expect(problems).to.have.members([
       'PORT must be a number between 0 and 65535, not "abc"',
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
-      'ROLES must be one of all, not "api"',
+      'ROLES must be "all" or a list of api, projector, processes; "cook" is none of them',
       'POSTGRES_SSL must be one of true, false, not "yes"',
       'PUBLIC_URL must be an address like http://localhost:9082, not "here"',
     ]);
@@ -68,25 +70,92 @@ describe('config', () => {
     expect(text).not.to.contain(secret).and.not.to.contain('short-secret');
   });
 
-  for (const name of [
-    'EVENTSTORE_URL',
-    'NATS_URL',
-    'MINIO_ENDPOINT',
-    'MINIO_BUCKET_NAME',
-    'DAPR_HTTP_PORT',
-    'BUDNOTIFY_SERVICE_URL',
-  ]) {
-    it(`refuses ${name}, which this version cannot honour`, () => {
-      const [problem, ...others] = problemsOf({ [name]: 'something' });
-      expect(problem).to.match(new RegExp(`^${name} is set, but this version does not connect to`));
-      expect(others).to.deep.equal([]);
+  it('refuses BUDNOTIFY_SERVICE_URL, which this version cannot honour', () => {
+    expect(problemsOf({ BUDNOTIFY_SERVICE_URL: 'http://notify' })).to.deep.equal([
+      'BUDNOTIFY_SERVICE_URL is set, but this version does not connect to the notify service yet; remove it',
+    ]);
+  });
+
+  it('refuses addresses that are none, without showing what may hold a password', () => {
+    const problems = problemsOf({
+      EVENTSTORE_URL: 'http://admin:changeit@es:2113',
+      NATS_URL: 'localhost:4222',
+      MINIO_ENDPOINT: 'http://minio:9000',
+      MINIO_ACCESS_KEY: 'key',
+      MINIO_SECRET_KEY: 'secret',
     });
-  }
+    expect(problems).to.deep.equal([
+      'EVENTSTORE_URL must begin with esdb:// or esdb+discover:// and name a server',
+      'NATS_URL must begin with nats:// or tls:// and name a server',
+      'MINIO_ENDPOINT must be a host, or host:port, without a scheme, like localhost:9000, not "http://minio:9000"',
+    ]);
+  });
+
+  it('wants the keys of MinIO with its address, and the other way round', () => {
+    expect(problemsOf({ MINIO_ENDPOINT: 'minio:9000' })).to.have.members([
+      'MINIO_ACCESS_KEY must be set where MINIO_ENDPOINT is',
+      'MINIO_SECRET_KEY must be set where MINIO_ENDPOINT is',
+    ]);
+    expect(problemsOf({ MINIO_ACCESS_KEY: 'key' })).to.deep.equal([
+      'MINIO_ACCESS_KEY is set, but MINIO_ENDPOINT is not',
+    ]);
+  });
+
+  it('takes roles in processes of their own only where all that they share is shared', () => {
+    const shared = { ...REAL_SYSTEMS, NATS_URL: 'nats://n:4222', ...MINIO, DAPR_API_TOKEN: 'a-token-of-the-sidecar' };
+    expect(loadConfig({ ...shared, ROLES: 'projector, api' }).roles).to.deep.equal(['api', 'projector']);
+    const { NATS_URL: _, DAPR_API_TOKEN: __, ...lacking } = shared;
+    expect(problemsOf({ ...lacking, ROLES: 'projector' })).to.deep.equal([
+      'ROLES=projector needs one status-bus for all processes: set NATS_URL',
+      'ROLES=projector needs one secret for all processes: set DAPR_API_TOKEN',
+    ]);
+  });
+
+  it('asks of a role only for what it works with', () => {
+    const { POSTGRES_HOST, MASTER_KEY } = REAL_SYSTEMS;
+    const shared = { POSTGRES_HOST, MASTER_KEY, NODE_ENV: 'production', DAPR_API_TOKEN: 'a-token-of-the-sidecar' };
+    expect(loadConfig({ ...shared, NATS_URL: 'nats://n:4222', ROLES: 'projector' }).stand_ins).to.deep.equal([]);
+    const working = { ...shared, ...MINIO, DAPR_HTTP_PORT: '3510', ROLES: 'processes' };
+    expect(loadConfig(working).stand_ins).to.deep.equal([]);
+    expect(problemsOf({ ...working, ROLES: 'api' })).to.include(
+      'ROLES=api needs one identity for all processes: set KEYCLOAK_URL',
+    );
+  });
+
+  it('takes a sidecar for all services', () => {
+    const config = loadConfig({ DAPR_HTTP_PORT: '3510', DAPR_API_TOKEN: 'a-token-of-the-sidecar' });
+    expect(config.stand_ins).to.deep.equal(['postgres', 'identity', 'status-bus', 'object-store']);
+    expect(config.dapr).to.include({ http_port: 3510, api_token: 'a-token-of-the-sidecar' });
+    expect(config.app_api_token).to.equal('a-token-of-the-sidecar');
+  });
 
   it('wants all of Keycloak or none of it', () => {
     expect(problemsOf({ KEYCLOAK_URL: 'https://k.example.com', KEYCLOAK_REALM: 'bud' })).to.have.members([
       'KEYCLOAK_CLIENT_ID must be set where KEYCLOAK_URL is',
       'KEYCLOAK_CLIENT_SECRET must be set where KEYCLOAK_URL is',
+    ]);
+  });
+
+  it('reads several realms, and where the world reaches Keycloak', () => {
+    const env = {
+      ...REAL_SYSTEMS,
+      KEYCLOAK_REALM: 'north, south,north',
+      KEYCLOAK_PUBLIC_URL: 'https://id.example.com',
+    };
+    const { keycloak } = loadConfig({ ...env, KEYCLOAK_ALLOW_HTTP: 'true' });
+    expect(keycloak).to.include({ public_url: 'https://id.example.com', allow_http: true });
+    expect(keycloak?.realms).to.deep.equal(['north', 'south']);
+  });
+
+  for (const KEYCLOAK_REALM of ['a/b', 'a,,b', ',']) {
+    it(`refuses the realm ${JSON.stringify(KEYCLOAK_REALM)}`, () =>
+      expect(problemsOf({ ...REAL_SYSTEMS, KEYCLOAK_REALM })).to.have.length(1));
+  }
+
+  it('refuses a client secret that is only the place for one', () => {
+    const place = ['$', '{KEYCLOAK_CLIENT_SECRET}'].join('');
+    expect(problemsOf({ ...REAL_SYSTEMS, KEYCLOAK_CLIENT_SECRET: place })).to.deep.equal([
+      'KEYCLOAK_CLIENT_SECRET is the name of a variable, not its value',
     ]);
   });
 
@@ -97,7 +166,8 @@ describe('config', () => {
   it('reads a real installation', () => {
     const config = loadConfig(REAL_SYSTEMS);
     expect(config.stand_ins).to.deep.equal(['status-bus', 'object-store']);
-    expect(config.keycloak?.issuer_url).to.equal('https://login.example.com/realms/bud');
+    expect(config.keycloak).to.include({ url: 'https://login.example.com', public_url: 'https://login.example.com' });
+    expect(config.keycloak?.realms).to.deep.equal(['bud']);
     expect(config.postgres).to.include({ host: 'db.example.com', port: 5432, ssl: false });
     expect(config.master_key?.equals(Buffer.alloc(32, 7))).to.equal(true);
   });
@@ -109,7 +179,7 @@ describe('config', () => {
   it('refuses in production each stand-in that is not allowed', () => {
     const { BUDSIM_SERVICE_URL: _, ...env } = REAL_SYSTEMS;
     expect(problemsOf(env)).to.deep.equal([
-      'simulator would be a stand-in, which NODE_ENV=production refuses: set BUDSIM_SERVICE_URL, or add simulator to ALLOW_STAND_INS',
+      'simulator would be a stand-in, which NODE_ENV=production refuses: set BUDSIM_SERVICE_URL or DAPR_HTTP_PORT, or add simulator to ALLOW_STAND_INS',
     ]);
     expect(problemsOf({ NODE_ENV: 'production', ALLOW_STAND_INS: 'true' })).to.deep.equal([]);
     expect(problemsOf({ NODE_ENV: 'production' })).to.have.length(8);

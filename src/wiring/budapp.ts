@@ -1,40 +1,20 @@
-import { randomUUID } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import pg from 'pg';
-import { createDiskObjects } from '../adapters/disk-objects.ts';
-import { createHttpInvoker } from '../adapters/http-invoker.ts';
-import { createLocalStatusBus } from '../adapters/local-status-bus.ts';
-import { migrate } from '../adapters/migrate.ts';
-import { surviveLostConnections } from '../adapters/postgres-connection.ts';
-import { createPostgresLog } from '../adapters/postgres-log.ts';
-import { createRevocations } from '../adapters/revocations.ts';
-import { createVault } from '../adapters/vault.ts';
-import { createApi } from '../api/api.ts';
-import { createCommandHandler, type HandlerOptions } from '../commands/handle.ts';
+import { resolve } from 'node:path';
+import type { ApiSettings } from '../api/services.ts';
 import type { Config } from '../config.ts';
-import type { TenantId } from '../events/ids.ts';
-import { generatedMasterKey, generatedServiceToken } from '../local/generated-secret.ts';
-import type { Closable, Dependency, Log } from '../ports.ts';
-import { createProcesses } from '../processes/catalog.ts';
-import { releaseAllClaims } from '../processes/intent-queue.ts';
-import { createProcessOperations } from '../processes/operations.ts';
-import { ClustersFound } from '../processes/process.ts';
-import { createProcessRunner } from '../processes/runner.ts';
-import { releaseAllLeases } from '../projections/lease.ts';
-import { createProjectionOperations } from '../projections/operations.ts';
-import { createReadModels, type ReadModels } from '../projections/read.ts';
-import { createReadPool } from '../projections/read-pool.ts';
-import { createProjectionRunner } from '../projections/runner.ts';
-import { createStatusFeed } from '../projections/status-feed.ts';
-import { createMetrics, type Logger } from '../telemetry.ts';
+import { generatedServiceToken } from '../local/generated-secret.ts';
+import type { Closable, Dependency } from '../ports.ts';
+import type { Logger } from '../telemetry.ts';
 import { type Closing, createClosing } from './closing.ts';
-import { type Database, openDatabase } from './database.ts';
-import { dependenciesOf } from './dependencies.ts';
+import { openFoundation } from './foundation.ts';
 import { openHttpServer } from './http-server.ts';
 import { openIdentity } from './identity.ts';
+import { createPatience } from './patience.ts';
+import { openRevocations } from './revocations.ts';
+import { attach, openApi, openHealthApi, type RoleNeeds, startProcesses, startProjector } from './roles.ts';
 import { openServices } from './services.ts';
+import { openObjects, openStatusBus } from './systems.ts';
 
 export interface BudApp extends Closable {
   url: string;
@@ -43,147 +23,89 @@ export interface BudApp extends Closable {
   generated_password: string | null;
 }
 
-const POOL_SIZE = 30;
-/** How long a deletion waits to know of the newest endpoints. */
-const FRESHNESS_TIMEOUT_MS = 5_000;
-
-const clock = (): string => new Date().toISOString();
-
 const versionOf = (): string => {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 };
 
-const openPool = ({ connection_string }: Database, { closing, logger }: { closing: Closing; logger: Logger }) => {
-  const pool = new pg.Pool({ connectionString: connection_string, max: POOL_SIZE, application_name: 'budapp' });
-  surviveLostConnections(pool, (error) => logger.warn({ err: error }, 'lost a database connection'));
-  closing.add('connection pool', { close: () => pool.end() });
-  return pool;
+/** The same in every process of an installation: who has set a master key has it in all of them. */
+const serviceTokenOf = ({ app_api_token, master_key, data_dir }: Config): string => {
+  if (app_api_token !== null) return app_api_token;
+  if (master_key === null) return generatedServiceToken(data_dir);
+  return createHmac('sha256', master_key).update('service token').digest('base64url');
 };
 
-/** Waits until the read model shows all that the log holds now. */
-const waitForHead = async (readModels: ReadModels, log: Log, name: string): Promise<void> => {
-  const head = await log.head();
-  if (head) await readModels.waitFor([name], head, { timeout_ms: FRESHNESS_TIMEOUT_MS });
+const settingsOf = (config: Config, local_url: string): ApiSettings => ({
+  public_url: config.public_url ?? local_url,
+  version: versionOf(),
+  max_upload_bytes: config.max_upload_bytes,
+  dapr_api_token: serviceTokenOf(config),
+  enable_metrics: config.enable_metrics,
+  pubsub_name: config.pubsub_name,
+});
+
+const openIdentityFor = async (needs: RoleNeeds, public_url: string) => {
+  const { config, closing, logger, foundation } = needs;
+  const revocations = await openRevocations(config, { closing, logger, pool: foundation.pool });
+  const identity = await openIdentity(config, { ...needs, revocations: revocations.value, public_url });
+  foundation.dependencies.push(identity.dependency, ...(revocations.dependency ? [revocations.dependency] : []));
+  return identity;
 };
 
-/** The endpoints that stand in the way of a deletion, as the log knows them now. */
-const liveEndpointsIn =
-  (readModels: ReadModels, log: Log): HandlerOptions['findLiveEndpoints'] =>
-  async (area, id, tenant_id) => {
-    if (area !== 'project' && area !== 'model' && area !== 'cluster') return [];
-    await waitForHead(readModels, log, 'endpoints');
-    const endpoints = await readModels.listLiveEndpoints({ tenant_id, area, id });
-    return endpoints.map(({ id, name, project_id }) => ({ id, name, project_id }));
-  };
+interface StartOptions {
+  logger: Logger;
+  closing: Closing;
+  signal: AbortSignal | undefined;
+}
 
-/** The tenant's clusters among these, as the log knows them now: one may have been registered a moment ago. */
-const clustersIn =
-  (readModels: ReadModels, log: Log) =>
-  async (budClusterIds: readonly string[], tenantId: TenantId): Promise<ClustersFound> => {
-    await waitForHead(readModels, log, 'clusters');
-    const found = await Promise.all(budClusterIds.map((id) => readModels.findClusterByBudId(id)));
-    return ClustersFound.parse(
-      found.flatMap((cluster) =>
-        cluster?.tenant_id === tenantId && cluster.bud_cluster_id !== null
-          ? [{ cluster_id: cluster.id, bud_cluster_id: cluster.bud_cluster_id, name: cluster.name }]
-          : [],
-      ),
-    );
-  };
-
-const start = async (config: Config, logger: Logger, closing: Closing): Promise<Omit<BudApp, 'close'>> => {
-  await mkdir(config.data_dir, { recursive: true });
-  const http = await openHttpServer(config);
-  closing.add('HTTP server', http);
+const start = async (config: Config, { logger, closing, signal }: StartOptions): Promise<Omit<BudApp, 'close'>> => {
+  const http = closing.add('HTTP server', await openHttpServer(config));
   const local_url = `http://${config.host}:${http.port}`;
-  const public_url = config.public_url ?? local_url;
+  const patience = createPatience({ timeout_ms: config.start_timeout_ms, logger, signal });
+  const foundation = await openFoundation(config, { closing, logger, patience });
+  const { dependencies } = foundation;
+  const needs: RoleNeeds = { config, closing, logger, patience, foundation };
+  const settings = settingsOf(config, local_url);
+  const callback = {
+    url: `${config.notifications_url ?? local_url}/notifications`,
+    token: settings.dapr_api_token,
+  };
+  const plays = (...roles: Config['roles'][number][]) => roles.some((role) => config.roles.includes(role));
 
-  const database = await openDatabase(config, { closing, logger });
-  const connectionString = database.connection_string;
-  await migrate({ connectionString, log: (line) => logger.info(line) });
-  const pool = openPool(database, { closing, logger });
-  if (database.stand_in) {
-    // The embedded server's folder is locked by us: whoever held anything in it is gone.
-    await releaseAllLeases(pool);
-    await releaseAllClaims(pool);
+  const identity = plays('api') ? await openIdentityFor(needs, settings.public_url) : null;
+  const objects = plays('api', 'processes') ? await openObjects(config, needs) : null;
+  const bus = plays('api', 'projector') ? await openStatusBus(config, needs) : null;
+  const artefacts = config.minio ? objects?.value : undefined;
+  const services = plays('api', 'processes') ? await openServices(config, { ...needs, callback, artefacts }) : null;
+  for (const opened of [objects, bus]) if (opened) dependencies.push(opened.dependency);
+  dependencies.push(...(services?.dependencies ?? []));
+
+  const api =
+    identity && objects && bus && services
+      ? await openApi(needs, {
+          ...{ identity, settings },
+          objects: objects.value,
+          bus: bus.value,
+          invoker: services.invoker,
+        })
+      : null;
+  if (bus && plays('projector')) startProjector(needs, bus.value);
+  if (objects && services && plays('processes')) {
+    startProcesses(needs, { objects: objects.value, invoker: services.invoker });
   }
-  const readPool = await createReadPool(connectionString);
-  closing.add('read pool', { close: () => readPool.end() });
-  const log = closing.add('log', await createPostgresLog({ connectionString }));
-
-  const vault = createVault({ pool, master_key: config.master_key ?? generatedMasterKey(config.data_dir) });
-  await vault.checkMasterKey();
-  const revocations = closing.add('revocations', await createRevocations({ pool, log: logger }));
-  const identity = await openIdentity(config, { closing, logger, revocations, public_url });
-  const objects = await createDiskObjects({ dir: join(config.data_dir, 'objects') });
-  const bus = closing.add('status bus', createLocalStatusBus({ log: logger }));
-
-  const dapr_api_token = config.dapr_api_token ?? generatedServiceToken(config.data_dir);
-  const callback = { url: `${config.notifications_url ?? local_url}/notifications`, token: dapr_api_token };
-  const services = await openServices(config, { closing, logger, callback });
-  const urls = Object.fromEntries(services.map(({ app_id, url }) => [app_id, url]));
-  const invoker = createHttpInvoker({ urls });
-
-  const readModels = createReadModels({ pool: readPool });
-  const findLiveEndpoints = liveEndpointsIn(readModels, log);
-  const handle = createCommandHandler({
-    log,
-    vault,
-    clock,
-    findLiveEndpoints,
-    deadlines: config.deadlines,
-    // The embedded server's folder is locked by us.
-    alone_since: database.stand_in ? clock() : undefined,
-  });
-  const dependencies = dependenciesOf(config, { pool, log, objects, database, identity, services });
-  const owner = `${process.pid}-${randomUUID()}`;
-
-  const processes = createProcesses({
-    objectUri: (key) => objects.uri(key),
-    placement_seconds: config.deadlines.placement,
-  });
-  const api = closing.add(
-    'API',
-    await createApi({
-      ...{ handle, readModels, log, vault, objects, bus, invoker, pool, dependencies, logger, clock },
-      identity: identity.identity,
-      projections: createProjectionOperations({ pool, log }),
-      processes: createProcessOperations({ pool, processes, logger }),
-      metrics: createMetrics(),
-      settings: {
-        public_url,
-        version: versionOf(),
-        max_upload_bytes: config.max_upload_bytes,
-        dapr_api_token,
-        enable_metrics: config.enable_metrics,
-      },
-      ...(identity.register ? { registerUser: identity.register } : {}),
-    }),
-  );
-  closing.add('status feed', createStatusFeed({ log, bus, logger }));
-  closing.add('projections', createProjectionRunner({ log, pool, owner, logger }));
-  closing.add(
-    'processes',
-    createProcessRunner({
-      ...{ log, pool, handle, invoker, vault, objects, owner, logger },
-      processes,
-      findClustersByBudId: clustersIn(readModels, log),
-    }),
-  );
-  api.attachStream(http.server);
-  http.serve(api.app.callback());
-  return { url: public_url, dependencies, generated_password: identity.generated_password };
+  if (api) attach(api, http);
+  else http.serve(openHealthApi(needs, settings).callback());
+  return { url: settings.public_url, dependencies, generated_password: identity?.generated_password ?? null };
 };
 
 /**
  * Puts everything together and serves. Throws where something cannot be opened, with nothing left open; `close` ends
- * it in order.
+ * it in order. A `signal` that aborts ends the waiting for systems that nobody answers for yet.
  */
-export const startBudApp = async (config: Config, logger: Logger): Promise<BudApp> => {
+export const startBudApp = async (config: Config, logger: Logger, signal?: AbortSignal): Promise<BudApp> => {
   const closing = createClosing();
   try {
-    const started = await start({ ...config, data_dir: resolve(config.data_dir) }, logger, closing);
+    const started = await start({ ...config, data_dir: resolve(config.data_dir) }, { logger, closing, signal });
     return { ...started, close: () => closing.close() };
   } catch (error) {
     await closing.close().catch((cause) => logger.warn({ err: cause }, 'not everything closed after a failed start'));

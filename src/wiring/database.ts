@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { checkPostgres } from '../adapters/postgres-server.ts';
 import type { Config } from '../config.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
+import type { Patience } from './patience.ts';
 
 export interface Database {
   connection_string: string;
@@ -19,9 +21,19 @@ const externalDatabase = (postgres: NonNullable<Config['postgres']>): Database =
   return { connection_string: url.href, implementation: `postgres at ${host}:${port}/${database}`, stand_in: false };
 };
 
-/** The Postgres that the settings name, or the embedded one. */
-export const openDatabase = async (config: Config, { closing, logger }: { closing: Closing; logger: Logger }) => {
-  if (config.postgres) return externalDatabase(config.postgres);
+interface Needs {
+  closing: Closing;
+  logger: Logger;
+  patience: Patience;
+}
+
+/** The Postgres that the settings name, once it can be used, or the embedded one. Throws `SystemUnusable`. */
+export const openDatabase = async (config: Config, { closing, logger, patience }: Needs): Promise<Database> => {
+  if (config.postgres) {
+    const database = externalDatabase(config.postgres);
+    await patience(() => checkPostgres({ connectionString: database.connection_string }));
+    return database;
+  }
   const { createEmbeddedPostgres } = await import('../local/embedded-postgres.ts');
   const data_dir = join(config.data_dir, 'postgres');
   const server = await createEmbeddedPostgres({ data_dir, log: (line) => logger.debug(line) });

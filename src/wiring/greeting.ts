@@ -2,7 +2,10 @@ import type { Config } from '../config.ts';
 import type { BudApp } from './budapp.ts';
 
 /** What a person reads at the start: where it is, who may log in, where the data lives, and what is a stand-in. */
-export const greeting = ({ admin, data_dir }: Config, { url, generated_password, dependencies }: BudApp): string => {
+export const greeting = (
+  { admin, data_dir, keycloak, stand_ins }: Config,
+  { url, generated_password, dependencies }: BudApp,
+): string => {
   const width = Math.max(...dependencies.map(({ name }) => name.length));
   const parts = dependencies.map(
     ({ name, implementation, stand_in }) =>
@@ -13,9 +16,9 @@ export const greeting = ({ admin, data_dir }: Config, { url, generated_password,
     '',
     `BudApp:    ${url}`,
     `API docs:  ${url}/docs`,
-    `Admin:     ${admin.email}`,
-    ...password,
-    `Data:      ${data_dir}`,
+    // Keycloak knows its people itself.
+    ...(keycloak ? [] : [`Admin:     ${admin.email}`, ...password]),
+    ...(stand_ins.length > 0 ? [`Data:      ${data_dir}`] : []),
     'Works with:',
     ...parts,
     '',

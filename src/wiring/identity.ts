@@ -1,9 +1,11 @@
-import { createOidcIdentity } from '../adapters/oidc-identity.ts';
+import { createOidcIdentity, type OidcRealmSetup } from '../adapters/oidc-identity.ts';
+import { tenantOfRealm } from '../adapters/realm-tenant.ts';
+import { LONGEST_TOKEN_SECONDS } from '../adapters/revocation-entries.ts';
 import type { Revocations } from '../adapters/revocations.ts';
 import type { Config } from '../config.ts';
-import type { Identity } from '../ports.ts';
-import type { Logger } from '../telemetry.ts';
-import type { Closing } from './closing.ts';
+import type { Dependency, Identity } from '../ports.ts';
+import { answers } from './answers.ts';
+import type { SystemNeeds } from './systems.ts';
 
 /** Makes a user at the identity provider; throws `Rejected` where the data is refused. */
 export type RegisterIdentity = (user: { email: string; password: string; name: string }) => Promise<void>;
@@ -12,18 +14,24 @@ export interface OpenedIdentity {
   identity: Identity;
   /** null: the provider registers people itself. */
   register: RegisterIdentity | null;
-  issuer_url: string;
-  stand_in: boolean;
+  dependency: Dependency;
   /** The admin's password, where this start generated it. */
   generated_password: string | null;
 }
 
-interface Needs {
-  closing: Closing;
-  logger: Logger;
+interface Needs extends SystemNeeds {
   revocations: Revocations;
   public_url: string;
 }
+
+const dependencyOf = (implementation: string, realmUrls: readonly string[]): Omit<Dependency, 'stand_in'> => ({
+  name: 'identity',
+  implementation,
+  needed: false,
+  check: async () => {
+    for (const url of realmUrls) await answers(`${url}/.well-known/openid-configuration`);
+  },
+});
 
 const openLocal = async (
   config: Config,
@@ -42,35 +50,65 @@ const openLocal = async (
   closing.add('local identity provider', provider);
   const { issuer_url, client_id, client_secret, generated_password } = provider;
   const identity = await createOidcIdentity({
-    issuer_url,
+    realms: [{ name: 'local', issuer_url, tenant: { by: 'claim', default_tenant_id: DEFAULT_TENANT_ID } }],
     client_id,
     client_secret,
     redirect_uris,
     revocations,
-    default_tenant_id: DEFAULT_TENANT_ID,
+    log: logger,
   });
   return {
     identity,
     register: async (user) => {
       await provider.createUser({ ...user, role: 'developer' });
     },
-    issuer_url,
-    stand_in: true,
+    dependency: { ...dependencyOf(`local OpenID provider at ${issuer_url}`, [issuer_url]), stand_in: true },
     generated_password,
+  };
+};
+
+type Keycloak = NonNullable<Config['keycloak']>;
+
+/** A single realm may hold several tenants, told apart by a claim; of several realms each is one. */
+const realmSetup = ({ url, public_url, realms }: Keycloak, name: string): OidcRealmSetup => {
+  const path = `/realms/${encodeURIComponent(name)}`;
+  const tenant_id = tenantOfRealm(name);
+  return {
+    name,
+    issuer_url: `${public_url}${path}`,
+    reached_at: `${url}${path}`,
+    tenant: realms.length > 1 ? { by: 'realm', tenant_id } : { by: 'claim', default_tenant_id: tenant_id },
+    longest_seconds: LONGEST_TOKEN_SECONDS,
+  };
+};
+
+const openKeycloak = async (keycloak: Keycloak, { logger, patience, revocations }: Needs): Promise<OpenedIdentity> => {
+  const [first, ...others] = keycloak.realms.map((name) => realmSetup(keycloak, name));
+  if (first === undefined) throw new Error('KEYCLOAK_REALM names no realm');
+  const { url, client_id, client_secret, allow_http } = keycloak;
+  const identity = await patience(() =>
+    createOidcIdentity({
+      realms: [first, ...others],
+      client_id,
+      client_secret,
+      allow_http,
+      revocations,
+      log: logger,
+    }),
+  );
+  const urls = [first, ...others].map(({ issuer_url, reached_at = issuer_url }) => reached_at);
+  const implementation = `Keycloak at ${url}, ${urls.length > 1 ? 'realms' : 'realm'} ${keycloak.realms.join(', ')}`;
+  return {
+    identity,
+    register: null,
+    dependency: { ...dependencyOf(implementation, urls), stand_in: false },
+    generated_password: null,
   };
 };
 
 /** The identity provider that the settings name, or the local one. */
 export const openIdentity = async (config: Config, needs: Needs): Promise<OpenedIdentity> => {
-  const opened = config.keycloak
-    ? {
-        identity: await createOidcIdentity({ ...config.keycloak, revocations: needs.revocations }),
-        register: null,
-        issuer_url: config.keycloak.issuer_url,
-        stand_in: false,
-        generated_password: null,
-      }
-    : await openLocal(config, needs);
+  const opened = config.keycloak ? await openKeycloak(config.keycloak, needs) : await openLocal(config, needs);
   needs.closing.add('identity', opened.identity);
   return opened;
 };

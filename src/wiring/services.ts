@@ -1,31 +1,49 @@
 import { join } from 'node:path';
+import { createHttpInvoker } from '../adapters/http-invoker.ts';
 import type { Config } from '../config.ts';
 import { BUDCLUSTER } from '../contracts/budcluster.ts';
 import { BUDMETRICS } from '../contracts/budmetrics.ts';
 import { BUDMODEL } from '../contracts/budmodel.ts';
 import { BUDSIM } from '../contracts/budsim.ts';
+import type { ArtefactStore } from '../local/artefact-cache.ts';
 import type { Callback } from '../local/callback.ts';
 import type { LocalService } from '../local/loopback.ts';
-import type { Logger } from '../telemetry.ts';
-import type { Closing } from './closing.ts';
+import type { Dependency, ServiceInvoker } from '../ports.ts';
+import type { StandIn } from '../setting-rules.ts';
+import { answers } from './answers.ts';
+import type { SystemNeeds } from './systems.ts';
 
-export interface ServiceAddress {
+interface ServiceNeeds extends SystemNeeds {
+  /** Where the stand-ins send their messages. */
+  callback: Callback;
+  /** Where the stand-ins find `s3://` references; undefined where objects lie on this machine. */
+  artefacts: ArtefactStore | undefined;
+}
+
+interface OpenedServices {
+  invoker: ServiceInvoker;
+  dependencies: Dependency[];
+}
+
+/** By app id, the name under which settings and `/health/ready` know a service. */
+const NAMES: Readonly<Record<string, StandIn>> = {
+  [BUDCLUSTER]: 'cluster',
+  [BUDMODEL]: 'model',
+  [BUDSIM]: 'simulator',
+  [BUDMETRICS]: 'metrics',
+};
+
+interface ServiceAddress {
   app_id: string;
   url: string;
   stand_in: boolean;
 }
 
-interface Needs {
-  closing: Closing;
-  logger: Logger;
-  /** Where the stand-ins send their messages. */
-  callback: Callback;
-}
-
-/** The other services: those that the settings name, and stand-ins on this machine for the rest. */
-export const openServices = async (config: Config, { closing, logger, callback }: Needs): Promise<ServiceAddress[]> => {
-  const { service_urls, data_dir } = config;
-
+/** Those that the settings name, and stand-ins on this machine for the rest. */
+const openAddresses = async (
+  { service_urls, data_dir }: Config,
+  { closing, logger, callback, artefacts }: ServiceNeeds,
+): Promise<ServiceAddress[]> => {
   const open = async (app_id: string, url: string | null, start: () => Promise<LocalService>) => {
     if (url) return { app_id, url, stand_in: false };
     const service = closing.add(`local ${app_id}`, await start());
@@ -36,7 +54,7 @@ export const openServices = async (config: Config, { closing, logger, callback }
     const { createLocalCluster } = await import('../local/cluster/local-cluster.ts');
     return createLocalCluster({
       data_dir: join(data_dir, 'cluster'),
-      callback,
+      ...{ callback, artefacts },
       log: logger.child({ part: BUDCLUSTER }),
     });
   });
@@ -44,7 +62,7 @@ export const openServices = async (config: Config, { closing, logger, callback }
     const { createLocalModelService } = await import('../local/model/local-model-service.ts');
     return createLocalModelService({
       data_dir: join(data_dir, 'model'),
-      callback,
+      ...{ callback, artefacts },
       log: logger.child({ part: BUDMODEL }),
     });
   });
@@ -53,7 +71,7 @@ export const openServices = async (config: Config, { closing, logger, callback }
     const { readClusters } = await import('../local/simulator/read-clusters.ts');
     const log = logger.child({ part: BUDSIM });
     const clusters = () => readClusters(cluster.url);
-    return createLocalSimulator({ data_dir: join(data_dir, 'simulator'), clusters, callback, log });
+    return createLocalSimulator({ data_dir: join(data_dir, 'simulator'), clusters, callback, artefacts, log });
   });
   const metrics = await open(BUDMETRICS, service_urls.budmetrics, async () => {
     const { createLocalMetrics } = await import('../local/metrics/local-metrics.ts');
@@ -61,3 +79,47 @@ export const openServices = async (config: Config, { closing, logger, callback }
   });
   return [cluster, model, simulator, metrics];
 };
+
+const openStraight = async (config: Config, needs: ServiceNeeds): Promise<OpenedServices> => {
+  const addresses = await openAddresses(config, needs);
+  return {
+    invoker: createHttpInvoker({ urls: Object.fromEntries(addresses.map(({ app_id, url }) => [app_id, url])) }),
+    dependencies: addresses.map(({ app_id, url, stand_in }) => ({
+      name: NAMES[app_id] ?? app_id,
+      implementation: `${app_id}${stand_in ? ', local,' : ''} at ${url}`,
+      stand_in,
+      needed: false,
+      check: () => answers(url),
+    })),
+  };
+};
+
+/** All services behind the sidecar. It may come up after us, and the services after it: nothing is waited for here. */
+const openDapr = async (
+  dapr: NonNullable<Config['dapr']>,
+  { closing, logger }: ServiceNeeds,
+): Promise<OpenedServices> => {
+  const { createDaprInvoker } = await import('../adapters/dapr-invoker.ts');
+  const invoker = closing.add('Dapr client', createDaprInvoker({ ...dapr, logger }));
+  const sidecar = `http://127.0.0.1:${dapr.http_port}/v1.0`;
+  const headers: Record<string, string> = dapr.api_token === null ? {} : { 'dapr-api-token': dapr.api_token };
+  const apps = Object.entries(NAMES).map(([app_id, name]) => ({
+    name,
+    implementation: `${app_id} over Dapr`,
+    stand_in: false,
+    needed: false,
+    check: () => answers(`${sidecar}/invoke/${app_id}/method/health`, headers),
+  }));
+  const own = {
+    name: 'dapr',
+    implementation: `sidecar at port ${dapr.http_port}`,
+    stand_in: false,
+    needed: false,
+    check: () => invoker.check(),
+  };
+  return { invoker, dependencies: [own, ...apps] };
+};
+
+/** The other services: over Dapr where there is a sidecar, else straight over HTTP. */
+export const openServices = (config: Config, needs: ServiceNeeds): Promise<OpenedServices> =>
+  config.dapr ? openDapr(config.dapr, needs) : openStraight(config, needs);

@@ -1,0 +1,23 @@
+import { resolve } from 'node:path';
+import { migrate } from '../adapters/migrate.ts';
+import type { Config } from '../config.ts';
+import type { Logger } from '../telemetry.ts';
+import { createClosing } from './closing.ts';
+import { openDatabase } from './database.ts';
+import { createPatience } from './patience.ts';
+
+/**
+ * Brings the schema up to date and does nothing else: for a job that runs before the new version starts. Answers the names
+ * of the migrations that it ran. Throws `SystemUnusable` and `SchemaTooNew`.
+ */
+export const migrateDatabase = async (config: Config, logger: Logger): Promise<string[]> => {
+  const closing = createClosing();
+  const patience = createPatience({ timeout_ms: config.start_timeout_ms, logger });
+  try {
+    const local = { ...config, data_dir: resolve(config.data_dir) };
+    const { connection_string } = await openDatabase(local, { closing, logger, patience });
+    return await migrate({ connectionString: connection_string });
+  } finally {
+    await closing.close();
+  }
+};

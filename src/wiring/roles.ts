@@ -1,0 +1,148 @@
+import type { Server } from 'node:http';
+import type { Api } from '../api/api.ts';
+import { createApi } from '../api/api.ts';
+import { createHealthApi } from '../api/health-api.ts';
+import type { ApiSettings } from '../api/services.ts';
+import type { Config } from '../config.ts';
+import type { TenantId } from '../events/ids.ts';
+import type { Log, ObjectStore, ServiceInvoker, StatusBus } from '../ports.ts';
+import { createProcesses } from '../processes/catalog.ts';
+import { createProcessOperations } from '../processes/operations.ts';
+import { ClustersFound } from '../processes/process.ts';
+import { createProcessRunner } from '../processes/runner.ts';
+import { holdLease } from '../projections/lease.ts';
+import { createProjectionOperations } from '../projections/operations.ts';
+import type { ReadModels } from '../projections/read.ts';
+import { createProjectionRunner } from '../projections/runner.ts';
+import { createStatusFeed } from '../projections/status-feed.ts';
+import { createMetrics } from '../telemetry.ts';
+import { type Foundation, waitForHead } from './foundation.ts';
+import type { OpenedIdentity } from './identity.ts';
+import type { SystemNeeds } from './systems.ts';
+
+const FEED_LEASE_MS = 10_000;
+
+/** The tenant's clusters among these, as the log knows them now: one may have been registered a moment ago. */
+const clustersIn =
+  (readModels: ReadModels, log: Log) =>
+  async (budClusterIds: readonly string[], tenantId: TenantId): Promise<ClustersFound> => {
+    await waitForHead(readModels, log, 'clusters');
+    const found = await Promise.all(budClusterIds.map((id) => readModels.findClusterByBudId(id)));
+    return ClustersFound.parse(
+      found.flatMap((cluster) =>
+        cluster?.tenant_id === tenantId && cluster.bud_cluster_id !== null
+          ? [{ cluster_id: cluster.id, bud_cluster_id: cluster.bud_cluster_id, name: cluster.name }]
+          : [],
+      ),
+    );
+  };
+
+export interface RoleNeeds extends SystemNeeds {
+  config: Config;
+  foundation: Foundation;
+}
+
+const processesOf = (config: Config, objects: ObjectStore) =>
+  createProcesses({
+    objectUri: (key) => objects.uri(key),
+    placement_seconds: config.deadlines.placement,
+  });
+
+/** What an API answers with, besides what every role has. */
+export interface ApiParts {
+  identity: OpenedIdentity;
+  objects: ObjectStore;
+  bus: StatusBus;
+  invoker: ServiceInvoker;
+  settings: ApiSettings;
+}
+
+/** The role `api`: everything that the world can ask. */
+export const openApi = async ({ closing, logger, config, foundation }: RoleNeeds, parts: ApiParts): Promise<Api> => {
+  const { identity, objects, ...others } = parts;
+  const { pool, log } = foundation;
+  const api = await createApi({
+    ...foundation,
+    ...others,
+    objects,
+    logger,
+    identity: identity.identity,
+    projections: createProjectionOperations({ pool, log }),
+    processes: createProcessOperations({ pool, processes: processesOf(config, objects), logger }),
+    metrics: createMetrics(),
+    ...(identity.register ? { registerUser: identity.register } : {}),
+  });
+  return closing.add('API', api);
+};
+
+/** What a process without the role `api` answers: whether it lives, whether it can work, and its figures. */
+export const openHealthApi = ({ logger, foundation }: RoleNeeds, settings: ApiSettings) =>
+  createHealthApi({
+    ...foundation,
+    logger,
+    settings,
+    projections: createProjectionOperations(foundation),
+    metrics: createMetrics(),
+  });
+
+/** Over a bus that all processes share one feed speaks for all: whoever has the lease. */
+const createSharedFeed = ({ logger, foundation: { log, pool, owner } }: RoleNeeds, bus: StatusBus) => {
+  const closing = new AbortController();
+  const held = holdLease({
+    pool,
+    name: 'status-feed',
+    owner,
+    ttl_ms: FEED_LEASE_MS,
+    signal: closing.signal,
+    work: async (_lease, signal) => {
+      const feed = createStatusFeed({ log, bus, logger });
+      const { promise: over, resolve } = Promise.withResolvers<void>();
+      if (signal.aborted) resolve();
+      else signal.addEventListener('abort', () => resolve(), { once: true });
+      await over;
+      await feed.close();
+    },
+    onError: (error) => logger.info({ err: error }, 'the status feed is given up for now'),
+  });
+  return {
+    close: async () => {
+      closing.abort();
+      await held;
+    },
+  };
+};
+
+/** The role `projector`: read models, and what the live stream hears. */
+export const startProjector = (needs: RoleNeeds, bus: StatusBus): void => {
+  const { closing, logger, config, foundation } = needs;
+  const { log, pool, owner } = foundation;
+  const isShared = config.nats_url !== null;
+  closing.add('status feed', isShared ? createSharedFeed(needs, bus) : createStatusFeed({ log, bus, logger }));
+  closing.add('projections', createProjectionRunner({ log, pool, owner, logger }));
+};
+
+/** The role `processes`: what happens next, and the calls to other services. */
+export const startProcesses = (
+  { closing, logger, config, foundation }: RoleNeeds,
+  { objects, invoker }: Pick<ApiParts, 'objects' | 'invoker'>,
+): void => {
+  const { log, readModels } = foundation;
+  closing.add(
+    'processes',
+    createProcessRunner({
+      ...foundation,
+      ...{ invoker, objects, logger },
+      processes: processesOf(config, objects),
+      findClustersByBudId: clustersIn(readModels, log),
+    }),
+  );
+};
+
+/** Serves `api` and its stream on a server that listens already. */
+export const attach = (
+  api: Api,
+  http: { server: Server; serve: (handler: ReturnType<Api['app']['callback']>) => void },
+) => {
+  api.attachStream(http.server);
+  http.serve(api.app.callback());
+};

@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { createDiskObjects } from '../adapters/disk-objects.ts';
+import { createLocalStatusBus } from '../adapters/local-status-bus.ts';
+import { natsServersOf } from '../adapters/nats-servers.ts';
+import { createPostgresLog } from '../adapters/postgres-log.ts';
+import type { Config } from '../config.ts';
+import type { Dependency, Log, ObjectStore, StatusBus } from '../ports.ts';
+import type { Logger } from '../telemetry.ts';
+import type { Closing } from './closing.ts';
+import type { Database } from './database.ts';
+import type { Patience } from './patience.ts';
+import { shownUrl } from './shown-url.ts';
+
+// The clients of the real systems are loaded on demand: the embedded default needs none of them.
+
+export interface SystemNeeds {
+  closing: Closing;
+  logger: Logger;
+  patience: Patience;
+}
+
+/** Something that was opened, and how `/health/ready` shows it. */
+interface Opened<T> {
+  value: T;
+  dependency: Dependency;
+}
+
+/** EventStoreDB where the settings name it, else the log in Postgres. */
+export const openLog = async (
+  config: Config,
+  database: Database,
+  { closing, logger, patience }: SystemNeeds,
+): Promise<Opened<Log>> => {
+  const open = async (): Promise<{ log: Log; implementation: string }> => {
+    const url = config.eventstore_url;
+    if (url === null) {
+      return {
+        log: await createPostgresLog({ connectionString: database.connection_string }),
+        implementation: 'postgres',
+      };
+    }
+    const { createEventStoreLog } = await import('../adapters/eventstore-log.ts');
+    const log = await patience(() => createEventStoreLog({ url, logger }));
+    return { log, implementation: `EventStoreDB at ${shownUrl(url)}` };
+  };
+  const { log, implementation } = await open();
+  closing.add('log', log);
+  const check = async () => {
+    await log.head();
+  };
+  return { value: log, dependency: { name: 'log', implementation, stand_in: false, needed: true, check } };
+};
+
+/** MinIO where the settings name it, else files on this machine. */
+export const openObjects = async (config: Config, { logger, patience }: SystemNeeds): Promise<Opened<ObjectStore>> => {
+  const open = async (): Promise<{ objects: ObjectStore; implementation: string }> => {
+    const { minio } = config;
+    if (minio === null) {
+      const objects = await createDiskObjects({ dir: join(config.data_dir, 'objects') });
+      return { objects, implementation: `files under ${config.data_dir}` };
+    }
+    const { createMinioObjects } = await import('../adapters/minio-objects.ts');
+    const objects = await patience(() => createMinioObjects({ ...minio, logger }));
+    return { objects, implementation: `MinIO at ${minio.endpoint}, bucket ${minio.bucket}` };
+  };
+  const { objects, implementation } = await open();
+  const check = async () => {
+    await objects.find('health/none');
+  };
+  const stand_in = config.minio === null;
+  return { value: objects, dependency: { name: 'object-store', implementation, stand_in, needed: false, check } };
+};
+
+/** NATS where the settings name it, else a bus inside this process. */
+export const openStatusBus = async (
+  config: Config,
+  { closing, logger, patience }: SystemNeeds,
+): Promise<Opened<StatusBus>> => {
+  const url = config.nats_url;
+  if (url === null) {
+    const bus = closing.add('status bus', createLocalStatusBus({ log: logger }));
+    const check = async () => {};
+    const implementation = 'in this process';
+    return { value: bus, dependency: { name: 'status-bus', implementation, stand_in: true, needed: false, check } };
+  }
+  const { createNatsStatusBus } = await import('../adapters/nats-status-bus.ts');
+  const bus = closing.add('status bus', await patience(() => createNatsStatusBus({ url, log: logger })));
+  const implementation = `NATS at ${natsServersOf(url).shown}`;
+  return {
+    value: bus,
+    dependency: { name: 'status-bus', implementation, stand_in: false, needed: false, check: () => bus.check() },
+  };
+};
