@@ -38,6 +38,6 @@ describe('npm run demo', function () {
   it('ends with another code and a reason where it cannot do it', async () => {
     const { code, output } = await runDemo('--url', 'http://127.0.0.1:9', '--password', 'Wrong-Horse-7');
     expect(code).not.to.equal(0);
-    expect(output).to.include('The demo failed: http://127.0.0.1:9 cannot be reached').and.not.include('    at ');
+    expect(output).to.include('demo failed: http://127.0.0.1:9 cannot be reached').and.not.include('    at ');
   });
 });

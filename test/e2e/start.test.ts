@@ -51,6 +51,28 @@ describe('starting and stopping', function () {
     expect(await next.stop()).to.equal(0);
   });
 
+  it('ends at once at a signal that comes while it waits for a system', async () => {
+    const nobody = {
+      POSTGRES_HOST: '127.0.0.1',
+      POSTGRES_PORT: '1',
+      MASTER_KEY: Buffer.alloc(32, 1).toString('base64'),
+    };
+    const child = fork(new URL('../../src/main.ts', import.meta.url), {
+      env: { ...process.env, PORT: '0', DATA_DIR: dataDir, LOG_LEVEL: 'info', ...nobody },
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [],
+    });
+    const [line] = await once(child.stdout ?? child, 'data');
+    expect(String(line)).to.contain('waiting: Postgres').and.contain('POSTGRES_HOST');
+    let complaint = '';
+    child.stderr?.on('data', (chunk) => {
+      complaint += String(chunk);
+    });
+    child.kill('SIGTERM');
+    const [code] = await once(child, 'exit');
+    expect([code, complaint]).to.deep.equal([0, '']);
+  });
+
   it('keeps the data over a restart', async () => {
     const first = await startBudApp(dataDir);
     const created = await (await loggedIn(first)).post<{ id: string }>('/projects', { name: 'kept' });
