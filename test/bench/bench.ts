@@ -7,12 +7,15 @@ import { migrate } from '../../src/adapters/migrate.ts';
 import { TenantId } from '../../src/events/ids.ts';
 import { createEmbeddedPostgres } from '../../src/local/embedded-postgres.ts';
 import { loggedIn, startBudApp } from '../e2e/budapp.ts';
+import { benchDapr } from './dapr.ts';
+import { benchEventStore } from './eventstore.ts';
 import { benchHttp, type Served } from './http.ts';
 import { benchLatency, type Latency } from './latency.ts';
 import { benchLog } from './log.ts';
 import type { BenchLine } from './measure.ts';
 import { benchRebuild } from './rebuild.ts';
 import { machineText, tableText } from './report.ts';
+import { benchTokens } from './tokens.ts';
 
 const databaseAt = (connectionString: string, database: string): string => {
   const url = new URL(connectionString);
@@ -75,7 +78,19 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
       latencies: await benchLatency(served),
     })),
   );
-  return { lines: [...log, rebuild, ...api.lines], latencies: api.latencies };
+  say('tokens ...');
+  const tokens = await benchTokens();
+  say('EventStoreDB, its test double ...');
+  const eventStore = await benchEventStore();
+  say('Dapr ...');
+  const dapr = await benchDapr();
+  const throughDapr =
+    'skipped' in dapr ? { lines: [], latencies: [] } : { lines: [dapr.line], latencies: dapr.latencies };
+  if ('skipped' in dapr) say(`Dapr is left out: ${dapr.skipped}`);
+  return {
+    lines: [...log, rebuild, ...api.lines, ...tokens, ...eventStore, ...throughDapr.lines],
+    latencies: [...api.latencies, ...throughDapr.latencies],
+  };
 };
 
 const placeAt = (

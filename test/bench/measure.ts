@@ -13,7 +13,7 @@ export interface BenchLine {
   baseline: number;
   ours: number;
   ratio: number;
-  /** The least ratio. */
+  /** The least ratio; 0: there is none, it is only reported. */
   goal: number;
   baseline_p99?: number;
   our_p99?: number;
