@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { createServer } from 'node:net';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { z } from 'zod';
 import type { Closable } from '../ports.ts';
+import { findFreePort } from './free-port.ts';
 import { lockOwner } from './owner-lock.ts';
 import { clearLeftover, spawnAs, startPostgresServer } from './postgres-server.ts';
 import { chooseServerUser, type ServerUser } from './server-user.ts';
@@ -63,16 +63,6 @@ const exists = (path: string): Promise<boolean> =>
     () => true,
     () => false,
   );
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port on the loopback interface');
-  return address.port;
-};
 
 interface Place {
   data_dir: string;
@@ -146,7 +136,7 @@ export const createEmbeddedPostgres = async ({
       await initialise({ data_dir, programs, user, sync: settings.fsync !== 'off' }, password_file);
     await clearLeftover(folder, log);
     const password = (await readFile(password_file, 'utf8')).trim();
-    const port = await freePort();
+    const port = await findFreePort();
     const server = await startPostgresServer({
       program: programs.postgres,
       folder,

@@ -2,20 +2,16 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
+import { findFreePort } from '../../src/local/free-port.ts';
 
 /** Handed out by this process and maybe not listened on yet. */
 const handedOut = new Set<number>();
 
 const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no free port on the loopback interface');
-  if (handedOut.has(address.port)) return freePort();
-  handedOut.add(address.port);
-  return address.port;
+  const port = await findFreePort();
+  if (handedOut.has(port)) return freePort();
+  handedOut.add(port);
+  return port;
 };
 
 const isFree = async (port: number): Promise<boolean> => {

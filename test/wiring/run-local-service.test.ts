@@ -6,22 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { toRequest } from '../../src/contracts/calls.ts';
+import { findFreePort } from '../../src/local/free-port.ts';
 import { localServiceSettings } from '../../src/wiring/local-service-settings.ts';
 import { failureOf } from '../failure-of.ts';
 import { MODEL } from '../local/cluster/cluster-client.ts';
 import { asynchronous, hasEnded, type Receiver, startReceiver } from '../local/receiver.ts';
 
 const CLI = new URL('../../src/cli.ts', import.meta.url);
-
-const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-};
 
 describe('a local service as a process of its own', () => {
   let dir: string;
@@ -51,7 +42,7 @@ describe('a local service as a process of its own', () => {
   };
 
   it('listens where it is told, says what it is, sends its messages straight to BudApp, and ends in order', async () => {
-    const port = await freePort();
+    const port = await findFreePort();
     const { child, exited, output } = start('budmodel', port, settings());
     const [message] = await once(child, 'message');
     expect(message).to.deep.equal({ ready: { url: `http://127.0.0.1:${port}` } });
@@ -82,9 +73,9 @@ describe('a local service as a process of its own', () => {
   });
 
   it('does not start on the folder of one that runs', async () => {
-    const first = start('budmodel', await freePort(), settings());
+    const first = start('budmodel', await findFreePort(), settings());
     await once(first.child, 'message');
-    const second = start('budmodel', await freePort(), settings());
+    const second = start('budmodel', await findFreePort(), settings());
     expect(await second.exited).to.deep.equal([1, null]);
     first.child.kill('SIGTERM');
     await first.exited;
