@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { migrate } from '../src/adapters/migrate.ts';
 import { createEmbeddedPostgres, type EmbeddedPostgres } from '../src/local/embedded-postgres.ts';
+import { type OpenedPool, openPool } from './pool.ts';
 
 export interface TestDatabase {
   connection_string: string;
@@ -15,7 +15,7 @@ const TEMPLATE = 'budapp_template';
 
 interface Server {
   postgres: EmbeddedPostgres;
-  admin: pg.Pool;
+  admin: OpenedPool;
   folder: string;
 }
 
@@ -37,10 +37,8 @@ const startServer = async (): Promise<Server> => {
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
   });
   // One at a time: a template can be copied only while nobody else is connected to it.
-  const admin = new pg.Pool({ connectionString: postgres.connection_string, max: 1 });
-  // The server is stopped while the pool's last connection is still saying goodbye.
-  admin.on('error', () => undefined);
-  await admin.query(`create database ${TEMPLATE}`);
+  const admin = openPool(postgres.connection_string, 1);
+  await admin.pool.query(`create database ${TEMPLATE}`);
   await migrate({ connectionString: databaseUrl(postgres.connection_string, TEMPLATE) });
   return { postgres, admin, folder };
 };
@@ -53,11 +51,11 @@ export const testDatabase = async (): Promise<TestDatabase> => {
   server ??= startServer();
   const { postgres, admin } = await server;
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await admin.query(`create database ${name} template ${TEMPLATE} strategy file_copy`);
+  await admin.pool.query(`create database ${name} template ${TEMPLATE} strategy file_copy`);
   return {
     connection_string: databaseUrl(postgres.connection_string, name),
     close: async () => {
-      await admin.query(`drop database if exists ${name} with (force)`);
+      await admin.pool.query(`drop database if exists ${name} with (force)`);
     },
   };
 };
@@ -67,7 +65,7 @@ export const closeTestServer = async (): Promise<void> => {
   if (!server) return;
   const { postgres, admin, folder } = await server;
   server = undefined;
-  await admin.end();
+  await admin.close();
   await postgres.close();
   await rm(folder, { recursive: true, force: true });
 };

@@ -9,6 +9,7 @@ import { LOG_CHANNEL, LOG_TABLE } from '../../src/adapters/postgres-log-row.ts';
 import { Rejected, WrongExpectedRevision } from '../../src/errors.ts';
 import type { Log } from '../../src/ports.ts';
 import { anEvent, collect, isEvent } from '../contract/log.ts';
+import { openPool } from '../pool.ts';
 import { type TestDatabase, testDatabase } from '../postgres.ts';
 
 /** A way to the server that can be cut and opened again. */
@@ -50,6 +51,7 @@ const createRoad = async (connectionString: string) => {
 describe('the log in Postgres', () => {
   let database: TestDatabase;
   let admin: pg.Pool;
+  let closeAdmin: () => Promise<void>;
   const logs: Log[] = [];
 
   const openLog = async (options: Partial<Parameters<typeof createPostgresLog>[0]> = {}): Promise<Log> => {
@@ -65,13 +67,12 @@ describe('the log in Postgres', () => {
 
   beforeEach(async () => {
     database = await testDatabase();
-    admin = new pg.Pool({ connectionString: database.connection_string, max: 2 });
-    admin.on('error', () => undefined);
+    ({ pool: admin, close: closeAdmin } = openPool(database.connection_string, 2));
   });
 
   afterEach(async () => {
     await Promise.all(logs.splice(0).map((log) => log.close()));
-    await admin.end();
+    await closeAdmin();
     await database.close();
   });
 

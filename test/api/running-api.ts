@@ -5,7 +5,6 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
 import { Registry } from 'prom-client';
 import { createDiskObjects } from '../../src/adapters/disk-objects.ts';
 import { createLocalStatusBus } from '../../src/adapters/local-status-bus.ts';
@@ -23,6 +22,7 @@ import { createReadPool } from '../../src/projections/read-pool.ts';
 import { createProjectionRunner } from '../../src/projections/runner.ts';
 import { createStatusFeed } from '../../src/projections/status-feed.ts';
 import { createLogger } from '../../src/telemetry.ts';
+import { openPool } from '../pool.ts';
 import { testDatabase } from '../postgres.ts';
 import { createFakeIdentity, type Person } from './fake-identity.ts';
 
@@ -47,8 +47,7 @@ export type ServiceDouble = (request: ServiceRequest) => unknown;
 /** The whole API over real Postgres, with the read models that follow it, on a port of its own. */
 export const startApi = async (overrides: Partial<ApiServices> = {}) => {
   const database = await testDatabase();
-  const pool = new pg.Pool({ connectionString: database.connection_string, max: 6 });
-  pool.on('error', () => undefined);
+  const { pool, close: closePool } = openPool(database.connection_string, 6);
   const readPool = await createReadPool(database.connection_string, { max: 4 });
   const folder = await mkdtemp(join(tmpdir(), 'budapp-api-'));
   const logger = createLogger({ level: 'silent' });
@@ -170,7 +169,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
       await bus.close();
       await log.close();
       await readPool.end();
-      await pool.end();
+      await closePool();
       await database.close();
       await rm(folder, { recursive: true, force: true });
     },

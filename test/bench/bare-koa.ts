@@ -1,7 +1,7 @@
 import { json } from 'node:stream/consumers';
 import Koa from 'koa';
-import pg from 'pg';
 import { v7 } from 'uuid';
+import { openPool } from '../pool.ts';
 
 /*
  * The baseline of the HTTP lines, in a process of its own: Koa, one statement a request, and nothing that BudApp does on
@@ -19,7 +19,7 @@ interface Body {
   tags: readonly string[];
 }
 
-const pool = new pg.Pool({ connectionString: process.argv[2], max: 32 });
+const { pool } = openPool(process.argv[2] ?? '', 32);
 const app = new Koa();
 
 app.use(async (ctx) => {

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { migrate } from '../../src/adapters/migrate.ts';
 import { TenantId } from '../../src/events/ids.ts';
 import { createEmbeddedPostgres } from '../../src/local/embedded-postgres.ts';
 import { loggedIn, startBudApp } from '../e2e/budapp.ts';
+import { openPool } from '../pool.ts';
 import { benchDapr } from './dapr.ts';
 import { benchEventStore } from './eventstore.ts';
 import { benchHttp, type Served } from './http.ts';
@@ -126,9 +127,7 @@ const folder = await mkdtemp(join(tmpdir(), 'budapp-bench-'));
 await chmod(folder, 0o755);
 try {
   const postgres = await createEmbeddedPostgres({ data_dir: join(folder, 'postgres') });
-  const admin = new pg.Pool({ connectionString: postgres.connection_string, max: 1 });
-  // The server is stopped while the pool's last connection is still saying goodbye.
-  admin.on('error', () => undefined);
+  const { pool: admin, close } = openPool(postgres.connection_string, 1);
   try {
     const { connection_string } = postgres;
     console.log(
@@ -137,7 +136,7 @@ try {
     const { lines, latencies } = await measure(placeAt(folder, { connection_string, admin }));
     console.log(`${tableText(lines, latencies)}\n\ntook ${Math.round((performance.now() - start) / 1000)} s`);
   } finally {
-    await admin.end();
+    await close();
     await postgres.close();
   }
 } finally {

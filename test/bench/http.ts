@@ -2,7 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import autocannon from 'autocannon';
-import pg from 'pg';
+import type pg from 'pg';
 import { v7 } from 'uuid';
 import { migrate } from '../../src/adapters/migrate.ts';
 import { type EndpointFact, type Recorded, streamOf, toFact } from '../../src/events/catalog.ts';
@@ -10,6 +10,7 @@ import { Position } from '../../src/events/event.ts';
 import { EndpointId, type TenantId } from '../../src/events/ids.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
 import { reduce } from '../../src/projections/projection.ts';
+import { openPool } from '../pool.ts';
 import { anEvent, endpointRequested, reported } from '../projections/facts.ts';
 import { type BenchLine, compare, type Run } from './measure.ts';
 
@@ -121,8 +122,8 @@ const startBareKoa = async (connectionString: string) => {
 /** The HTTP lines of the bench table. `plain` is an empty database on the same server. */
 export const benchHttp = async (served: Served, plain: string): Promise<BenchLine[]> => {
   await migrate({ connectionString: plain });
-  const own = new pg.Pool({ connectionString: served.connection_string, max: 2 });
-  const other = new pg.Pool({ connectionString: plain, max: 2 });
+  const { pool: own, close: closeOwn } = openPool(served.connection_string, 2);
+  const { pool: other, close: closeOther } = openPool(plain, 2);
   const bare = await startBareKoa(plain);
   try {
     await other.query(PLAIN_TABLE);
@@ -149,6 +150,6 @@ export const benchHttp = async (served: Served, plain: string): Promise<BenchLin
     ];
   } finally {
     await bare.close();
-    await Promise.all([own.end(), other.end()]);
+    await Promise.all([closeOwn(), closeOther()]);
   }
 };

@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
 import { v7 } from 'uuid';
 import { WebSocket } from 'ws';
 import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
 import { type Fact, streamOf } from '../../src/events/catalog.ts';
 import { ProjectId, UserId } from '../../src/events/ids.ts';
+import { openPool } from '../pool.ts';
 import { anEvent } from '../projections/facts.ts';
 import type { Served } from './http.ts';
 import { quantile } from './measure.ts';
@@ -77,7 +77,7 @@ const patiently = async (what: string, isThere: () => boolean | Promise<boolean>
 export const benchLatency = async (served: Served): Promise<Latency[]> => {
   const { connection_string: connectionString, tenant_id } = served;
   const log = await createPostgresLog({ connectionString });
-  const pool = new pg.Pool({ connectionString, max: 1 });
+  const { pool, close } = openPool(connectionString, 1);
   const stream = await openStream(served);
   const project = ProjectId.parse(v7());
   const toReadModel: number[] = [];
@@ -110,6 +110,6 @@ export const benchLatency = async (served: Served): Promise<Latency[]> => {
     ];
   } finally {
     await stream.close();
-    await Promise.all([log.close(), pool.end()]);
+    await Promise.all([log.close(), close()]);
   }
 };

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { v7 } from 'uuid';
 import { migrate } from '../../src/adapters/migrate.ts';
 import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
@@ -10,6 +10,7 @@ import type { NewEvent } from '../../src/events/event.ts';
 import { CommandId, EventId, TenantId } from '../../src/events/ids.ts';
 import { createEmbeddedPostgres } from '../../src/local/embedded-postgres.ts';
 import type { Log } from '../../src/ports.ts';
+import { openPool } from '../pool.ts';
 import { type BenchLine, callers, compare, type Run, timed } from './measure.ts';
 
 /** What a deployment's events look like: about 300 bytes of data and a full meta. */
@@ -88,35 +89,38 @@ const readLog = (log: Log, count: number): Promise<Run> =>
 
 /** The log's lines of the bench table, in a migrated database of their own on a server that flushes to disk. */
 export const benchLog = async (connectionString: string): Promise<BenchLine[]> => {
-  const many = new pg.Pool({ connectionString, max: 64 });
-  const one = new pg.Pool({ connectionString, max: 1 });
+  const many = openPool(connectionString, 64);
+  const one = openPool(connectionString, 1);
   const log = await createPostgresLog({ connectionString });
   try {
-    await one.query(PLAIN_TABLE);
+    await one.pool.query(PLAIN_TABLE);
     const lines = [
       await compare(
         { what: 'single-event appends, 64 callers', goal: 1.5, unit: 'events/s', p99_counts: true },
         {
-          baseline: () => callers(64, 4000, () => plainInsert(many)),
+          baseline: () => callers(64, 4000, () => plainInsert(many.pool)),
           ours: () => callers(64, 4000, () => logAppend(log)),
         },
       ),
       await compare(
         { what: 'single-event appends, 1 caller', goal: 0.7, unit: 'events/s' },
-        { baseline: () => callers(1, 500, () => plainInsert(one)), ours: () => callers(1, 500, () => logAppend(log)) },
+        {
+          baseline: () => callers(1, 500, () => plainInsert(one.pool)),
+          ours: () => callers(1, 500, () => logAppend(log)),
+        },
       ),
     ];
     await fill(log, 100_000);
-    await one.query('vacuum analyze log_events');
+    await one.pool.query('vacuum analyze log_events');
     lines.push(
       await compare(
         { what: 'read the whole log in order, 100,000 events', goal: 0.8, unit: 'events/s' },
-        { baseline: () => readRaw(one, 100_000), ours: () => readLog(log, 100_000) },
+        { baseline: () => readRaw(one.pool, 100_000), ours: () => readLog(log, 100_000) },
       ),
     );
     return lines;
   } finally {
-    await Promise.all([log.close(), many.end(), one.end()]);
+    await Promise.all([log.close(), many.close(), one.close()]);
   }
 };
 

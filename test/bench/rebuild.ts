@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import pg from 'pg';
+import type pg from 'pg';
 import { pino } from 'pino';
 import { v7 } from 'uuid';
 import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
@@ -9,6 +9,7 @@ import type { Log } from '../../src/ports.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
 import { readModelOf } from '../../src/projections/read-model.ts';
 import { createProjectionRunner } from '../../src/projections/runner.ts';
+import { openPool } from '../pool.ts';
 import { anEvent, endpointRequested, reported } from '../projections/facts.ts';
 import { type BenchLine, compare, type Run, timed } from './measure.ts';
 
@@ -82,7 +83,7 @@ const rebuild = async (log: Log, pool: pg.Pool): Promise<Run> => {
 
 /** The line of a rebuild, in a migrated database of its own. */
 export const benchRebuild = async (connectionString: string): Promise<BenchLine> => {
-  const pool = new pg.Pool({ connectionString, max: 8 });
+  const { pool, close } = openPool(connectionString, 8);
   const log = await createPostgresLog({ connectionString });
   try {
     await fill(pool);
@@ -92,6 +93,6 @@ export const benchRebuild = async (connectionString: string): Promise<BenchLine>
     );
   } finally {
     await log.close();
-    await pool.end();
+    await close();
   }
 };

@@ -1,9 +1,9 @@
-import pg from 'pg';
 import { pino } from 'pino';
 import { createEventStoreLog } from '../../src/adapters/eventstore-log.ts';
 import { createMemoryLog } from '../../src/adapters/memory-log.ts';
 import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
 import { createEventStoreDouble, type DoubleOptions, type EventStoreDouble } from '../eventstore-double/double.ts';
+import { openPool } from '../pool.ts';
 import { type TestDatabase, testDatabase } from '../postgres.ts';
 import { anEvent, describeLog } from './log.ts';
 import { scopedLog } from './scoped-log.ts';
@@ -21,10 +21,9 @@ describe('in Postgres', () => {
 
   describeLog('in Postgres, over a pool of the caller', async () => {
     database = await testDatabase();
-    const pool = new pg.Pool({ connectionString: database.connection_string, max: 4 });
-    pool.on('error', () => undefined);
+    const { pool, close } = openPool(database.connection_string);
     const log = await createPostgresLog({ pool, pollInterval: 20 });
-    return { ...log, close: () => log.close().then(() => (pool.ended ? undefined : pool.end())) };
+    return { ...log, close: () => log.close().then(() => (pool.ended ? undefined : close())) };
   });
 });
 

@@ -1,11 +1,11 @@
-import { Pool } from 'pg';
 import { pino } from 'pino';
 import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
 import { createProjectionRunner } from '../../src/projections/runner.ts';
+import { openPool } from '../pool.ts';
 
 /** A process of its own that runs the projections until it is killed: `node crash-writer.ts <connection string>`. */
 const connectionString = process.argv[2] ?? '';
-const pool = new Pool({ connectionString });
+const { pool } = openPool(connectionString);
 const log = await createPostgresLog({ connectionString });
 createProjectionRunner({
   log,
