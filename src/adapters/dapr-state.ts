@@ -41,6 +41,7 @@ export const createDaprState = ({ store_name, ...settings }: DaprSettings & { st
   const ask = async (request: Omit<Parameters<typeof sidecar.call>[0], 'timeout_ms'>): Promise<unknown> => {
     try {
       const answer = await sidecar.call({ ...request, timeout_ms: ANSWER_TIMEOUT_MS });
+      if (failing) settings.logger?.info(`the state store ${store_name} can be used again`);
       failing = false;
       return answer;
     } catch (cause) {

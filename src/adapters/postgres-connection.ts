@@ -1,5 +1,6 @@
 import pRetry from 'p-retry';
 import pg from 'pg';
+import type { Logger } from 'pino';
 import { Rejected } from '../errors.ts';
 
 /** SQLSTATE classes and codes that say "not now" and nothing about the statement. */
@@ -93,6 +94,21 @@ export const queryWithin = async <Row extends pg.QueryResultRow>(
 export const surviveLostConnections = (pool: pg.Pool, onIdle: (error: Error) => void = () => undefined): void => {
   pool.on('error', onIdle);
   pool.on('connect', (client) => client.on('error', () => undefined));
+};
+
+/** The same, and says once that connections are lost, however many an outage takes, and once that one can be made again. */
+export const tellLostConnections = (pool: pg.Pool, logger: Logger): void => {
+  let lost = false;
+  surviveLostConnections(pool, (error) => {
+    // A pool that is ending does not wait for the server, which may be told to end, too, before it has let go.
+    if (lost || pool.ending) return;
+    lost = true;
+    logger.warn({ err: error }, 'lost a database connection; if it stays away look at POSTGRES_HOST');
+  });
+  pool.on('connect', () => {
+    if (lost) logger.info('the database can be reached again');
+    lost = false;
+  });
 };
 
 /** A pool whose lost connections end no process. */

@@ -119,6 +119,7 @@ export const createRevocations = async (options: {
     try {
       await load();
       await sweep();
+      if (failing) log.info('revoked tokens can be read again');
       failing = false;
     } catch (error) {
       // Said once: a poll a second would bury everything else.

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { Histogram } from 'prom-client';
-import { createSeldom } from '../seldom.ts';
+import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
 import type { Callers } from './caller.ts';
 import { dispatch } from './dispatch.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from './problem.ts';
@@ -28,9 +28,6 @@ const drain = ({ req, res }: Context): void => {
   req.once('end', () => clearTimeout(timer));
   res.once('close', () => clearTimeout(timer));
 };
-
-/** How often an outage of the database is told: a line a request would bury everything else. */
-const TELL_OUTAGE_MS = 5000;
 
 const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
   const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });

@@ -11,6 +11,7 @@ import { type DeliveryAnswer, Notification, type NotificationPayload, parseResul
 import { Rejected } from '../errors.ts';
 import { streamOf } from '../events/catalog.ts';
 import { CommandId, commandIdOf, newId, TenantId, WorkflowId } from '../events/ids.ts';
+import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { ApiServices } from './services.ts';
 
@@ -35,6 +36,8 @@ const serviceCaller = (tenantId: TenantId, source: string): Caller => ({
 /** What happened to a message, in the sidecar's words: it is delivered again, or never again. */
 export const createNotifications = (services: ApiServices) => {
   const { handle, log, readModels, logger } = services;
+  // In an outage each message comes again every few seconds.
+  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
 
   const perform = (
     command: AnyCommand,
@@ -143,7 +146,8 @@ export const createNotifications = (services: ApiServices) => {
   const deliveryOf = (error: unknown, message: Message): Delivery => {
     const isFinal = error instanceof Rejected && error.kind !== 'unavailable' && error.code !== 'concurrent-change';
     if (isFinal) return drop(message, `refused, ${error.code}`);
-    logger.warn({ err: error, message_id: message.id }, 'a message could not be recorded now and will come again');
+    const about = { err: error, message_id: message.id };
+    seldom(() => logger.warn(about, 'messages could not be recorded now and will come again'));
     return 'RETRY';
   };
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { createSeldom } from '../seldom.ts';
+import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
 import { backoff } from './backoff.ts';
 import {
   type ClaimedIntent,
@@ -23,6 +23,8 @@ export interface DispatcherOptions {
   claim_ms?: number;
   /** Milliseconds between two looks at the queue when nobody calls. */
   poll_ms?: number;
+  /** Milliseconds between two looks whether the database is back, at most: what is due then has waited long enough. */
+  longest_pause_ms?: number;
   /** How many intents are performed at once. */
   concurrency?: number;
 }
@@ -32,8 +34,6 @@ const COMMAND_ATTEMPTS = 3000;
 
 /** How long closing waits for what is being performed. */
 const CLOSING_MS = 3000;
-/** How often an outage of the database is told. */
-const TELL_OUTAGE_MS = 5000;
 
 /**
  * Performs intents. Any number of dispatchers may run, in any number of processes:
@@ -49,6 +49,7 @@ export const createDispatcher = ({
   owner,
   claim_ms = 10_000,
   poll_ms = 500,
+  longest_pause_ms = 5000,
   concurrency = 16,
 }: DispatcherOptions) => {
   const working = new Map<string, Promise<void>>();
@@ -134,7 +135,7 @@ export const createDispatcher = ({
         seldom(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
       }
       const pause = new AbortController();
-      const ms = failures > 0 ? backoff(failures) : poll_ms * (0.75 + Math.random() / 2);
+      const ms = failures > 0 ? Math.min(longest_pause_ms, backoff(failures)) : poll_ms * (0.75 + Math.random() / 2);
       await Promise.race([
         failures > 0 ? new Promise<never>(() => undefined) : ring.promise,
         delay(ms, undefined, { signal: AbortSignal.any([signal, pause.signal]) }).catch(() => undefined),

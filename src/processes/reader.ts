@@ -4,6 +4,7 @@ import type { Position, RecordedEvent } from '../events/event.ts';
 import type { Log } from '../ports.ts';
 import { assertLease, holdLease, type Lease } from '../projections/lease.ts';
 import { inTransaction } from '../projections/transaction.ts';
+import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
 import { loadCheckpoint, saveCheckpoint } from './instances.ts';
 import { reportIndigestion } from './operations.ts';
 import type { Process } from './process.ts';
@@ -32,6 +33,8 @@ const IDLE_COMMIT_MS = 1000;
  * a batch are one transaction, which the lease's token fences: a reader that was paused and overtaken cannot write.
  */
 export const createReader = ({ log, pool, processes, logger, owner, onIntents }: ReaderOptions) => {
+  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+
   const commit = async (lease: Lease, events: readonly RecordedEvent[], position: Position): Promise<void> => {
     const take = async (client: ClientBase) => {
       await assertLease(client, lease);
@@ -77,7 +80,8 @@ export const createReader = ({ log, pool, processes, logger, owner, onIntents }:
         ttl_ms: LEASE_MS,
         signal,
         work: read,
-        onError: (error) => logger.warn({ err: error }, 'processes: reading the log is interrupted; trying again'),
+        onError: (error) =>
+          seldom(() => logger.warn({ err: error }, 'processes: reading the log is interrupted; trying again')),
       }),
     position: (): Promise<Position | null> => loadCheckpoint(pool, READER),
   };

@@ -1,7 +1,8 @@
-import { type DatabasePool, sql } from 'slonik';
+import { sql } from 'slonik';
 import { z } from 'zod';
 import { ProjectId, type TenantId, type UserId } from '../events/ids.ts';
 import { Role, Scope } from '../events/values.ts';
+import type { ReadPool } from './read-pool.ts';
 
 /** What a user may do, as the read models know it. */
 export interface UserAccess {
@@ -31,7 +32,7 @@ const AccessRow = z.object({
 
 /** In one statement, so that user and memberships are of the same moment. Null: not known (yet). */
 export const findAccess = (
-  pool: DatabasePool,
+  pool: ReadPool,
   { tenant_id, user_id }: { tenant_id: TenantId; user_id: UserId },
 ): Promise<UserAccess | null> =>
   pool.maybeOne(sql.type(AccessRow)`

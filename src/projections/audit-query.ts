@@ -1,7 +1,8 @@
-import { type DatabasePool, type FragmentSqlToken, sql } from 'slonik';
+import { type FragmentSqlToken, sql } from 'slonik';
 import type { Position } from '../events/event.ts';
 import type { ProjectId, TenantId } from '../events/ids.ts';
 import { AuditRow } from './audit-log.ts';
+import type { ReadPool } from './read-pool.ts';
 
 /** All of them must be met. Times are RFC 3339. */
 export interface AuditFilter {
@@ -73,7 +74,7 @@ const conditionsOf = ({ tenant_id, projects, filter = {}, cursor, order }: Audit
   return conditions;
 };
 
-export const listAuditEvents = async (pool: DatabasePool, query: AuditQuery): Promise<AuditPage> => {
+export const listAuditEvents = async (pool: ReadPool, query: AuditQuery): Promise<AuditPage> => {
   const direction = query.order === 'oldest-first' ? sql.fragment`asc` : sql.fragment`desc`;
   const rows = await pool.any(sql.type(AuditRow)`
     select ${COLUMNS} from audit_log
@@ -86,7 +87,7 @@ export const listAuditEvents = async (pool: DatabasePool, query: AuditQuery): Pr
 };
 
 export const findAuditEvent = (
-  pool: DatabasePool,
+  pool: ReadPool,
   { tenant_id, position }: { tenant_id: TenantId; position: Position },
 ): Promise<AuditRow | null> =>
   pool.maybeOne(sql.type(AuditRow)`

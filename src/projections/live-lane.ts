@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
 import { CheckpointMoved, readCheckpoints, type Writer } from './checkpoint.ts';
 import { type LaneDependencies, runLane } from './lane.ts';
 import { type Lease, LeaseLost } from './lease.ts';
@@ -29,6 +30,7 @@ interface LiveLaneOptions extends LaneDependencies {
 export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
   const { pool, logger, signal: closing } = options;
   const members = new Map<string, Member>();
+  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
   let round = new AbortController();
   let running: Promise<void> | undefined;
 
@@ -67,7 +69,7 @@ export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
           continue;
         }
         failures += 1;
-        logger.warn({ err: error, failures }, 'the read models cannot be written: trying again');
+        seldom(() => logger.warn({ err: error }, 'the read models cannot be written: trying again'));
         const pause = Math.min(5000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
         await delay(pause, undefined, { signal }).catch(() => undefined);
       }

@@ -1,7 +1,45 @@
 import pg from 'pg';
-import { createPool, type DatabasePool, type Interceptor, SchemaValidationError } from 'slonik';
+import {
+  BackendTerminatedError,
+  BackendTerminatedUnexpectedlyError,
+  type CommonQueryMethods,
+  ConnectionError,
+  createPool,
+  type Interceptor,
+  SchemaValidationError,
+} from 'slonik';
 
-/** `sql.type` states what a row is; this is what makes sure of it. It costs a few microseconds a row, so it is always on. */
+/** What read models are read with. */
+export interface ReadPool extends Pick<CommonQueryMethods, 'any' | 'maybeOne'> {
+  end(): Promise<void>;
+}
+
+export interface ReadPoolOptions {
+  max?: number;
+  /** A read that takes so long, waiting for a connection included, is given up, and its connection with it. Milliseconds. */
+  patience_ms?: number;
+}
+
+/** The server ends a statement that takes longer. */
+const STATEMENT_TIMEOUT_MS = 15_000;
+/** One that has not even ended the statement by then has fallen silent. */
+const PATIENCE_MS = 16_000;
+
+/** The server is away or silent. It has a code of Node's, which says of an error that it may pass. */
+class DatabaseUnreachable extends Error {
+  readonly code = 'ETIMEDOUT';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DatabaseUnreachable';
+  }
+}
+
+const CONNECTION_ERRORS = [ConnectionError, BackendTerminatedError, BackendTerminatedUnexpectedlyError];
+
+const isConnectionError = (error: unknown): boolean => CONNECTION_ERRORS.some((known) => error instanceof known);
+
+/** It costs a few microseconds a row, so it is always on: `sql.type` states what a row is; this is what makes sure of it. */
 const validateRows: Interceptor = {
   name: 'validate-rows',
   transformRow: ({ resultParser }, query, row) => {
@@ -20,13 +58,45 @@ const parseTimestamp = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);
 const timestamps = { name: 'timestamptz', parse: (value: string) => parseTimestamp(value).toISOString() };
 const integers = { name: 'int8', parse: Number };
 
+/** Slonik does not know `sslmode=verify-full`, under which all others check the certificate and the host's name: so does this. */
+const tlsOf = (connectionString: string) => {
+  const url = new URL(connectionString);
+  if (url.searchParams.get('sslmode') !== 'verify-full') return { address: connectionString };
+  url.searchParams.delete('sslmode');
+  return { address: url.href, ssl: { rejectUnauthorized: true } };
+};
+
 /** The pool that read models are read from. Statements change no session, so connections need no reset between them. */
-export const createReadPool = (connectionString: string, { max = 10 }: { max?: number } = {}): Promise<DatabasePool> =>
-  createPool(connectionString, {
+export const createReadPool = async (connectionString: string, options: ReadPoolOptions = {}): Promise<ReadPool> => {
+  const { max = 10, patience_ms = PATIENCE_MS } = options;
+  const { address, ...tls } = tlsOf(connectionString);
+  const pool = await createPool(address, {
+    ...tls,
     captureStackTrace: false,
     interceptors: [validateRows],
     maxPoolSize: max,
     resetConnection: async () => undefined,
-    statementTimeout: 15_000,
+    statementTimeout: STATEMENT_TIMEOUT_MS,
     typeParsers: [timestamps, integers],
   });
+
+  const read = async <T>(run: (connection: CommonQueryMethods) => Promise<T>): Promise<T> => {
+    const { promise: late, reject } = Promise.withResolvers<never>();
+    const giveUp = () => reject(new DatabaseUnreachable(`Postgres has not answered for ${patience_ms / 1000} s`));
+    const timer = setTimeout(giveUp, patience_ms);
+    try {
+      // Inside, too: what throws there has its connection thrown away, on which nothing may ever come again.
+      return await Promise.race([pool.connect((connection) => Promise.race([run(connection), late])), late]);
+    } catch (error) {
+      throw isConnectionError(error) ? new DatabaseUnreachable('Postgres cannot be reached', { cause: error }) : error;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  return {
+    any: (query) => read((connection) => connection.any(query)),
+    maybeOne: (query) => read((connection) => connection.maybeOne(query)),
+    end: () => pool.end(),
+  };
+};

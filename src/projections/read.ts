@@ -1,4 +1,4 @@
-import { type DatabasePool, sql } from 'slonik';
+import { sql } from 'slonik';
 import { z } from 'zod';
 import type { Fact } from '../events/catalog.ts';
 import { Position } from '../events/event.ts';
@@ -10,6 +10,7 @@ import { type ClusterRow, clusters } from './clusters.ts';
 import { type EndpointRow, endpoints } from './endpoints.ts';
 import { createFreshness, type Positions } from './freshness.ts';
 import type { Projection } from './projection.ts';
+import type { ReadPool } from './read-pool.ts';
 import { columnsOf, findRow, type ListQuery, listRows, type Page } from './row-queries.ts';
 import { rowSchemaOf, type Stamped } from './row-schema.ts';
 
@@ -49,7 +50,7 @@ const Checkpoint = z.object({ name: z.string(), position: Position.nullable() })
 const AREA_COLUMNS = { project: 'project_id', model: 'model_id', cluster: 'cluster_id' } as const;
 
 /** The queries of the API and the processes, over a pool of `createReadPool`. */
-export const createReadModels = ({ pool }: { pool: DatabasePool }): ReadModels => {
+export const createReadModels = ({ pool }: { pool: ReadPool }): ReadModels => {
   const endpointRow = sql.type(rowSchemaOf<EndpointRow>(endpoints));
   const clusterRow = sql.type(rowSchemaOf<ClusterRow>(clusters));
 

@@ -1,4 +1,4 @@
-import { type DatabasePool, type FragmentSqlToken, type ListSqlToken, sql } from 'slonik';
+import { type FragmentSqlToken, type ListSqlToken, sql } from 'slonik';
 import { z } from 'zod';
 import type { Fact } from '../events/catalog.ts';
 import { Position } from '../events/event.ts';
@@ -14,6 +14,7 @@ import {
   parseSort,
 } from './list-query.ts';
 import { type Projection, STAMP_COLUMNS } from './projection.ts';
+import type { ReadPool } from './read-pool.ts';
 import { columnSchemaOf, rowSchemaOf, type Stamped } from './row-schema.ts';
 
 export interface ListQuery {
@@ -47,7 +48,7 @@ export const columnsOf = ({ row }: Columns): ListSqlToken =>
 
 /** Deleted ones too: their status says so. */
 export const findRow = <Row extends object, F extends Fact>(
-  pool: DatabasePool,
+  pool: ReadPool,
   projection: Projection<Row, F>,
   { tenant_id, id }: { tenant_id: TenantId; id: string },
 ): Promise<Stamped<Row> | null> =>
@@ -71,7 +72,7 @@ const visibleIn = (
 const HeadRow = z.object({ position: Position.nullable() });
 
 export const listRows = async <Row extends object, F extends Fact>(
-  pool: DatabasePool,
+  pool: ReadPool,
   projection: Projection<Row, F>,
   { tenant_id, projects, filter = {}, sort = '-created_at', cursor, limit }: ListQuery,
 ): Promise<Page<Stamped<Row>>> => {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Closable, Log } from '../ports.ts';
-import { createSeldom, type Seldom } from '../seldom.ts';
+import { createSeldom, type Seldom, TELL_OUTAGE_MS } from '../seldom.ts';
 import { readModelCatalog } from './catalog.ts';
 import { CheckpointMoved, readCheckpoints, registerReadModels } from './checkpoint.ts';
 import type { LaneDependencies } from './lane.ts';
@@ -31,8 +31,6 @@ export interface ProjectionRunnerOptions {
 export interface ProjectionRunner extends Closable {
   status(): Promise<ProjectionStatus[]>;
 }
-
-const TELL_OUTAGE_MS = 5000;
 
 interface Running extends LaneDependencies {
   models: readonly ReadModel[];

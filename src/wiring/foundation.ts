@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
 import { migrate } from '../adapters/migrate.ts';
-import { surviveLostConnections } from '../adapters/postgres-connection.ts';
+import { tellLostConnections } from '../adapters/postgres-connection.ts';
+import { createPostgresSocket } from '../adapters/postgres-socket.ts';
 import { createVault } from '../adapters/vault.ts';
 import { createCommandHandler, type HandleCommand, type HandlerOptions } from '../commands/handle.ts';
 import type { Config } from '../config.ts';
@@ -30,16 +31,21 @@ export interface Foundation {
 }
 
 const POOL_SIZE = 30;
+/** Longer than any statement takes, the removal of a week's old keys included. */
+const SILENCE_MS = 60_000;
 /** How long a deletion waits to know of the newest endpoints. */
 const FRESHNESS_TIMEOUT_MS = 5_000;
 
 const clock: Clock = () => new Date().toISOString();
 
 const openPool = ({ connection_string }: Database, { closing, logger }: SystemNeeds): pg.Pool => {
-  const pool = new pg.Pool({ connectionString: connection_string, max: POOL_SIZE, application_name: 'budapp' });
-  surviveLostConnections(pool, (error) =>
-    logger.warn({ err: error }, 'lost a database connection; if it stays away look at POSTGRES_HOST'),
-  );
+  const pool = new pg.Pool({
+    connectionString: connection_string,
+    max: POOL_SIZE,
+    application_name: 'budapp',
+    stream: () => createPostgresSocket({ silence_ms: SILENCE_MS }),
+  });
+  tellLostConnections(pool, logger);
   closing.add('connection pool', { close: () => pool.end() });
   return pool;
 };

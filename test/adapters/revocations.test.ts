@@ -149,4 +149,30 @@ describe('revocations', () => {
     expect(lines).to.have.length(1);
     await revocations.close();
   });
+
+  it('says that they can be read again, once, when Postgres is back', async () => {
+    const lines: string[] = [];
+    const told = Promise.withResolvers<void>();
+    const write = (line: string) => {
+      lines.push(line);
+      if (line.includes('again')) told.resolve();
+    };
+    const lost = openPool(database.connection_string);
+    let away = false;
+    const query = lost.pool.query.bind(lost.pool);
+    lost.pool.query = (...args: unknown[]) =>
+      away ? Promise.reject(new Error('away')) : Reflect.apply(query, lost.pool, args);
+    const revocations = await createRevocations({
+      pool: lost.pool,
+      log: createLogger({ level: 'info', destination: { write } }),
+      poll_ms: 5,
+    });
+    away = true;
+    while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    away = false;
+    await told.promise;
+    await revocations.close();
+    await lost.close();
+    expect(lines.map((line) => JSON.parse(line).level)).to.deep.equal(['warn', 'info']);
+  });
 });

@@ -165,7 +165,18 @@ describe('the live stream', () => {
     let lying = 0;
     const transport = { send: () => sent.emit('frame'), beat: () => undefined, buffered: () => lying, end };
     const caller = await callers.fromToken(token);
-    serveClient({ hub, log, callers, logger, transport, caller, token, query: { from: 'now', area: 'project' } });
+    const seldom = (say: () => void) => say();
+    serveClient({
+      hub,
+      log,
+      callers,
+      logger,
+      seldom,
+      transport,
+      caller,
+      token,
+      query: { from: 'now', area: 'project' },
+    });
     for (const name of ['taken', 'taken too']) {
       const arrived = once(sent, 'frame');
       await create(name);

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { type DatabasePool, SchemaValidationError } from 'slonik';
+import { SchemaValidationError } from 'slonik';
 import { createMemoryLog } from '../../src/adapters/memory-log.ts';
 import { Position } from '../../src/events/event.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, TenantId, UserId, WorkflowId } from '../../src/events/ids.ts';
@@ -10,7 +10,7 @@ import { clusters } from '../../src/projections/clusters.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
 import { projects } from '../../src/projections/projects.ts';
 import { createReadModels, type ReadModels } from '../../src/projections/read.ts';
-import { createReadPool } from '../../src/projections/read-pool.ts';
+import { createReadPool, type ReadPool } from '../../src/projections/read-pool.ts';
 import { replay } from '../../src/projections/replay.ts';
 import { createProjectionRunner, type ProjectionRunner } from '../../src/projections/runner.ts';
 import { users } from '../../src/projections/users.ts';
@@ -33,7 +33,7 @@ import {
 describe('read models', () => {
   let database: TestDatabase;
   let opened: ReturnType<typeof openPool>;
-  let readPool: DatabasePool;
+  let readPool: ReadPool;
   let readModels: ReadModels;
   let log: Log;
   let runner: ProjectionRunner;

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
 import { ofOneForm, type Position } from '../../events/event.ts';
 import type { Log } from '../../ports.ts';
+import type { Seldom } from '../../seldom.ts';
 import type { ApiCaller, Callers } from '../caller.ts';
 import type { Frame } from './frame.ts';
 import type { Hub } from './hub.ts';
@@ -25,6 +26,8 @@ export interface LiveOptions {
   log: Log;
   callers: Callers;
   logger: Logger;
+  /** An outage ends all streams at once: one line speaks for all of them. */
+  seldom: Seldom;
 }
 
 export interface ClientOptions extends LiveOptions {
@@ -64,7 +67,7 @@ const isPosition = (from: SubscriptionQuery['from']): from is Position =>
  * then what comes. Answers how to stop.
  */
 export const serveClient = (options: ClientOptions): (() => void) => {
-  const { hub, log, callers, logger, transport, query, token } = options;
+  const { hub, log, callers, logger, seldom, transport, query, token } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   let { caller } = options;
@@ -127,7 +130,7 @@ export const serveClient = (options: ClientOptions): (() => void) => {
       end(error.code === 'expired-token' ? 'token-expired' : 'access-lost');
       return;
     }
-    logger.warn({ err: error }, 'a live stream broke');
+    seldom(() => logger.warn({ err: error }, 'live streams broke: clients go on from their last position'));
     end('server-error');
   };
 

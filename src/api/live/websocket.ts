@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { newUuid } from '../../events/ids.ts';
 import type { Closable } from '../../ports.ts';
+import { createSeldom, TELL_OUTAGE_MS } from '../../seldom.ts';
 import { bearerTokenOf } from '../caller.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../problem.ts';
 import { parseQuery } from '../query.ts';
@@ -71,6 +72,7 @@ const refuse = (socket: Duplex, error: unknown): void => {
 /** `GET /stream`: status messages over WebSocket. Takes over the server's upgrades. */
 export const attachWebSocket = (server: Server, options: LiveOptions): Closable => {
   const { callers, logger } = options;
+  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
   const serve = (
@@ -109,7 +111,9 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
   const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => socket.destroy());
     upgrade(request, socket, head).catch((error) => {
-      if (problemOf(error, '').unexpected) logger.error({ err: error }, 'a live stream could not begin');
+      const { unexpected, status } = problemOf(error, '');
+      if (status === 503) seldom(() => logger.warn({ err: error }, 'live streams cannot begin: clients get 503'));
+      else if (unexpected) logger.error({ err: error }, 'a live stream could not begin');
       refuse(socket, error);
     });
   };
