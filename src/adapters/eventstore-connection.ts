@@ -37,7 +37,8 @@ const PASSING_TYPES: readonly string[] = [
 /** `DOMException` is what an aborted signal gives as its reason. */
 const MISTAKES = [Rejected, WrongExpectedRevision, TypeError, RangeError, SyntaxError, DOMException];
 
-const isNotLeader = (error: unknown): boolean =>
+/** The node that was asked does not lead; its client knows now who does, and goes there the next time. */
+export const isNotLeader = (error: unknown): boolean =>
   error instanceof Error && convertToCommandError(error) instanceof NotLeaderError;
 
 /** True where the same call may succeed later: no connection, no leader, no answer. */

@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { SystemUnusable } from '../errors.ts';
 import { parseAddress, unusable } from './eventstore-address.ts';
 import { type EventStoreClient, LEADER, openClient } from './eventstore-client.ts';
+import { isNotLeader } from './eventstore-connection.ts';
 
 /**
  * A stream of its own. Its one event has none of the metadata by which BudApp knows its own events, so that whoever reads
@@ -44,6 +45,13 @@ const identify = async (client: EventStoreClient): Promise<string> => {
   return made;
 };
 
+/** Where the address names a node that does not lead (any more), the same client is right the second time. */
+const identifyAtLeader = (client: EventStoreClient): Promise<string> =>
+  identify(client).catch((error: unknown) => {
+    if (!isNotLeader(error)) throw error;
+    return identify(client);
+  });
+
 /**
  * Which log the one in EventStoreDB is: a UUID that is made at the first time of asking and kept in the log itself, so a
  * backup of it has it, too. Throws `SystemUnusable`, passing, where nobody answers in time.
@@ -63,7 +71,7 @@ export const eventStoreLogIdentity = async ({
     throw unusable('does not say in time which log it is', { passing: true });
   });
   try {
-    return await Promise.race([identify(client), mute]);
+    return await Promise.race([identifyAtLeader(client), mute]);
   } catch (cause) {
     if (cause instanceof SystemUnusable) throw cause;
     throw unusable('does not say which log it is', { passing: true, cause });

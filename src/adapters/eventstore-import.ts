@@ -1,3 +1,4 @@
+import { Rejected } from '../errors.ts';
 import type { RecordedEvent } from '../events/event.ts';
 import type { Log, LogImport } from '../ports.ts';
 import { createEventStoreLog, type EventStoreLogOptions } from './eventstore-log.ts';
@@ -15,6 +16,8 @@ const runsOf = (events: readonly RecordedEvent[]): RecordedEvent[][] => {
   return runs;
 };
 
+const isTooLarge = (error: unknown): boolean => error instanceof Rejected && error.code === 'append-too-large';
+
 /**
  * The log in EventStoreDB, able to take over another one's history. That goes one append after the other, since the order
  * of appends on their way at the same time is the server's choice; each says at which revision it belongs, so one that is
@@ -26,16 +29,27 @@ export const createEventStoreImport = async (
 ): Promise<Log & LogImport> => {
   let at = new Date().toISOString();
   const log = await createEventStoreLog({ ...options, clock: () => at });
+
+  const importRun = async (run: readonly RecordedEvent[]): Promise<void> => {
+    const [first] = run;
+    if (!first) return;
+    at = first.at;
+    const proposed = run.map(({ id, type, version, data, meta }) => ({ id, type, version, data, meta }));
+    try {
+      await log.append(first.stream, proposed, { expected: first.revision === 0 ? 'none' : first.revision - 1 });
+    } catch (error) {
+      if (run.length === 1 || !isTooLarge(error)) throw error;
+      // Another log takes larger appends than this server; of what is history already, each event may come on its own.
+      const half = Math.ceil(run.length / 2);
+      await importRun(run.slice(0, half));
+      await importRun(run.slice(half));
+    }
+  };
+
   return {
     ...log,
     importEvents: async (events) => {
-      for (const run of runsOf(events)) {
-        const [first] = run;
-        if (!first) continue;
-        at = first.at;
-        const proposed = run.map(({ id, type, version, data, meta }) => ({ id, type, version, data, meta }));
-        await log.append(first.stream, proposed, { expected: first.revision === 0 ? 'none' : first.revision - 1 });
-      }
+      for (const run of runsOf(events)) await importRun(run);
     },
   };
 };

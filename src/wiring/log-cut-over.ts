@@ -63,10 +63,13 @@ const assertNobodyWorks = async (client: ClientBase): Promise<void> => {
   throw new CutOverRefused(`BudApp is still at work on this database: ${who}.`, 'Stop all of its processes first.');
 };
 
-const assertKnows = async (client: ClientBase, from_id: string): Promise<void> => {
+const assertKnows = async (client: ClientBase, { from_id, to_id }: CutOverOptions): Promise<void> => {
   const { rows } = await client.query<{ log_id: string }>('select log_id from checkpoint_log for update');
   const log_id = rows[0]?.log_id;
   if (log_id === undefined || log_id === from_id) return;
+  // Asked for again by somebody who has not heard that it was done.
+  if (log_id === to_id)
+    throw new CutOverRefused('this installation goes on with --to already.', 'Set EVENTSTORE_URL accordingly.');
   throw new CutOverRefused(
     "this database's checkpoints belong to another log than --from.",
     'Name the log that BudApp has worked with until now.',
@@ -156,7 +159,7 @@ const cutOverOn = async (client: ClientBase, options: CutOverOptions): Promise<C
   await client.query('begin');
   // Who appends to this database's own log waits for this transaction, and is noticed by the check below.
   await client.query("select pg_advisory_xact_lock(hashtextextended('log_events', 0))");
-  await assertKnows(client, options.from_id);
+  await assertKnows(client, options);
   if (options.reset) await resetReadModels(client);
   else await moveReadModels(client);
   await moveProcesses(client);

@@ -22,13 +22,15 @@ export const listeningLogger = () => {
   return { lines, logger: pino({ level: 'debug' }, destination) };
 };
 
-/** Opens logs that notice trouble soon, and closes them all. */
+/** So patient that no time-out makes up for what has to be noticed, and none strikes on a machine that is busy. */
+export const PATIENT = { attemptTimeout: 60_000, pageTimeout: 60_000, watchInterval: 3_600_000, timeout: 60_000 };
+
+/** Opens logs and closes them all. */
 export const createLogs = () => {
   const logs: Log[] = [];
   return {
     async open(url: string, options: Partial<EventStoreLogOptions> = {}): Promise<Log> {
-      const impatient = { attemptTimeout: 200, pageTimeout: 300, watchInterval: 50, timeout: 5000 };
-      const log = await createEventStoreLog({ url, logger: pino({ level: 'silent' }), ...impatient, ...options });
+      const log = await createEventStoreLog({ url, logger: pino({ level: 'silent' }), timeout: 15_000, ...options });
       logs.push(log);
       return log;
     },

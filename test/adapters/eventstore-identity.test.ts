@@ -4,6 +4,7 @@ import { eventStoreLogIdentity } from '../../src/adapters/eventstore-identity.ts
 import { createEventStoreLog } from '../../src/adapters/eventstore-log.ts';
 import { SystemUnusable } from '../../src/errors.ts';
 import { anEvent, collect } from '../contract/log.ts';
+import { createEventStoreCluster } from '../eventstore-double/cluster.ts';
 import { createEventStoreDouble, type EventStoreDouble } from '../eventstore-double/double.ts';
 import { failureOf } from '../failure-of.ts';
 
@@ -38,6 +39,15 @@ describe('the identity of the log in EventStoreDB', () => {
     expect(items).to.have.length(2);
     expect(await log.head()).to.equal(position);
     await log.close();
+  });
+
+  it('is the same whichever node of a cluster is asked', async () => {
+    const cluster = await createEventStoreCluster({ nodes: 3 });
+    const answers = [];
+    for (const url of [...cluster.nodes.toReversed().map((node) => node.url), cluster.url])
+      answers.push(await eventStoreLogIdentity({ url }));
+    expect(new Set(answers).size).to.equal(1);
+    await cluster.close();
   });
 
   it('is waited for a bounded time where the server is mute', async () => {

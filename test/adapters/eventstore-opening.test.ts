@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { SystemUnusable } from '../../src/errors.ts';
 import { aCertificate } from '../certificate.ts';
-import { anEvent } from '../contract/log.ts';
+import { anEvent, collect } from '../contract/log.ts';
 import { createEventStoreCluster } from '../eventstore-double/cluster.ts';
 import { createEventStoreDouble, type DoubleOptions, type EventStoreDouble } from '../eventstore-double/double.ts';
 import { failureOf } from '../failure-of.ts';
-import { createLogs, listeningLogger } from './eventstore-fixture.ts';
+import { createLogs, listeningLogger, PATIENT } from './eventstore-fixture.ts';
 
 describe('opening the log in EventStoreDB', () => {
   const logs = createLogs();
@@ -37,8 +37,8 @@ describe('opening the log in EventStoreDB', () => {
   };
 
   /** What is said where it cannot be opened: always the setting's name, never a password. */
-  const refusal = async (url: string, passing: boolean): Promise<string> => {
-    const error = await failureOf(logs.open(url, { openTimeout: 300 }));
+  const refusal = async (url: string, passing: boolean, openTimeout = 300): Promise<string> => {
+    const error = await failureOf(logs.open(url, { openTimeout }));
     expect(error).to.be.instanceOf(SystemUnusable).and.include({ system: 'EventStoreDB', passing });
     const { message, settings, cause } = error as SystemUnusable;
     expect(settings).to.deep.equal(['EVENTSTORE_URL']);
@@ -50,14 +50,37 @@ describe('opening the log in EventStoreDB', () => {
 
   it('works over TLS with user and password from the connection string', async () => {
     const { url } = await openDouble({ tls, credentials: { username: 'admin', password: 's3cret:@/&?' } });
-    const log = await logs.open(`${url}&tlsCAFile=${encodeURIComponent(authority)}`);
-    expect(await log.append('thing-1', [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
+    for (const protocol of ['esdb:', 'esdb+discover:']) {
+      const log = await logs.open(`${url.replace('esdb:', protocol)}&tlsCAFile=${encodeURIComponent(authority)}`);
+      expect(await log.append(`thing-${protocol}`, [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
+      // Subscribing is a call of its own.
+      for await (const item of log.subscribe({ after: 'start', live: true })) if ('stream' in item) break;
+    }
+  });
+
+  it('works over TLS with user and password in a cluster of three', async () => {
+    const cluster = await createEventStoreCluster({
+      nodes: 3,
+      tls,
+      credentials: { username: 'admin', password: 's3cret' },
+    });
+    try {
+      cluster.elect(2);
+      const log = await logs.open(
+        `${cluster.url.replace('esdb:', 'esdb+discover:')}&tlsCAFile=${encodeURIComponent(authority)}`,
+      );
+      expect(await log.append('thing-1', [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
+    } finally {
+      await logs.close();
+      await cluster.close();
+    }
   });
 
   it('fails for good with a wrong password', async () => {
     const { url } = await openDouble({ tls, credentials: { username: 'admin', password: 'right' } });
     const wrong = `${url.replace('right', 's3cret')}&tlsCAFile=${encodeURIComponent(authority)}`;
-    expect(await refusal(wrong, false)).to.include('password');
+    // Long enough for the server to say so, however busy the machine is.
+    expect(await refusal(wrong, false, 3000)).to.include('password');
   });
 
   it('fails for good with an expired certificate, and says that it is that', async () => {
@@ -134,6 +157,26 @@ describe('opening the log in EventStoreDB', () => {
         const log = await logs.open(cluster.url.replace('esdb:', protocol));
         expect(await log.append(`thing-${protocol}`, [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
       }
+    } finally {
+      await logs.close();
+      await cluster.close();
+    }
+  });
+
+  it('asks nobody but the leader, whichever node is named: another one may lag behind', async () => {
+    const cluster = await createEventStoreCluster({ nodes: 3, forwardsWrites: true });
+    try {
+      for (const call of ['append', 'read', 'subscription'] as const) cluster.nodes[1]!.faults.inject(call, 'mute');
+      const log = await logs.open(cluster.nodes[1]!.url, PATIENT);
+      await log.append('thing-1', [anEvent('led')], { expected: 'none' });
+      expect(await collect(log.readStream('thing-1'))).to.have.length(1);
+      const reader = log.subscribe({ after: 'start', live: true })[Symbol.asyncIterator]();
+      for (const seen of ['led', 'caught up', 'followed']) {
+        const { value } = await reader.next();
+        if (seen === 'caught up') await log.append('thing-1', [anEvent('followed')], { expected: 0 });
+        else expect(value).to.include({ data: seen });
+      }
+      await reader.return?.();
     } finally {
       await logs.close();
       await cluster.close();

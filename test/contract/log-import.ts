@@ -11,12 +11,12 @@ const everything = async (log: Log): Promise<RecordedEvent[]> =>
 
 const withoutPosition = ({ position: _, ...event }: RecordedEvent) => event;
 
-/** Events of several streams, interleaved, at times of their own. */
+/** Events of several streams, interleaved in pairs, at times of their own. */
 export const aHistory = async (count: number): Promise<RecordedEvent[]> => {
   let time = Date.parse('2026-01-02T03:04:05.678Z');
   const log = createMemoryLog({ clock: () => new Date(time).toISOString() });
   for (let n = 0; n < count; n += 1) {
-    await log.append(`thing-${(n * 7) % 5}`, [anEvent({ n, text: 'ü "\\' })], { expected: 'any' });
+    await log.append(`thing-${(Math.floor(n / 2) * 7) % 5}`, [anEvent({ n, text: 'ü "\\' })], { expected: 'any' });
     time += 1500;
   }
   return everything(log);

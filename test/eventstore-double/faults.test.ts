@@ -16,9 +16,11 @@ describe('The EventStoreDB double goes wrong on demand', () => {
 
     it(`mutes an append ${what}`, () =>
       withDouble({}, async ({ append, double }) => {
-        double.faults.inject('append', 'mute', { times: 1, written });
+        const struck = Promise.withResolvers<void>();
+        double.faults.inject('append', 'mute', { times: 1, written, meanwhile: struck.resolve });
         const before = double.size();
         const muted = append('s', anEvent()).catch(() => undefined);
+        await struck.promise;
         expect(await staysOpen(muted)).to.equal(true);
         expect(double.size() - before).to.equal(written ? 1 : 0);
         await append('other', anEvent());
@@ -45,9 +47,12 @@ describe('The EventStoreDB double goes wrong on demand', () => {
   it('mutes, drops and refuses reads and new subscriptions', () =>
     withDouble({}, async ({ append, client, double }) => {
       await append('s', anEvent());
-      double.faults.inject('read', 'mute', { times: 1 });
+      const struck = Promise.withResolvers<void>();
+      double.faults.inject('read', 'mute', { times: 1, meanwhile: struck.resolve });
       const muted = client.readStream('s');
-      expect(await staysOpen(once(muted, 'data'))).to.equal(true);
+      const data = once(muted, 'data');
+      await struck.promise;
+      expect(await staysOpen(data)).to.equal(true);
       await muted.cancel();
       double.faults.inject('read', 'not-ready', { times: 1 });
       expect(await failureOf(listed(client.readStream('s')))).to.be.instanceOf(UnavailableError);

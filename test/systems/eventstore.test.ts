@@ -4,8 +4,8 @@ import { describeLog } from '../contract/log.ts';
 import { scopedLog } from '../contract/scoped-log.ts';
 
 /**
- * The log's contract over a real server, which may be in use and full: whoever has one names it as EVENTSTORE_URL. Every
- * test leaves some small streams behind, whose names begin with `test-`.
+ * The log's contract over a real server, which may be full and in use, though not by a BudApp at the same time: whoever has
+ * one names it as EVENTSTORE_URL. Every test leaves some small streams behind, whose names begin with `test-`.
  */
 const url = process.env.EVENTSTORE_URL;
 
