@@ -144,8 +144,10 @@ export interface Claims {
   tenant_id: TenantId;
   email: string;
   name: string;
-  role: 'admin' | 'developer' | 'viewer';
-  /** Seconds since 1970. */
+  /** Null where the token was made for another client and says nothing about roles or groups. */
+  role: 'admin' | 'developer' | 'viewer' | null;
+  /** Seconds since 1970, by the provider's clock. */
+  issued_at: number;
   expires_at: number;
   token_id: string;
 }

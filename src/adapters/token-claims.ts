@@ -36,15 +36,21 @@ const ROLES = ['admin', 'developer', 'viewer'] as const;
 const invalid = (detail: string, cause?: unknown) =>
   new Rejected('unauthenticated', 'invalid-token', `The access token ${detail}.`, { cause });
 
-/** Somebody who is known to the provider but has none of our roles may look, and no more. */
+/**
+ * Somebody who is known to the provider but has none of our roles may look, and no more. Keycloak leaves out what is empty,
+ * so a token of our client without any roles says so; one that was made for another client may lack the scope for them,
+ * and says nothing: null.
+ */
 const roleOf = (payload: AccessTokenPayload, clientId: string): Claims['role'] => {
-  const named = [
-    ...(payload.roles ?? []),
-    ...(payload.realm_access?.roles ?? []),
-    ...(payload.resource_access?.[clientId]?.roles ?? []),
+  const sources = [
+    payload.roles,
+    payload.realm_access?.roles,
+    payload.resource_access?.[clientId]?.roles,
     // Keycloak writes groups as paths: /admin
-    ...(payload.groups ?? []).map((group) => group.replace(/^\//, '')),
+    payload.groups?.map((group) => group.replace(/^\//, '')),
   ];
+  if (payload.azp !== clientId && sources.every((source) => source === undefined)) return null;
+  const named = sources.flatMap((source) => source ?? []);
   return ROLES.find((role) => named.includes(role)) ?? 'viewer';
 };
 
@@ -103,7 +109,7 @@ export const verifiedToken = (
   const name = payload.name ?? payload.preferred_username ?? email;
   const role = roleOf(payload, client_id);
   return {
-    claims: { subject, tenant_id: tenantId, email, name, role, expires_at, token_id },
+    claims: { subject, tenant_id: tenantId, email, name, role, issued_at, expires_at, token_id },
     identity: { issuer: payload.iss, token_id, session_id, subject, issued_at, expires_at },
   };
 };

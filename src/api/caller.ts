@@ -6,6 +6,7 @@ import { type ProjectId, type UserId, userIdOf } from '../events/ids.ts';
 import type { Scope } from '../events/values.ts';
 import type { Claims } from '../ports.ts';
 import { registerOnFirstSight } from './first-sight.ts';
+import { createProviderRoles } from './provider-role.ts';
 import type { ApiServices } from './services.ts';
 
 /** A person whose token was checked. */
@@ -63,6 +64,7 @@ export const createCallers = (services: ApiServices) => {
   const looking = new Map<UserId, Promise<Known>>();
   /** Positions that the next lookup of a user's access must have seen. */
   const awaited = new Map<UserId, Position>();
+  const followProvider = createProviderRoles(services);
 
   const freshen = async (userId: UserId): Promise<void> => {
     const position = awaited.get(userId);
@@ -113,10 +115,25 @@ export const createCallers = (services: ApiServices) => {
     return started;
   };
 
-  const callerOf = async (claims: Claims): Promise<ApiCaller> => {
-    const userId = userIdOf(claims.tenant_id, claims.subject);
+  const accessChanged = (userId: UserId, position: Position | null): void => {
+    known.delete(userId);
+    looking.delete(userId);
+    const before = awaited.get(userId);
+    if (position !== null && (before === undefined || before < position)) awaited.set(userId, position);
+  };
+
+  const knownOf = async (claims: Claims, userId: UserId): Promise<Known> => {
     const cached = known.get(userId);
     const entry = cached && cached.until > Date.now() ? cached : await lookUpOnce(claims, userId);
+    const changed = await followProvider(claims, userId, entry.stored.role);
+    if (changed === null) return entry;
+    accessChanged(userId, changed);
+    return lookUpOnce(claims, userId);
+  };
+
+  const callerOf = async (claims: Claims): Promise<ApiCaller> => {
+    const userId = userIdOf(claims.tenant_id, claims.subject);
+    const entry = await knownOf(claims, userId);
     if (entry.stored.status === 'disabled') {
       throw new Rejected('forbidden', 'user-disabled', 'This user has been disabled.', {
         hint: 'An administrator can reactivate the user.',
@@ -144,12 +161,7 @@ export const createCallers = (services: ApiServices) => {
       return callerOf(await identity.verify(bearerTokenOf(header)));
     },
     /** From now on the user's access is looked up again, at least as new as `position`. */
-    accessChanged(userId: UserId, position: Position | null): void {
-      known.delete(userId);
-      looking.delete(userId);
-      const before = awaited.get(userId);
-      if (position !== null && (before === undefined || before < position)) awaited.set(userId, position);
-    },
+    accessChanged,
   };
 };
 

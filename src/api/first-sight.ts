@@ -52,7 +52,8 @@ export const registerOnFirstSight = async (services: ApiServices, person: Person
       may_repeat: true,
     });
 
-  const { subject, email, name, role } = claims;
+  const { subject, email, name } = claims;
+  const role = claims.role ?? 'viewer';
   const registered = found
     ? null
     : await unlessDone('user-exists', () =>

@@ -39,6 +39,7 @@ import { removeProjectMember } from './project/remove-project-member.ts';
 import { updateProject } from './project/update-project.ts';
 import { changeUserPermissions } from './user/change-user-permissions.ts';
 import { disableUser } from './user/disable-user.ts';
+import { followProviderRole } from './user/follow-provider-role.ts';
 import { reactivateUser } from './user/reactivate-user.ts';
 import { registerUser } from './user/register-user.ts';
 import { cancelWorkflow } from './workflow/cancel-workflow.ts';
@@ -67,6 +68,7 @@ export const commandCatalog: readonly AnyCommand[] = [
   updateProject,
   changeUserPermissions,
   disableUser,
+  followProviderRole,
   reactivateUser,
   registerUser,
   deleteModel,

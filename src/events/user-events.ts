@@ -25,7 +25,23 @@ export const UserPermissionsChanged = event(
     scopes: z.array(Scope),
   }),
 );
+/** The identity provider gives another role than before: it holds, until the next change here or there. */
+export const UserProviderRoleChanged = event(
+  'UserProviderRoleChanged',
+  z.object({
+    user_id: UserId,
+    role: Role,
+    /** When the token that says so was made, by the provider's clock. */
+    issued_at: z.iso.datetime(),
+  }),
+);
 export const UserDisabled = event('UserDisabled', z.object({ user_id: UserId }));
 export const UserReactivated = event('UserReactivated', z.object({ user_id: UserId }));
 
-export const userEvents = [UserRegistered, UserPermissionsChanged, UserDisabled, UserReactivated] as const;
+export const userEvents = [
+  UserRegistered,
+  UserPermissionsChanged,
+  UserProviderRoleChanged,
+  UserDisabled,
+  UserReactivated,
+] as const;

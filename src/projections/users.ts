@@ -39,6 +39,7 @@ export const users = projection<UserRow, UserFact>({
       since: at,
     }),
     UserPermissionsChanged: (row, { data }) => ({ ...row, role: data.role, scopes: data.scopes }),
+    UserProviderRoleChanged: (row, { data }) => ({ ...row, role: data.role }),
     UserDisabled: (row, { at }) => ({ ...row, status: 'disabled', since: at }),
     UserReactivated: (row, { at }) => ({ ...row, status: 'active', since: at }),
   },

@@ -62,6 +62,7 @@ describe('token claims', () => {
       email: 'ada@example.com',
       name: 'Ada Lovelace',
       role: 'developer',
+      issued_at: 1_899_998_200,
       expires_at: 1_900_000_000,
       token_id: 't-1',
     });
@@ -74,6 +75,7 @@ describe('token claims', () => {
       email: 'ada@example.com',
       name: 'Ada Lovelace',
       role: 'admin',
+      issued_at: 1_899_998_200,
       expires_at: 1_900_000_000,
       token_id: 'onrtac:3f5c',
     });
@@ -114,6 +116,13 @@ describe('token claims', () => {
   for (const [title, changes, role] of ROLES) {
     it(`takes the role ${title}`, () => expect(keycloak(changes).role).to.equal(role));
   }
+
+  it('does not take the silence of a token that was made for another client for a role', () => {
+    const silent = { realm_access: undefined, resource_access: undefined, groups: undefined };
+    const forOther = { aud: ['budapp'], azp: 'a-tool' };
+    expect(keycloak({ ...silent, ...forOther }).role).to.equal(null);
+    expect(keycloak(forOther).role).to.equal('admin');
+  });
 
   it('takes the most powerful of several roles', () => {
     expect(local({ roles: ['viewer', 'admin', 'developer'] }).role).to.equal('admin');

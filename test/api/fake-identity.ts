@@ -10,10 +10,12 @@ const REALM = 'only';
 
 export interface Person {
   email: string;
-  role: Claims['role'];
+  role: NonNullable<Claims['role']>;
   tenant_id?: TenantId;
   /** Seconds; default an hour. */
   lifetime?: number;
+  /** Seconds since 1970; default now. */
+  issued_at?: number;
 }
 
 const unauthenticated = (code: string) => new Rejected('unauthenticated', code, `Refused: ${code}.`);
@@ -33,6 +35,7 @@ export const createFakeIdentity = (): Identity & { issue(person: Person): Tokens
       email: person.email,
       name: person.email.split('@')[0] ?? '',
       role: person.role,
+      issued_at: person.issued_at ?? Math.floor(Date.now() / 1000),
       expires_at: Date.now() / 1000 + expires_in,
       token_id: randomUUID(),
     });

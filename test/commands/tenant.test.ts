@@ -6,6 +6,7 @@ import { addProjectMember } from '../../src/commands/project/add-project-member.
 import { deleteProject } from '../../src/commands/project/delete-project.ts';
 import { removeProjectMember } from '../../src/commands/project/remove-project-member.ts';
 import { changeUserPermissions } from '../../src/commands/user/change-user-permissions.ts';
+import { followProviderRole } from '../../src/commands/user/follow-provider-role.ts';
 import { registerUser } from '../../src/commands/user/register-user.ts';
 import { newId, UserId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
@@ -63,6 +64,25 @@ describe('user commands', () => {
       .by(aPerson({ role: 'admin' }))
       .when(changeUserPermissions, change)
       .then({ type: 'UserPermissionsChanged' });
+  });
+
+  it('follow a role that the identity provider changes, and no older token than the newest that did', () => {
+    const said = (role: string, issued_at: string) => ({ user_id, role, issued_at });
+    const followed = given(admin, fact('UserProviderRoleChanged', { user_id, role: 'viewer', issued_at: later(60) }));
+    given(admin)
+      .when(followProviderRole, said('viewer', later(60)))
+      .then({ type: 'UserProviderRoleChanged', data: { role: 'viewer', issued_at: later(60) } });
+    followed.when(followProviderRole, said('admin', later(30))).thenNothing();
+    followed.when(followProviderRole, said('viewer', later(90))).thenNothing();
+    followed.when(followProviderRole, said('developer', later(90))).then({ type: 'UserProviderRoleChanged' });
+  });
+
+  it('keep what was changed here while the identity provider says the same as before', () => {
+    const changed = given(admin, fact('UserPermissionsChanged', { user_id, role: 'viewer', scopes: [] }));
+    changed.when(followProviderRole, { user_id, role: 'admin', issued_at: later(60) }).thenNothing();
+    changed
+      .when(followProviderRole, { user_id, role: 'developer', issued_at: later(60) })
+      .then({ type: 'UserProviderRoleChanged', data: { role: 'developer' } });
   });
 
   it('keep those who manage users from making themselves more than they are', () => {

@@ -74,6 +74,14 @@ export const createKeycloakAdmin = (keycloak: KeycloakSystem, realm: string) => 
     disableUser: async (id: string) => {
       await ask('PUT', `/${realm}/users/${id}`, { enabled: false });
     },
+    /** In these groups and no others from now on. */
+    changeGroups: async (id: string, names: readonly string[]) => {
+      const groups = await read<{ id: string; name: string }[]>(`/${realm}/groups`);
+      for (const group of groups) {
+        const method = names.includes(group.name) ? 'PUT' : 'DELETE';
+        await ask(method, `/${realm}/users/${id}/groups/${group.id}`);
+      }
+    },
     /** Ends one session, as the button in the console does. */
     endSession: async (session_id: string) => {
       await ask('DELETE', `/${realm}/sessions/${session_id}`);

@@ -80,6 +80,23 @@ describe('BudApp with Keycloak', function () {
     expect(listed.body).to.include({ email: carol.email, status: 'active' });
   });
 
+  it('follows a role that is taken away or given in Keycloak, from the next token on', async () => {
+    const dora = { email: 'dora@example.com', password: 'Correct-Horse-4' };
+    const id = await north.createUser({ ...dora, first_name: 'Dora', groups: ['admins'] });
+    const roleOf = async ({ ask }: { ask: Awaited<ReturnType<typeof login>>['ask'] }) =>
+      (await ask('GET', '/auth/me')).body.role;
+    const first = await login(dora);
+    expect(await roleOf(first)).to.equal('admin');
+    await north.changeGroups(id, []);
+    const second = await login(dora);
+    expect([await roleOf(second), await roleOf(first)]).to.deep.equal(['viewer', 'viewer']);
+    await north.changeGroups(id, ['developers']);
+    // Tokens say to the second when they were made.
+    await eventually('a token of a later second is a developer', async () =>
+      (await roleOf(await login(dora))) === 'developer' ? true : null,
+    );
+  });
+
   it('refuses a wrong password, and a realm that it does not serve', async () => {
     const wrong = await ask('POST', '/auth/login', { json: { ...amber, password: 'Wrong-Password-1' } });
     expectProblem(wrong, 401, 'invalid-credentials');

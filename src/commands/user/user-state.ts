@@ -9,6 +9,8 @@ export interface UserState {
   role: Role;
   /** Given beyond the role, everywhere in the tenant. */
   scopes: readonly Scope[];
+  /** What the identity provider said last; `issued_at` is null for what it said at the first login. */
+  provider_role: { role: Role; issued_at: string | null };
   default_project_id: ProjectId;
   status: 'active' | 'disabled';
 }
@@ -16,12 +18,17 @@ export interface UserState {
 const evolve = (state: UserState | null, event: Recorded<UserFact>): UserState | null => {
   if (event.type === 'UserRegistered') {
     const { user_id, role, default_project_id } = event.data;
-    return { user_id, role, scopes: [], default_project_id, status: 'active' };
+    const provider_role = { role, issued_at: null };
+    return { user_id, role, scopes: [], provider_role, default_project_id, status: 'active' };
   }
   if (!state) return null;
   switch (event.type) {
     case 'UserPermissionsChanged':
       return { ...state, role: event.data.role, scopes: event.data.scopes };
+    case 'UserProviderRoleChanged': {
+      const { role, issued_at } = event.data;
+      return { ...state, role, provider_role: { role, issued_at } };
+    }
     case 'UserDisabled':
       return { ...state, status: 'disabled' };
     case 'UserReactivated':
