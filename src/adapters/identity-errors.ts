@@ -32,10 +32,12 @@ const tooMany = (error: ResponseBodyError): Rejected => {
   return new Rejected('too-many', 'too-many-attempts', message, { retryAfterSeconds: seconds, cause: error });
 };
 
+const OF_CLIENT = ['invalid_client', 'unauthorized_client', 'invalid_scope'];
+
 /** Whether the provider refuses us, the client, and not the person for whom we ask. */
 const refusesClient = (error: unknown): boolean =>
   error instanceof WWWAuthenticateChallengeError ||
-  (error instanceof ResponseBodyError && (error.error === 'invalid_client' || error.error === 'unauthorized_client'));
+  (error instanceof ResponseBodyError && OF_CLIENT.includes(error.error));
 
 /**
  * What the provider's answer to a request means for whoever asked: `refused` where it refuses the credentials, token or
@@ -51,7 +53,7 @@ export const createRefusals = ({ log }: { log: Logger }) => {
       seldom(() =>
         log.error(
           { err: error },
-          'the identity provider refuses BudApp as a client, so nobody can log in; look at KEYCLOAK_CLIENT_ID and KEYCLOAK_CLIENT_SECRET, and whether the client may use direct access grants',
+          'the identity provider refuses BudApp as a client, so nobody can log in; look at KEYCLOAK_CLIENT_ID and KEYCLOAK_CLIENT_SECRET, and whether the client may use direct access grants and has the scopes email and profile',
         ),
       );
     }

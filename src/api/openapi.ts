@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { RejectionKind } from '../errors.ts';
+import { Position } from '../events/event.ts';
 import { type JsonSchema, jsonSchemaOf } from './json-schema.ts';
 import { PROBLEM_TYPE, statusOf, titleOf } from './problem.ts';
+import { IdempotencyKey, IfMatch } from './request-facts.ts';
 import { resources } from './resource.ts';
 import { type AnswerSchema, type BodySchema, type Route, SUCCESS_STATUS, type Success } from './route.ts';
 
@@ -68,11 +70,18 @@ const answer = (route: Route, success: Success, { description, schema, type }: A
   ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
 });
 
+/** Whoever must be known may have been disabled, and what knows them may be away. */
+const refusalsOfCaller = ({ permission }: Route): readonly RejectionKind[] => {
+  if (permission === 'public') return [];
+  return permission === 'service' ? ['unauthenticated'] : ['unauthenticated', 'forbidden', 'unavailable'];
+};
+
 const refusalsOf = (route: Route): RejectionKind[] => [
   ...new Set<RejectionKind>([
     'malformed',
-    ...(route.permission === 'public' ? [] : (['unauthenticated'] as const)),
-    ...(route.permission === 'admin' ? (['forbidden'] as const) : []),
+    ...refusalsOfCaller(route),
+    // A position of another log.
+    ...('min_position' in route.query.shape ? (['invalid'] as const) : []),
     ...(route.body === null ? [] : (['too-large', 'unsupported', 'invalid'] as const)),
     ...route.refusals,
   ]),
@@ -147,19 +156,19 @@ const KINDS: readonly RejectionKind[] = [
   'unavailable',
 ];
 
-const header = (name: string, description: string) => ({
+const header = (name: string, description: string, schema: z.ZodType = z.string()) => ({
   name,
   in: 'header',
   required: false,
   description,
-  schema: { type: 'string' },
+  schema: jsonSchemaOf(schema, 'input'),
 });
 
 const PARAMETERS = [
   header('X-Request-Id', 'Comes back in the answer, and stands in the log.'),
-  header('Idempotency-Key', '1 to 255 characters: the same key and request answer the same again.'),
-  header('If-Match', 'The ETag that the change is based on; a newer one is answered with 412.'),
-  header('Min-Position', 'Waits a bounded time until the answer is at least as fresh.'),
+  header('Idempotency-Key', '1 to 255 characters: the same key and request answer the same again.', IdempotencyKey),
+  header('If-Match', 'The ETag that the change is based on; a newer one is answered with 412.', IfMatch),
+  header('Min-Position', 'Waits a bounded time until the answer is at least as fresh.', Position),
 ];
 
 const HEADERS: Readonly<Record<string, string>> = {

@@ -21,9 +21,10 @@ export interface RequestFacts {
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
 // All zeros name no trace: a sidecar that does not sample sends them.
 const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
-const IDEMPOTENCY_KEY = /^[\x20-\x7e]{1,255}$/;
+export const IdempotencyKey = z.string().regex(/^[\x20-\x7e]{1,255}$/);
 const CORRELATION_ID = z.uuid();
-const ENTITY_TAG = /^"(\d{1,15})"$/;
+/** Empty as good as absent, and `*` for whatever there is. */
+export const IfMatch = z.string().regex(/^(\*|"\d{1,15}")?$/);
 
 const malformed = (code: string, header: string, detail: string) =>
   new Rejected('malformed', code, `The header ${header} ${detail}.`);
@@ -34,14 +35,13 @@ export const requestIdOf = (given: string): string => (REQUEST_ID.test(given) ? 
 const ifMatchOf = (header: string): number | '*' | undefined => {
   if (header === '') return undefined;
   if (header === '*') return '*';
-  const revision = ENTITY_TAG.exec(header)?.[1];
-  if (revision !== undefined) return Number(revision);
+  if (IfMatch.safeParse(header).success) return Number(header.slice(1, -1));
   throw malformed('malformed-if-match', 'If-Match', 'must be the ETag of an answer, like "3" with its quotes, or *');
 };
 
 const idempotencyKeyOf = (header: string | undefined): string | undefined => {
   if (header === undefined) return undefined;
-  if (IDEMPOTENCY_KEY.test(header)) return header;
+  if (IdempotencyKey.safeParse(header).success) return header;
   throw malformed('malformed-idempotency-key', 'Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
 };
 

@@ -6,7 +6,8 @@ const CLOSE_TIMEOUT_MS = 20_000;
 
 /**
  * Ends in order at the first SIGTERM or SIGINT, also at one that comes while it is still starting: `waiting`, where it is
- * given, is aborted then, and a start that fails of it counts as ended.
+ * given, is aborted then, and a start that fails of it counts as ended. The end of the process that forked this one
+ * counts as a signal, too.
  */
 export const closeAtSignal = (starting: Promise<Closable>, logger: Logger, waiting?: AbortController): void => {
   const close = async (signal: NodeJS.Signals): Promise<void> => {
@@ -35,4 +36,8 @@ export const closeAtSignal = (starting: Promise<Closable>, logger: Logger, waiti
     void close(signal);
   };
   process.on('SIGTERM', closeOnce).on('SIGINT', closeOnce);
+  // Forked by a demo that was killed: nobody is left who would end us.
+  process.once('disconnect', () => closeOnce('SIGTERM'));
+  // Waiting for that must not keep a process alive whose start has failed.
+  process.channel?.unref();
 };

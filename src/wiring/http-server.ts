@@ -1,10 +1,20 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { newUuid } from '../events/ids.ts';
 import type { Closable } from '../ports.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 
 const GRACE_MS = 5_000;
+
+const TIMEOUTS = {
+  // Node's own five minutes for a whole request would cut off a large artefact on a slow line.
+  requestTimeout: 60 * 60_000,
+  headersTimeout: 60_000,
+  // Longer than the minute for which proxies keep connections: whichever ends one first must not be us, or a request that
+  // is just being sent on it is lost, and the proxy answers 502.
+  keepAliveTimeout: 75_000,
+};
 
 /** The address cannot be listened on; the message says what to set. */
 export class AddressInUse extends Error {
@@ -16,11 +26,12 @@ export class AddressInUse extends Error {
 
 const notReadyYet: Handler = (_request, response) => {
   const problem = {
-    type: 'about:blank',
+    type: 'urn:budapp:problem:starting',
     title: 'Service Unavailable',
     status: 503,
     code: 'starting',
     detail: 'BudApp is starting. Try again in a moment.',
+    request_id: newUuid(),
   };
   response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '1' });
   response.end(JSON.stringify(problem));
@@ -54,7 +65,7 @@ const refuseClient = (error: Error, socket: Duplex): void => {
     return;
   }
   const known = Object.entries(CLIENT_ERRORS).find(([code]) => hasCode(error, code))?.[1] ?? NOT_HTTP;
-  const body = JSON.stringify({ type: `urn:budapp:problem:${known.code}`, ...known });
+  const body = JSON.stringify({ type: `urn:budapp:problem:${known.code}`, ...known, request_id: newUuid() });
   const head = [
     `HTTP/1.1 ${known.status} ${known.title}`,
     'Content-Type: application/problem+json',
@@ -73,7 +84,7 @@ const hasCode = (error: unknown, code: string): boolean =>
  */
 export const openHttpServer = async ({ host, port }: { host: string; port: number }) => {
   let handler = notReadyYet;
-  const server = createServer((request, response) => handler(request, response));
+  const server = createServer(TIMEOUTS, (request, response) => handler(request, response));
   server.on('clientError', refuseClient);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => reject(hasCode(error, 'EADDRINUSE') ? new AddressInUse(host, port, error) : error));

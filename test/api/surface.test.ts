@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import type { Dependency } from '../../src/ports.ts';
 import { type RunningApi, SERVICE_TOKEN, startApi } from './running-api.ts';
@@ -72,6 +73,25 @@ describe('the surface of the API', () => {
     }
   });
 
+  it('describes the refusals that whole groups of routes have in common, and what the headers may be', async () => {
+    const { body } = await api.request('GET', '/openapi.json');
+    expect(body.paths['/projects'].post.responses).to.include.keys('401', '403', '503');
+    expect(body.paths['/auth/me'].get.responses).to.include.keys('403', '503');
+    // A position of another log.
+    expect(body.paths['/clusters/{cluster_id}/status'].get.responses).to.include.keys('422');
+    const { parameters } = body.components;
+    const mayBe = (name: string, value: string) => new RegExp(parameters[name].schema.pattern).test(value);
+    expect(['', 'a b', 'ä'].map((key) => mayBe('Idempotency-Key', key))).to.deep.equal([false, true, false]);
+    expect(['"3"', '*', '3'].map((tag) => mayBe('If-Match', tag))).to.deep.equal([true, true, false]);
+    expect(['0000-1', 'a b'].map((position) => mayBe('Min-Position', position))).to.deep.equal([true, false]);
+  });
+
+  it('asks who somebody is before it says what is wrong with a request', async () => {
+    const headers = { 'if-match': 'nonsense', 'idempotency-key': '' };
+    const { status, body } = await api.request('DELETE', '/projects/nonsense', { headers });
+    expect([status, body.code]).to.deep.equal([401, 'missing-token']);
+  });
+
   it('has the routes that are promised', async () => {
     const { body } = await api.request('GET', '/openapi.json');
     const promised = `post /auth/login,post /auth/refresh,post /auth/logout,get /auth/me,post /auth/register,get /users,
@@ -100,9 +120,22 @@ describe('the surface of the API', () => {
     const page = await api.request('GET', '/docs');
     expect(page.headers.get('content-type')).to.match(/^text\/html/);
     expect(page.body).to.not.match(/https?:\/\//);
-    for (const [, file] of page.body.matchAll(/(?:src|href)="([^"]+)"/g)) {
+    for (const [, file] of page.body.matchAll(/(?:src|href)="(?!data:)([^"]+)"/g)) {
       expect((await api.request('GET', file ?? '')).status, file).to.equal(200);
     }
+  });
+
+  it('asks for no icon, and lets requests be tried under whatever address the page is open', async () => {
+    expect((await api.request('GET', '/docs')).body).to.contain('rel="icon" href="data:,"');
+    let intercept = (request: { url: string }) => request;
+    const SwaggerUIBundle = (options: { requestInterceptor: typeof intercept }) => {
+      intercept = options.requestInterceptor;
+    };
+    const { body } = await api.request('GET', '/docs/start.js');
+    runInNewContext(body, { SwaggerUIBundle, location: { origin: 'http://localhost:9081' } });
+    const tried = (url: string) => intercept({ url }).url;
+    expect(tried('http://127.0.0.1:9081/version?a=http://b')).to.equal('http://localhost:9081/version?a=http://b');
+    expect(tried('/openapi.json')).to.equal('/openapi.json');
   });
 
   it('sends security headers, and no permission for other origins', async () => {

@@ -15,7 +15,7 @@ const failureOf = async (start: Promise<BudApp>): Promise<string> => {
 };
 
 describe('starting and stopping', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dataDir = '';
 
   beforeEach(async () => {
@@ -33,6 +33,7 @@ describe('starting and stopping', function () {
     const second = await startBudApp(dataDir, { ADMIN_PASSWORD: '' });
     expect(second.output()).not.to.match(/password:? +\S{12,}/i);
     await second.stop();
+    expect(second.output(), 'an orderly end is nothing to look at').not.to.include('lost a database connection');
   });
 
   it('ends in order at a signal that comes while it is still starting', async () => {
@@ -49,6 +50,18 @@ describe('starting and stopping', function () {
 
     const next = await startBudApp(dataDir);
     expect(await next.stop()).to.equal(0);
+  });
+
+  it('ends in order when the process that forked it is gone', async () => {
+    const child = fork(new URL('../../src/main.ts', import.meta.url), {
+      env: { ...process.env, PORT: '0', DATA_DIR: dataDir },
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: [],
+    });
+    await once(child, 'message');
+    child.disconnect();
+    const [code] = await once(child, 'exit');
+    expect(code).to.equal(0);
   });
 
   it('ends at once at a signal that comes while it waits for a system', async () => {

@@ -15,6 +15,7 @@ const PAGE = `<!doctype html>
     <meta charset="utf-8" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>BudApp API</title>
+    <link rel="icon" href="data:," />
     <link rel="stylesheet" href="/docs/swagger-ui.css" />
   </head>
   <body>
@@ -25,7 +26,18 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#docs', deepLinking: true, persistAuthorization: false });\n`;
+/** The page may be open under another address than the document's server, and may connect to its own only. */
+const START = `SwaggerUIBundle({
+  url: '/openapi.json',
+  dom_id: '#docs',
+  deepLinking: true,
+  persistAuthorization: false,
+  requestInterceptor: (request) => {
+    request.url = request.url.replace(/^https?:\\/\\/[^/]+/, location.origin);
+    return request;
+  },
+});
+`;
 
 /** The page brings all it needs; styles are set by its script while it draws. */
 const PAGE_POLICY = {
