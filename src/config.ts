@@ -163,7 +163,7 @@ const configOf = (env: Environment, given: Readonly<Record<string, string>>) => 
   host: env.HOST,
   /** Where the world reaches the API; null: `http://<host>:<port>`. */
   public_url: env.PUBLIC_URL ?? null,
-  /** Where services reach `/notifications`; null: as `public_url`. */
+  /** Where local services reach `/notifications`; null: `http://<host>:<port>`. */
   notifications_url: env.NOTIFICATIONS_URL ?? null,
   data_dir: env.DATA_DIR,
   /** What stands in for a real system with these settings. */

@@ -116,7 +116,7 @@ const unshared = (given: Given, roles: readonly Role[]): string[] => {
     return `ROLES=${roles.join(',')} needs one ${name} for all processes: set ${way}`;
   });
   const secret = ['DAPR_API_TOKEN', 'APP_API_TOKEN'].every((name) => given[name] === undefined)
-    ? [`ROLES=${roles.join(',')} needs one secret for all processes: set DAPR_API_TOKEN`]
+    ? [`ROLES=${roles.join(',')} needs one secret for all processes: set APP_API_TOKEN or DAPR_API_TOKEN`]
     : [];
   return [...shared, ...secret];
 };

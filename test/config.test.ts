@@ -107,7 +107,7 @@ describe('config', () => {
     const { NATS_URL: _, DAPR_API_TOKEN: __, ...lacking } = shared;
     expect(problemsOf({ ...lacking, ROLES: 'projector' })).to.deep.equal([
       'ROLES=projector needs one status-bus for all processes: set NATS_URL',
-      'ROLES=projector needs one secret for all processes: set DAPR_API_TOKEN',
+      'ROLES=projector needs one secret for all processes: set APP_API_TOKEN or DAPR_API_TOKEN',
     ]);
   });
 

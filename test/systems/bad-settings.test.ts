@@ -81,6 +81,7 @@ describe('a start with a setting that is wrong ends and names it', function () {
       () => ({ ...right.minio, MINIO_SECRET_KEY: 'wrong-secret' }),
       ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY'],
     ],
+    ['the bucket', () => ({ ...right.minio, MINIO_BUCKET_NAME: 'misspelt' }), ['MinIO', 'MINIO_BUCKET_NAME']],
     [
       'an expired certificate of MinIO',
       () => ({ ...right.minio, MINIO_SECURE: 'true', MINIO_ENDPOINT: `127.0.0.1:${expired.port}` }),

@@ -279,6 +279,15 @@ describe('the Helm chart', function () {
     expect(dapr('projector')).to.deep.equal([]);
   });
 
+  it('spares sidecars the secret store of Kubernetes, which they would end of without a token', () => {
+    for (const [name, each] of sets()) {
+      for (const { annotations, spec } of podsOf(each).filter((pod) => pod.annotations['dapr.io/enabled'] === 'true')) {
+        expect(spec.automountServiceAccountToken, name).to.equal(false);
+        expect(annotations, name).to.include({ 'dapr.io/disable-builtin-k8s-secret-store': 'true' });
+      }
+    }
+  });
+
   it('lets autoscalers reckon with sidecars: each asks for a share of the processor', () => {
     const sidecars = podsOf(renderedWith('production with all that can be switched on'))
       .map(({ annotations }) => annotations)
@@ -311,6 +320,7 @@ describe('the Helm chart', function () {
     ['no pods at all', ['budapp.replicas=0'], /replicas/],
     ['a master key that is none', ['production', 'masterKey=short'], /masterKey/],
     ['an address with a scheme where a host belongs', ['production', 'minio.endpoint=http://minio:9000'], /endpoint/],
+    ['a log that BudApp cannot be connected to', ['production', 'eventstore.url=kurrentdb://e:2113'], /eventstore/],
     ['a token that is too short', ['production', 'appApiToken=short'], /appApiToken/],
     ['an ingress without a host', ['production', 'ingress.enabled=true'], /hosts/],
     [
@@ -324,6 +334,7 @@ describe('the Helm chart', function () {
       ['production', 'dapr.enabled=false'],
       /services\.budcluster \(or dapr\.enabled\) is not set/,
     ],
+    ['passwords over plain http', ['production', 'keycloak.url=http://keycloak.data.svc'], /keycloak\.allowHttp/],
     ['sidecars without the token of the app', ['existing-secret', 'dapr.appTokenSecret='], /dapr\.appTokenSecret/],
   ];
   for (const [title, values, said] of REFUSED) {

@@ -1,12 +1,3 @@
-/**
- * Runs the real systems on this machine, for BudApp to be started against them:
- *
- *     npm run systems                   all of them, with their data in .systems/, until Ctrl-C
- *     npm run systems -- nats minio     only these
- *     npm run systems -- --install      only gets them onto this machine, and says what they are
- *     npm run systems -- --fresh        forgets the data of earlier runs first
- *     npm run systems -- --dir <folder> elsewhere
- */
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Listr } from 'listr2';
@@ -14,6 +5,14 @@ import { removeFolder, useFolder, writeEnvironment } from './run-folder.ts';
 import { runningSystems } from './start-all.ts';
 import type { System } from './system.ts';
 import { SYSTEM_NAMES, type SystemName, type SystemStart, systemStarts } from './system-starts.ts';
+
+const USAGE = `Runs the real systems on this machine, for BudApp to be started against them:
+
+  npm run systems                   all of them, with their data in .systems/, until Ctrl-C
+  npm run systems -- nats minio     only these, of ${SYSTEM_NAMES.join(', ')}
+  npm run systems -- --install      only gets them onto this machine, and says what they are
+  npm run systems -- --fresh        forgets the data of earlier runs first
+  npm run systems -- --dir <folder> elsewhere`;
 
 const explain = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error);
@@ -29,6 +28,7 @@ const readArguments = () => {
       dir: { type: 'string', default: '.systems' },
       install: { type: 'boolean', default: false },
       fresh: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
     },
   });
   const unknown = positionals.filter((name) => !isSystemName(name));
@@ -80,7 +80,11 @@ const say = (text: string): void => {
 };
 
 const run = async (): Promise<number> => {
-  const { dir, install, fresh, only } = readArguments();
+  const { dir, install, fresh, help, only } = readArguments();
+  if (help) {
+    say(USAGE);
+    return 0;
+  }
   if (fresh) await removeFolder(dir);
   await useFolder(dir);
   const starts = systemStarts(dir, only);

@@ -28,6 +28,9 @@ elsewhere or in budapp.env counts as given.
 {{- $problems = append $problems (printf "%s is not set" (index . 0)) -}}
 {{- end -}}
 {{- end -}}
+{{- if and (hasPrefix "http://" $v.keycloak.url) (not (or $v.keycloak.allowHttp (has "KEYCLOAK_ALLOW_HTTP" $own) (has "KEYCLOAK_URL" $own))) -}}
+{{- $problems = append $problems "keycloak.url is plain http: where only a private network lies between, keycloak.allowHttp says so" -}}
+{{- end -}}
 {{- if and $v.dapr.enabled (not (include "budapp.appTokenSecret" .)) -}}
 {{- $problems = append $problems "with dapr.enabled, the sidecars need appApiToken, or dapr.appTokenSecret: a Secret with the key token" -}}
 {{- end -}}

@@ -36,6 +36,9 @@ dapr.io/api-token-secret: {{ . | quote }}
 {{- with .config }}
 dapr.io/config: {{ . | quote }}
 {{- end }}
+# That store asks the API server, for which pods have no token: the sidecar would end at its start. Components get their
+# secrets from Dapr's operator.
+dapr.io/disable-builtin-k8s-secret-store: "true"
 # Calls under way may end: the sidecar stays until BudApp has stopped.
 dapr.io/block-shutdown-duration: 25s
 {{- /* Without a request of every container, an autoscaler cannot say how much of it a pod uses. */}}
