@@ -168,11 +168,11 @@ describe('shared revocations', () => {
 
   it('do not keep requests waiting for a store that does not answer', async () => {
     const store = createStateDouble();
-    const shared = await open(store, { answer_within_ms: 30, leave_alone_ms: 60_000 });
+    const shared = await open(store, { answer_within_ms: 500, leave_alone_ms: 60_000 });
     store.double.mute = true;
     const start = performance.now();
     for (let each = 0; each < 20; each += 1) expect(await shared.isRevoked(aToken())).to.equal(false);
-    expect(performance.now() - start).to.be.below(1000);
+    expect(performance.now() - start).to.be.below(20 * 500);
     store.double.wakeUp.resolve();
     await shared.close();
   });

@@ -6,7 +6,7 @@ import { type Client, eventually } from '../../src/demo/client.ts';
 import type { ClusterView, EndpointView, ModelView } from '../../src/demo/story.ts';
 import { type Ask, admin, asking, expectProblem, type Reply } from './asking.ts';
 import { type BudApp, inferenceProcesses, loggedIn, startBudApp } from './budapp.ts';
-import { aCluster, aModel, settledEndpoint, wholeHistory } from './deployment.ts';
+import { aCluster, aModel, headOf, settledEndpoint, wholeHistory } from './deployment.ts';
 
 const NOBODY = '0197f3c2-0000-7000-8000-000000000000';
 
@@ -241,7 +241,8 @@ describe('deployments on bad days', function () {
         expect([reply.status, reply.body.status]).to.deep.equal([200, 'SUCCESS']);
       }
       expect(await shown()).to.deep.equal(before);
-      const { body } = await ask('GET', `/audit/workflow/${workflow_id}?limit=200`);
+      const history = `/audit/workflow/${workflow_id}?limit=200`;
+      const { body } = await client.getAt<Reply['body']>(history, await headOf(client));
       const own = body.items.filter(
         ({ event_type, data }: { event_type: string; data: { message_id: string } }) =>
           event_type === 'WorkflowMessageIgnored' && late.some(({ id }) => id === data.message_id),

@@ -12,17 +12,33 @@ interface Accepted {
   position: string | null;
 }
 
-/** Waits until the resource is in none of the passing states any more. Deleted ones are found too. */
-const settled = <T extends { status: string }>(
+interface Changing {
+  status: string;
+  workflow_id?: string;
+  rollout?: { workflow_id: string };
+}
+
+/**
+ * Waits until the resource is in none of the passing states any more, and its workflow has ended, which takes
+ * one event more. Deleted ones are found too.
+ */
+const settled = async <T extends Changing>(
   client: Client,
   area: string,
   { body: { id }, position }: Accepted,
-): Promise<T> =>
+): Promise<T> => {
+  const resource = await withoutStatus<T>(client, `/audit/${area}/${id}/state`, PASSING, position);
+  const workflow_id = resource.rollout?.workflow_id ?? resource.workflow_id;
+  if (workflow_id) await withoutStatus(client, `/audit/workflow/${workflow_id}/state`, ['running'], null);
+  return resource;
+};
+
+const withoutStatus = <T extends Changing>(client: Client, path: string, passing: string[], position: string | null) =>
   eventually(
-    `${area} ${id} settles`,
+    `what ${path} shows settles`,
     async () => {
-      const { body } = await client.getAt<T>(`/audit/${area}/${id}/state`, position);
-      return PASSING.includes(body.status) ? null : body;
+      const { body } = await client.getAt<T>(path, position);
+      return passing.includes(body.status) ? null : body;
     },
     { timeoutMs: 60_000 },
   );
@@ -52,13 +68,18 @@ export interface AuditedEvent {
   revision: number;
 }
 
-/** The whole audit log, oldest first. */
+/** Where the log ends now: what is read at this position shows all that has happened. */
+export const headOf = async (client: Client): Promise<string | null> =>
+  (await client.get<{ head: string | null }>('/health/ready')).body.head;
+
+/** The whole audit log, oldest first, with all that the log holds now. */
 export const wholeHistory = async (client: Client): Promise<AuditedEvent[]> => {
   const events: AuditedEvent[] = [];
+  const head = await headOf(client);
   let cursor: string | null = null;
   do {
     const path: string = `/audit/events?limit=200&order=oldest-first${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ''}`;
-    const { body } = await client.get<{ items: AuditedEvent[]; next_cursor: string | null }>(path);
+    const { body } = await client.getAt<{ items: AuditedEvent[]; next_cursor: string | null }>(path, head);
     events.push(...body.items);
     cursor = body.next_cursor;
   } while (cursor);

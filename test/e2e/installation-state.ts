@@ -12,12 +12,17 @@ export interface InstallationState {
 /** Endpoints and workflows apart: they go on by themselves. */
 const AREAS = ['projects', 'models', 'clusters', 'users'] as const;
 
-const listOf = async (client: Client, area: string): Promise<Row[]> => {
-  const { body } = await client.get<{ items: Row[] }>(`/${area}?limit=200&sort=created_at`);
-  return body.items;
+/** What a cluster holds goes on with the endpoints. */
+const settledPart = ({ capacity, reservations, revision, position, updated_at, ...row }: Row): Row => row;
+
+const listOf = async (client: Client, area: string, position: string | null): Promise<Row[]> => {
+  const { body } = await client.getAt<{ items: Row[] }>(`/${area}?limit=200&sort=created_at`, position);
+  return area === 'clusters' ? body.items.map(settledPart) : body.items;
 };
 
-export const stateOf = async (client: Client): Promise<InstallationState> => ({
-  resources: Object.fromEntries(await Promise.all(AREAS.map(async (area) => [area, await listOf(client, area)]))),
-  history: await wholeHistory(client),
-});
+export const stateOf = async (client: Client): Promise<InstallationState> => {
+  const history = await wholeHistory(client);
+  const position = history.at(-1)?.position ?? null;
+  const lists = await Promise.all(AREAS.map(async (area) => [area, await listOf(client, area, position)]));
+  return { resources: Object.fromEntries(lists), history };
+};

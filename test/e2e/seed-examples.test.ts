@@ -9,7 +9,7 @@ import { aCluster, aModel, settledEndpoint } from './deployment.ts';
 
 /** The workflow of the system that this one re-implements: its bodies, letter by letter, with real ids put in. */
 describe("the seed's example workflow", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dataDir = '';
   let budapp: BudApp;
   let client: Client;
@@ -67,8 +67,12 @@ describe("the seed's example workflow", function () {
 
     // One correlation from the request to where the deployment is now, through every callback of the services.
     const first = await ask('GET', `/audit/endpoint/${accepted.body.id}?limit=1`);
-    const chain = await ask('GET', `/audit/events?limit=200&correlation_id=${first.body.items[0].correlation_id}`);
-    const types = chain.body.items.map(({ event_type }: { event_type: string }) => event_type);
+    const chain = `/audit/events?limit=200&correlation_id=${first.body.items[0].correlation_id}`;
+    const types = await eventually('the workflow has ended', async () => {
+      const { body } = await ask('GET', chain);
+      const seen: string[] = body.items.map(({ event_type }: { event_type: string }) => event_type);
+      return seen.includes('WorkflowSucceeded') ? seen : null;
+    });
     expect(types).to.include.members([
       ...['EndpointRequested', 'WorkflowStarted', 'WorkflowStepSucceeded', 'CapacityReserved'],
       ...['EndpointPlaced', 'EndpointDeployed', 'WorkflowSucceeded'],

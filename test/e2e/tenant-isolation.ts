@@ -221,7 +221,7 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
   });
 
   it('lets another tenant change nothing by any route', async function () {
-    this.timeout(60_000);
+    this.timeout(120_000);
     const before = await everythingOfAmber();
     for (const route of writes()) {
       const content = bodyOf(route);

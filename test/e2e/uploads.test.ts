@@ -50,7 +50,7 @@ const mountSmallDisk = (folder: string): boolean => {
 };
 
 describe('uploads on bad days', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dataDir = '';
   let objectsDir = '';
   let isSmallDisk = false;

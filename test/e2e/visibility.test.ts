@@ -17,7 +17,7 @@ interface Owned {
 }
 
 describe("another one's project", function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   let dataDir = '';
   let budapp: BudApp;
   let ada: Person;

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** What `/health/ready` of one process said at one moment. */
+/** What `/health/ready` of one process said when it was asked at one moment. */
 interface Sample {
   at: number;
   url: string;
@@ -10,17 +10,21 @@ interface Sample {
 }
 
 const EVERY_MS = 400;
+/** It asks each system, which may take it some seconds. */
+const PATIENCE_MS = 20_000;
 
 interface Answer {
   dependencies: { name: string; ok: boolean }[];
 }
 
 const ask = async (url: string): Promise<Sample | null> => {
+  // Not the moment of the answer, which may have been found out long before it came.
+  const at = Date.now();
   try {
-    const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(5000) });
+    const response = await fetch(`${url}/health/ready`, { signal: AbortSignal.timeout(PATIENCE_MS) });
     const { dependencies = [] } = (await response.json()) as Partial<Answer>;
     const by_name = Object.fromEntries(dependencies.map(({ name, ok }) => [name, ok]));
-    return { at: Date.now(), url, status: response.status, dependencies: by_name };
+    return { at, url, status: response.status, dependencies: by_name };
   } catch {
     // A process that was killed tells nothing, which is no lie.
     return null;

@@ -19,13 +19,18 @@ interface Credentials {
   password: string;
 }
 
-const MUTE_AFTER_MS = 20_000;
+/** Longer than BudApp tries by itself before it answers 503, also on a machine that has much else to do. */
+const MUTE_AFTER_MS = 60_000;
 const PAUSE_MS = 300;
+const LOGIN = '/auth/login';
 /** An answer for a request that is still under way under the same key. */
 const STILL_RUNNING = 'request-in-progress';
 
-const isWorthRepeating = ({ status, body }: Reply): boolean =>
-  status === 503 || (status === 409 && body?.code === STILL_RUNNING);
+const isWorthRepeating = (path: string, { status, body }: Reply): boolean =>
+  status === 503 ||
+  (status === 409 && body?.code === STILL_RUNNING) ||
+  // Keycloak says so of right ones, too, while it still works on a login that BudApp has given up waiting for.
+  (path === LOGIN && body?.code === 'invalid-credentials');
 
 /**
  * Calls as a careful client does: over any of several addresses, and again with the same idempotency key until there is an
@@ -44,6 +49,7 @@ export const createPatientClient = ({
   let turn = 0;
 
   const once = async (method: string, path: string, json: unknown, key: string): Promise<Reply | null> => {
+    const bearer = path === LOGIN ? null : token;
     const url = urls[turn++ % urls.length] ?? '';
     const note = (reply: Reply | null): Reply | null => {
       const retry_after = reply?.headers.get('retry-after') ?? null;
@@ -62,7 +68,7 @@ export const createPatientClient = ({
       const response = await fetch(new URL(path, url), {
         method,
         headers: {
-          ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+          ...(bearer === null ? {} : { authorization: `Bearer ${bearer}` }),
           ...(json === undefined ? {} : { 'content-type': 'application/json' }),
           ...(method === 'GET' ? {} : { 'idempotency-key': key }),
         },
@@ -77,10 +83,18 @@ export const createPatientClient = ({
   };
 
   const logIn = async (): Promise<void> => {
-    token = null;
-    const { status, body } = await request('POST', '/auth/login', credentials);
+    const { status, body } = await request('POST', LOGIN, credentials);
     if (status !== 200) throw new Error(`login answered ${status}: ${JSON.stringify(body)}`);
     token = body.access_token;
+  };
+
+  let loggingIn: Promise<void> | null = null;
+  /** All that share the token see it expire at once, and Keycloak refuses somebody who logs in twice at the same moment. */
+  const logInOnce = (): Promise<void> => {
+    loggingIn ??= logIn().finally(() => {
+      loggingIn = null;
+    });
+    return loggingIn;
   };
 
   const request = async (method: string, path: string, json?: unknown): Promise<Reply> => {
@@ -88,8 +102,8 @@ export const createPatientClient = ({
     const end = Date.now() + give_up_ms;
     for (;;) {
       const reply = await once(method, path, json, key);
-      if (reply?.body?.code === 'expired-token') await logIn();
-      else if (reply && !isWorthRepeating(reply)) return reply;
+      if (reply?.body?.code === 'expired-token') await logInOnce();
+      else if (reply && !isWorthRepeating(path, reply)) return reply;
       if (Date.now() > end) throw new Error(`${method} ${path}: no answer but ${reply?.status} for ${give_up_ms} ms`);
       await sleep(PAUSE_MS);
     }
@@ -103,7 +117,7 @@ export const createPatientClient = ({
     },
     async login(as: Credentials): Promise<void> {
       credentials = as;
-      await logIn();
+      await logInOnce();
     },
   };
 };
