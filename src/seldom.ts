@@ -2,9 +2,11 @@
 export type Seldom = (say: () => void) => void;
 
 /** How often it is told that something is away which many ask for, again and again. */
-export const TELL_OUTAGE_MS = 30_000;
+const TELL_OUTAGE_MS = 30_000;
 
-export const createSeldom = ({ every_ms, now = Date.now }: { every_ms: number; now?: () => number }): Seldom => {
+/** Without `every_ms`: as seldom as an outage is told. */
+export const createSeldom = (options: { every_ms?: number; now?: () => number } = {}): Seldom => {
+  const { every_ms = TELL_OUTAGE_MS, now = Date.now } = options;
   let saidAt = Number.NEGATIVE_INFINITY;
   return (say) => {
     if (now() - saidAt < every_ms) return;

@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type Koa from 'koa';
 import type { Closable } from '../ports.ts';
 import { createStatusMapper } from '../projections/status-feed.ts';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import { createApp } from './app.ts';
 import { createCallers } from './caller.ts';
 import { createIdempotency } from './idempotency.ts';
@@ -57,7 +57,7 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
   const callers = createCallers(services);
   const idempotency = createIdempotency({ pool, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
   const live: LiveOptions = { hub, log, callers, logger, seldom };
   const openStreams = new Set<() => void>();
   const attached: Closable[] = [];

@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { Histogram } from 'prom-client';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import type { Callers } from './caller.ts';
 import { dispatch } from './dispatch.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from './problem.ts';
@@ -30,7 +30,7 @@ const drain = ({ req, res }: Context): void => {
 };
 
 const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
   const tell = (
     error: unknown,
     status: number,

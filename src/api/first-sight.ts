@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Caller } from '../commands/access.ts';
+import { systemCaller } from '../commands/access.ts';
 import type { AnyCommand } from '../commands/command.ts';
 import type { Outcome } from '../commands/handle.ts';
 import { createDefaultProject } from '../commands/project/create-default-project.ts';
@@ -19,12 +19,7 @@ interface Person {
 const READ_MODEL_TIMEOUT_MS = 10_000;
 const LOOK_AGAIN_MS = 20;
 
-const systemCaller = ({ tenant_id }: Claims): Caller => ({
-  tenant_id,
-  actor: { type: 'process', id: 'first-login', name: 'first login' },
-  access: 'system',
-  user_id: null,
-});
+const FIRST_LOGIN = { type: 'process', id: 'first-login', name: 'first login' } as const;
 
 /** Somebody else did it at the same moment, or it was done in another way: then it is done. */
 const unlessDone = async (code: string, run: () => Promise<Outcome>): Promise<Outcome | null> => {
@@ -46,7 +41,7 @@ export const registerOnFirstSight = async (services: ApiServices, person: Person
   const { claims, user_id } = person;
   const perform = (command: AnyCommand, data: unknown, purpose: string) =>
     handle(command, data, {
-      caller: systemCaller(claims),
+      caller: systemCaller(claims.tenant_id, FIRST_LOGIN),
       command_id: commandIdOf(`${purpose}:${user_id}`),
       correlation_id: newId(CommandId),
       may_repeat: true,

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
-import type { Caller } from '../commands/access.ts';
+import { type Caller, systemCaller } from '../commands/access.ts';
 import { recordClusterStatus } from '../commands/cluster/record-cluster-status.ts';
 import { isAvailable, toClusterNodes } from '../commands/cluster-report.ts';
 import type { AnyCommand } from '../commands/command.ts';
@@ -11,7 +11,7 @@ import { type DeliveryAnswer, Notification, type NotificationPayload, parseResul
 import { Rejected } from '../errors.ts';
 import { streamOf } from '../events/catalog.ts';
 import { CommandId, commandIdOf, newId, TenantId, WorkflowId } from '../events/ids.ts';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { ApiServices } from './services.ts';
 
@@ -26,18 +26,14 @@ interface Message {
 /** How long the read model may take to show what a message speaks of: their first messages can be faster than it. */
 const LOOKUP_TIMEOUT_MS = 3000;
 
-const serviceCaller = (tenantId: TenantId, source: string): Caller => ({
-  tenant_id: tenantId,
-  actor: { type: 'service', id: source, name: source },
-  access: 'system',
-  user_id: null,
-});
+const serviceCaller = (tenantId: TenantId, source: string): Caller =>
+  systemCaller(tenantId, { type: 'service', id: source, name: source });
 
 /** What happened to a message, in the sidecar's words: it is delivered again, or never again. */
 export const createNotifications = (services: ApiServices) => {
   const { handle, log, readModels, logger } = services;
   // In an outage each message comes again every few seconds.
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
 
   const perform = (
     command: AnyCommand,

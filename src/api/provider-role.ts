@@ -1,4 +1,4 @@
-import type { Caller } from '../commands/access.ts';
+import { systemCaller } from '../commands/access.ts';
 import { followProviderRole } from '../commands/user/follow-provider-role.ts';
 import type { Position } from '../events/event.ts';
 import { CommandId, commandIdOf, newId, type UserId } from '../events/ids.ts';
@@ -9,12 +9,7 @@ import type { ApiServices } from './services.ts';
 /** How many people's newest tokens are remembered. Whoever is forgotten is looked up once more. */
 const REMEMBERED = 10_000;
 
-const providerOf = ({ tenant_id }: Claims): Caller => ({
-  tenant_id,
-  actor: { type: 'process', id: 'identity-provider', name: 'identity provider' },
-  access: 'system',
-  user_id: null,
-});
+const PROVIDER = { type: 'process', id: 'identity-provider', name: 'identity provider' } as const;
 
 /**
  * Lets a role that is given or taken away at the identity provider count here as soon as a token says so. What was changed
@@ -37,7 +32,7 @@ export const createProviderRoles = ({ handle }: Pick<ApiServices, 'handle'>) => 
     if (role === null || role === stored || issued_at <= (followed.get(userId) ?? 0)) return null;
     const data = { user_id: userId, role, issued_at: new Date(issued_at * 1000).toISOString() };
     const { events, position } = await handle(followProviderRole, data, {
-      caller: providerOf(claims),
+      caller: systemCaller(claims.tenant_id, PROVIDER),
       command_id: commandIdOf(`follow-provider-role:${userId}:${token_id}`),
       correlation_id: newId(CommandId),
       may_repeat: true,

@@ -21,6 +21,14 @@ export interface Caller {
   user_id: UserId | null;
 }
 
+/** One of our own processes, or a service, on behalf of a tenant. */
+export const systemCaller = (tenant_id: TenantId, actor: Actor): Caller => ({
+  tenant_id,
+  actor,
+  access: 'system',
+  user_id: null,
+});
+
 /** What a command or a read asks for: a scope, or `system` for what no person may ask. */
 export type Permission = Scope | 'system';
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import { backoff } from './backoff.ts';
 import {
   type ClaimedIntent,
@@ -53,7 +53,7 @@ export const createDispatcher = ({
   concurrency = 16,
 }: DispatcherOptions) => {
   const working = new Map<string, Promise<void>>();
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
   let ring = Promise.withResolvers<void>();
   const wake = (): void => {
     ring.resolve();

@@ -1,4 +1,5 @@
 import { ZodError } from 'zod';
+import { systemCaller } from '../commands/access.ts';
 import { findCommand } from '../commands/catalog.ts';
 import type { HandleCommand } from '../commands/handle.ts';
 import { WorkflowMetadata } from '../contracts/asynchronous.ts';
@@ -50,12 +51,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
     if (!found) throw new Error(`there is no command ${command}`);
     const { process, tenant_id, event_id, meta } = intent;
     return handle(found, data, {
-      caller: {
-        tenant_id,
-        actor: { type: 'process', id: process, name: process },
-        access: 'system',
-        user_id: null,
-      },
+      caller: systemCaller(tenant_id, { type: 'process', id: process, name: process }),
       command_id: commandIdOf(`${keyOf(intent)}${part}`),
       correlation_id: meta.correlation_id,
       causation_id: event_id,

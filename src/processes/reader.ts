@@ -4,7 +4,7 @@ import type { Position, RecordedEvent } from '../events/event.ts';
 import type { Log } from '../ports.ts';
 import { assertLease, holdLease, type Lease } from '../projections/lease.ts';
 import { inTransaction } from '../projections/transaction.ts';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import { loadCheckpoint, saveCheckpoint } from './instances.ts';
 import { reportIndigestion } from './operations.ts';
 import type { Process } from './process.ts';
@@ -33,7 +33,7 @@ const IDLE_COMMIT_MS = 1000;
  * a batch are one transaction, which the lease's token fences: a reader that was paused and overtaken cannot write.
  */
 export const createReader = ({ log, pool, processes, logger, owner, onIntents }: ReaderOptions) => {
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
 
   const commit = async (lease: Lease, events: readonly RecordedEvent[], position: Position): Promise<void> => {
     const take = async (client: ClientBase) => {

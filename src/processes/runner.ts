@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Position } from '../events/event.ts';
 import type { Closable, Log, ProcessOperations } from '../ports.ts';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { countOpenIntents } from './intent-queue.ts';
 import { createProcessOperations } from './operations.ts';
@@ -56,7 +56,7 @@ export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunne
     onIntents: dispatcher.wake,
   });
 
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
   const keepRetrying = async (): Promise<void> => {
     while (!signal.aborted) {
       await delay(PARKED_POLL_MS, undefined, { signal }).catch(() => undefined);

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import { CheckpointMoved, readCheckpoints, type Writer } from './checkpoint.ts';
 import { type LaneDependencies, runLane } from './lane.ts';
 import { type Lease, LeaseLost } from './lease.ts';
@@ -30,7 +30,7 @@ interface LiveLaneOptions extends LaneDependencies {
 export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
   const { pool, logger, signal: closing } = options;
   const members = new Map<string, Member>();
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
   let round = new AbortController();
   let running: Promise<void> | undefined;
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Closable, Log } from '../ports.ts';
-import { createSeldom, type Seldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom, type Seldom } from '../seldom.ts';
 import { readModelCatalog } from './catalog.ts';
 import { CheckpointMoved, readCheckpoints, registerReadModels } from './checkpoint.ts';
 import type { LaneDependencies } from './lane.ts';
@@ -130,7 +130,7 @@ export const createProjectionRunner = (options: ProjectionRunnerOptions): Projec
     lease_ttl_ms,
     rebuild_poll_ms,
     signal: closing.signal,
-    seldom: createSeldom({ every_ms: TELL_OUTAGE_MS }),
+    seldom: createSeldom(),
   };
 
   const run = async (): Promise<void> => {

@@ -15,7 +15,7 @@ import { createProjectionOperations } from '../projections/operations.ts';
 import type { ReadModels } from '../projections/read.ts';
 import { createProjectionRunner } from '../projections/runner.ts';
 import { createStatusFeed } from '../projections/status-feed.ts';
-import { createSeldom, TELL_OUTAGE_MS } from '../seldom.ts';
+import { createSeldom } from '../seldom.ts';
 import { createMetrics } from '../telemetry.ts';
 import { type Foundation, waitForHead } from './foundation.ts';
 import type { OpenedIdentity } from './identity.ts';
@@ -89,7 +89,7 @@ export const openHealthApi = ({ logger, foundation }: RoleNeeds, settings: ApiSe
 /** Over a bus that all processes share one feed speaks for all: whoever has the lease. */
 const createSharedFeed = ({ logger, foundation: { log, pool, owner } }: RoleNeeds, bus: StatusBus) => {
   const closing = new AbortController();
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
   const held = holdLease({
     pool,
     name: 'status-feed',

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { newUuid } from '../../events/ids.ts';
 import type { Closable } from '../../ports.ts';
-import { createSeldom, TELL_OUTAGE_MS } from '../../seldom.ts';
+import { createSeldom } from '../../seldom.ts';
 import { bearerTokenOf } from '../caller.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../problem.ts';
 import { parseQuery } from '../query.ts';
@@ -72,7 +72,7 @@ const refuse = (socket: Duplex, error: unknown): void => {
 /** `GET /stream`: status messages over WebSocket. Takes over the server's upgrades. */
 export const attachWebSocket = (server: Server, options: LiveOptions): Closable => {
   const { callers, logger } = options;
-  const seldom = createSeldom({ every_ms: TELL_OUTAGE_MS });
+  const seldom = createSeldom();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
   const serve = (
