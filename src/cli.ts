@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
-import { ConfigError, inheritedEnvironment, loadConfig } from './config.ts';
+import { ConfigError, inheritedEnvironment, loadConfig } from './config/config.ts';
 import { explain } from './errors.ts';
 import { createLogger } from './telemetry.ts';
 
@@ -46,7 +46,7 @@ program
   .option('--public-url <url>', 'where others reach it (default: http://<host>:<port>)')
   .option('--data-dir <folder>', 'where it keeps what it must remember (default: .data/<name>)')
   .action(async (name: string, flags: { port: string; host: string; publicUrl?: string; dataDir?: string }) => {
-    const { runLocalService } = await import('./wiring/run-local-service.ts');
+    const { runLocalService } = await import('./wiring/local-service/run-local-service.ts');
     const { port, host, publicUrl: public_url, dataDir: data_dir = `.data/${name}` } = flags;
     await runLocalService(name, { port, host, public_url, data_dir }, inheritedEnvironment());
   });
@@ -75,7 +75,7 @@ program
   .option('--reset-checkpoints', 'with --cut-over: build the read models anew instead of moving them')
   .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 the logs differ, 3 the source has got new events since.')
   .action(async ({ from, to, ...flags }: LogCopyFlags) => {
-    const { runLogCopy } = await import('./wiring/run-log-copy.ts');
+    const { runLogCopy } = await import('./wiring/log-copy/run-log-copy.ts');
     const ending = new AbortController();
     process.once('SIGINT', () => ending.abort()).once('SIGTERM', () => ending.abort());
     const request = {

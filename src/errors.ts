@@ -1,4 +1,4 @@
-/** What kind of refusal it is; `api/problem.ts` alone turns it into a status number. */
+/** What kind of refusal it is; `api/http/problem.ts` alone turns it into a status number. */
 export type RejectionKind =
   | 'malformed' // the request cannot be read
   | 'invalid' // it can be read, but breaks a rule of its own

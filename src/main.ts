@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { ConfigError, loadConfig } from './config.ts';
+import { ConfigError, loadConfig } from './config/config.ts';
 import { explain } from './errors.ts';
 import { createLogger } from './telemetry.ts';
 import { startBudApp } from './wiring/budapp.ts';

@@ -1,5 +1,5 @@
 import { Pool } from 'pg';
-import { surviveLostConnections } from '../src/adapters/postgres-connection.ts';
+import { surviveLostConnections } from '../src/adapters/postgres/connection.ts';
 
 export interface OpenedPool {
   pool: Pool;

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { migrate } from '../src/adapters/migrate.ts';
-import { createEmbeddedPostgres, type EmbeddedPostgres } from '../src/local/embedded-postgres.ts';
+import { migrate } from '../src/adapters/postgres/migrate.ts';
+import { createEmbeddedPostgres, type EmbeddedPostgres } from '../src/local/postgres/embedded-postgres.ts';
 import { type OpenedPool, openPool } from './pool.ts';
 
 export interface TestDatabase {

@@ -1,10 +1,10 @@
 import type { Server } from 'node:http';
 import type Koa from 'koa';
 import type { Closable } from '../ports.ts';
-import { createStatusMapper } from '../projections/status-feed.ts';
-import { createSeldom } from '../seldom.ts';
+import { createStatusMapper } from '../projections/engine/status-feed.ts';
+import { createSeldom } from '../resilience/rate-limited.ts';
 import { createApp } from './app.ts';
-import { createCallers } from './caller.ts';
+import { createCallers } from './callers/caller.ts';
 import { createIdempotency } from './idempotency.ts';
 import type { LiveOptions } from './live/client.ts';
 import { createHub } from './live/hub.ts';

@@ -1,10 +1,10 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { Histogram } from 'prom-client';
-import { createSeldom } from '../seldom.ts';
-import type { Callers } from './caller.ts';
+import { createSeldom } from '../resilience/rate-limited.ts';
+import type { Callers } from './callers/caller.ts';
 import { dispatch } from './dispatch.ts';
-import { HttpRefusal, PROBLEM_TYPE, problemOf } from './problem.ts';
+import { HttpRefusal, PROBLEM_TYPE, problemOf } from './http/problem.ts';
 import { requestIdOf } from './request-facts.ts';
 import type { Method, Route } from './route.ts';
 import type { ApiServices } from './services.ts';

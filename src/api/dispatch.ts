@@ -1,12 +1,12 @@
 import type { Context } from 'koa';
 import { z } from 'zod';
-import { parseInput } from '../commands/input.ts';
+import { parseInput } from '../commands/engine/input.ts';
 import { Rejected } from '../errors.ts';
-import type { ApiCaller, Callers } from './caller.ts';
-import { readFormBody } from './form-body.ts';
-import { readJsonBody } from './json-body.ts';
-import { isMultipart } from './multipart.ts';
-import { parseParams, parseQuery } from './query.ts';
+import type { ApiCaller, Callers } from './callers/caller.ts';
+import { readFormBody } from './http/form-body.ts';
+import { readJsonBody } from './http/json-body.ts';
+import { isMultipart } from './http/multipart.ts';
+import { parseParams, parseQuery } from './http/query.ts';
 import { requestFactsOf } from './request-facts.ts';
 import { type Answer, type Exchange, type Route, SUCCESS_STATUS } from './route.ts';
 

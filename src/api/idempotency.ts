@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { Rejected } from '../errors.ts';
 import { CommandId, newId } from '../events/ids.ts';
 import type { Closable } from '../ports.ts';
-import type { ApiCaller } from './caller.ts';
+import type { ApiCaller } from './callers/caller.ts';
 
 /** The id that a command gets, and whether it may have been performed before. */
 export interface Attempt {

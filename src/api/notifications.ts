@@ -1,17 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { type Caller, systemCaller } from '../commands/access.ts';
-import { recordClusterStatus } from '../commands/cluster/record-cluster-status.ts';
-import { isAvailable, toClusterNodes } from '../commands/cluster-report.ts';
+import { isAvailable, toClusterNodes } from '../commands/cluster/cluster-report.ts';
+import { recordClusterStatus } from '../commands/cluster/internal/record-cluster-status.ts';
 import type { AnyCommand } from '../commands/command.ts';
-import { recordEndpointReport } from '../commands/endpoint/record-endpoint-report.ts';
-import { toEndpointReport } from '../commands/endpoint-report.ts';
-import { recordServiceMessage } from '../commands/workflow/record-service-message.ts';
+import { toEndpointReport } from '../commands/endpoint/endpoint-report.ts';
+import { recordEndpointReport } from '../commands/endpoint/internal/record-endpoint-report.ts';
+import { recordServiceMessage } from '../commands/workflow/internal/record-service-message.ts';
 import { type DeliveryAnswer, Notification, type NotificationPayload, parseResult } from '../contracts/notification.ts';
 import { Rejected } from '../errors.ts';
 import { streamOf } from '../events/catalog.ts';
 import { CommandId, commandIdOf, newId, TenantId, WorkflowId } from '../events/ids.ts';
-import { createSeldom } from '../seldom.ts';
+import { createSeldom } from '../resilience/rate-limited.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { ApiServices } from './services.ts';
 

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { RejectionKind } from '../errors.ts';
 import { Position } from '../events/event.ts';
-import { type JsonSchema, jsonSchemaOf } from './json-schema.ts';
-import { PROBLEM_TYPE, statusOf, titleOf } from './problem.ts';
+import { type JsonSchema, jsonSchemaOf } from './http/json-schema.ts';
+import { PROBLEM_TYPE, statusOf, titleOf } from './http/problem.ts';
 import { IdempotencyKey, IfMatch } from './request-facts.ts';
 import { resources } from './resource.ts';
 import { type AnswerSchema, type BodySchema, type Route, SUCCESS_STATUS, type Success } from './route.ts';

@@ -4,7 +4,7 @@ import { Rejected } from '../errors.ts';
 import { Position } from '../events/event.ts';
 import type { ProjectId } from '../events/ids.ts';
 import { Scope } from '../events/values.ts';
-import type { ApiCaller } from './caller.ts';
+import type { ApiCaller } from './callers/caller.ts';
 import { type AnyRow, etagOf, maySee, noSuch, type Resource, shown } from './resource.ts';
 import { type Answer, answers, type Exchange, ok, type Route, route } from './route.ts';
 import type { ApiServices } from './services.ts';

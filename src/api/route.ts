@@ -2,7 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Permission } from '../commands/access.ts';
 import type { RejectionKind } from '../errors.ts';
-import type { ApiCaller } from './caller.ts';
+import type { ApiCaller } from './callers/caller.ts';
 import type { RequestFacts } from './request-facts.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';

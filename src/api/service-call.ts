@@ -1,6 +1,6 @@
 import { ZodError } from 'zod';
 import { type CallAnswer, type CallInput, type CallName, parseAnswer, toRequest } from '../contracts/calls.ts';
-import { HttpRefusal } from './problem.ts';
+import { HttpRefusal } from './http/problem.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { ApiServices } from './services.ts';
 

@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
-import type { HandleCommand } from '../commands/handle.ts';
+import type { HandleCommand } from '../commands/engine/handle.ts';
 import type {
   Clock,
   Dependency,
@@ -13,8 +13,8 @@ import type {
   StatusBus,
   Vault,
 } from '../ports.ts';
-import type { ProjectionOperations } from '../projections/operations.ts';
-import type { ReadModels } from '../projections/read.ts';
+import type { ProjectionOperations } from '../projections/engine/operations.ts';
+import type { ReadModels } from '../projections/queries/read.ts';
 
 export interface NewAccount {
   email: string;

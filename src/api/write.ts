@@ -1,10 +1,10 @@
 import type { AnyCommand } from '../commands/command.ts';
-import type { Outcome } from '../commands/handle.ts';
+import type { Outcome } from '../commands/engine/handle.ts';
 import { Rejected } from '../errors.ts';
 import { type Recorded, streamOf, toFact } from '../events/catalog.ts';
 import { type CommandId, UserId } from '../events/ids.ts';
 import { reduce } from '../projections/projection.ts';
-import type { Callers } from './caller.ts';
+import type { Callers } from './callers/caller.ts';
 import type { Attempt, Idempotency } from './idempotency.ts';
 import { type AnyRow, etagOf, type Resource, resources, shown } from './resource.ts';
 import type { Answer, Exchange } from './route.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writePrivateFile } from './private-file.ts';
+import { writePrivateFile } from './machine/private-file.ts';
 
 const generatedSecret = (file: string): Buffer => {
   if (!existsSync(file)) writePrivateFile(file, `${randomBytes(32).toString('base64')}\n`);

@@ -1,12 +1,12 @@
-import { clusterDeletion } from './cluster-deletion.ts';
-import { clusterOnboarding } from './cluster-onboarding.ts';
-import { clusterRecovery } from './cluster-recovery.ts';
-import { endpointDeletion } from './endpoint-deletion.ts';
-import { endpointRecovery } from './endpoint-recovery.ts';
-import { createEndpointScaling } from './endpoint-scaling.ts';
-import { modelDeletion } from './model-deletion.ts';
-import { createModelDeployment, type DeploymentOptions } from './model-deployment.ts';
-import { createModelOnboarding } from './model-onboarding.ts';
+import { clusterDeletion } from './cluster/cluster-deletion.ts';
+import { clusterOnboarding } from './cluster/cluster-onboarding.ts';
+import { clusterRecovery } from './cluster/cluster-recovery.ts';
+import { endpointDeletion } from './endpoint/endpoint-deletion.ts';
+import { endpointRecovery } from './endpoint/endpoint-recovery.ts';
+import { createEndpointScaling } from './endpoint/endpoint-scaling.ts';
+import { createModelDeployment, type DeploymentOptions } from './endpoint/model-deployment.ts';
+import { modelDeletion } from './model/model-deletion.ts';
+import { createModelOnboarding } from './model/model-onboarding.ts';
 import type { Process } from './process.ts';
 
 /** Every process. `objectUri`: what other services are given for a file in our object storage. */

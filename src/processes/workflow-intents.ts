@@ -1,13 +1,13 @@
-import { completeWorkflow } from '../commands/workflow/complete-workflow.ts';
-import { failWorkflow } from '../commands/workflow/fail-workflow.ts';
-import { markWorkflowCancelled } from '../commands/workflow/mark-workflow-cancelled.ts';
-import { startWorkflow } from '../commands/workflow/start-workflow.ts';
+import { completeWorkflow } from '../commands/workflow/internal/complete-workflow.ts';
+import { failWorkflow } from '../commands/workflow/internal/fail-workflow.ts';
+import { markWorkflowCancelled } from '../commands/workflow/internal/mark-workflow-cancelled.ts';
+import { startWorkflow } from '../commands/workflow/internal/start-workflow.ts';
 import { type NotificationMetadata, SOURCE_TOPIC } from '../contracts/asynchronous.ts';
 import type { Recorded } from '../events/catalog.ts';
 import { type ProjectId, UserId, type WorkflowId } from '../events/ids.ts';
 import type { WorkflowKind, WorkflowTarget } from '../events/workflow-events.ts';
+import { DEADLINE, type Trouble } from './abort.ts';
 import { ask, type Intent, timer } from './process.ts';
-import { DEADLINE, type Trouble } from './trouble.ts';
 
 /** Who asked for the workflow and is told about it. Throws where no person did: such an event is parked. */
 export const requesterOf = (event: Recorded): UserId => UserId.parse(event.meta.actor.id);

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { checkPostgres } from '../adapters/postgres-server.ts';
-import type { Config } from '../config.ts';
+import { checkPostgres } from '../adapters/postgres/check-server.ts';
+import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
-import type { Patience } from './patience.ts';
+import type { Patience } from './retry-until-available.ts';
 
 export interface Database {
   connection_string: string;
@@ -34,7 +34,7 @@ export const openDatabase = async (config: Config, { closing, logger, patience }
     await patience(() => checkPostgres({ connectionString: database.connection_string }));
     return database;
   }
-  const { createEmbeddedPostgres } = await import('../local/embedded-postgres.ts');
+  const { createEmbeddedPostgres } = await import('../local/postgres/embedded-postgres.ts');
   const data_dir = join(config.data_dir, 'postgres');
   const server = await createEmbeddedPostgres({ data_dir, log: (line) => logger.debug(line) });
   closing.add('embedded Postgres', server);

@@ -1,4 +1,4 @@
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
 import type { BudApp } from './budapp.ts';
 
 /** What a person reads at the start: where it is, who may log in, where the data lives, and what is a stand-in. */

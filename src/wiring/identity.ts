@@ -1,10 +1,10 @@
-import { createOidcIdentity, type OidcRealmSetup } from '../adapters/oidc-identity.ts';
-import { tenantOfRealm } from '../adapters/realm-tenant.ts';
-import { LONGEST_TOKEN_SECONDS } from '../adapters/revocation-entries.ts';
-import type { Revocations } from '../adapters/revocations.ts';
-import type { Config } from '../config.ts';
+import { createOidcIdentity, type OidcRealmSetup } from '../adapters/oidc/identity.ts';
+import { tenantOfRealm } from '../adapters/oidc/realm-tenant.ts';
+import { LONGEST_TOKEN_SECONDS } from '../adapters/oidc/revocation-entries.ts';
+import type { Revocations } from '../adapters/oidc/revocations.ts';
+import type { Config } from '../config/config.ts';
 import type { Dependency, Identity } from '../ports.ts';
-import { answers } from './answers.ts';
+import { answers } from './probe.ts';
 import type { SystemNeeds } from './systems.ts';
 
 /** Makes a user at the identity provider; throws `Rejected` where the data is refused. */

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { postgresLogIdentity } from '../adapters/postgres-log-import.ts';
+import { postgresLogIdentity } from '../adapters/postgres/log-import.ts';
 import { Rejected, SystemUnusable } from '../errors.ts';
 import { Position } from '../events/event.ts';
 import type { Log } from '../ports.ts';
@@ -22,7 +22,7 @@ export const identifyLog = async ({
   eventstore_url: string | null;
 }): Promise<string> => {
   if (eventstore_url === null) return postgresLogIdentity(pool);
-  const { eventStoreLogIdentity } = await import('../adapters/eventstore-identity.ts');
+  const { eventStoreLogIdentity } = await import('../adapters/eventstore/identity.ts');
   return eventStoreLogIdentity({ url: eventstore_url });
 };
 

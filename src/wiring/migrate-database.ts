@@ -1,10 +1,10 @@
 import { resolve } from 'node:path';
-import { migrate } from '../adapters/migrate.ts';
-import type { Config } from '../config.ts';
+import { migrate } from '../adapters/postgres/migrate.ts';
+import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry.ts';
 import { createClosing } from './closing.ts';
 import { openDatabase } from './database.ts';
-import { createPatience } from './patience.ts';
+import { createPatience } from './retry-until-available.ts';
 
 /**
  * Brings the schema up to date and does nothing else: for a job that runs before the new version starts. Answers the names

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
-import { createRevocations, type Revocations } from '../adapters/revocations.ts';
-import type { Config } from '../config.ts';
+import { createRevocations, type Revocations } from '../adapters/oidc/revocations.ts';
+import type { Config } from '../config/config.ts';
 import type { Dependency } from '../ports.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
@@ -24,8 +24,8 @@ export const openRevocations = async (
 ): Promise<OpenedRevocations> => {
   const revocations = closing.add('revocations', await createRevocations({ pool, log: logger }));
   if (dapr === null) return { value: revocations, dependency: null };
-  const { createDaprState } = await import('../adapters/dapr-state.ts');
-  const { createSharedRevocations } = await import('../adapters/shared-revocations.ts');
+  const { createDaprState } = await import('../adapters/dapr/state.ts');
+  const { createSharedRevocations } = await import('../adapters/oidc/shared-revocations.ts');
   const { http_port, api_token, state_store_name } = dapr;
   const state = closing.add(
     'state store',

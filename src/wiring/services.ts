@@ -1,16 +1,16 @@
 import { join } from 'node:path';
 import { createHttpInvoker } from '../adapters/http-invoker.ts';
-import type { Config } from '../config.ts';
+import type { Config } from '../config/config.ts';
+import type { StandIn } from '../config/setting-rules.ts';
 import { BUDCLUSTER } from '../contracts/budcluster.ts';
 import { BUDMETRICS } from '../contracts/budmetrics.ts';
 import { BUDMODEL } from '../contracts/budmodel.ts';
 import { BUDSIM } from '../contracts/budsim.ts';
-import type { ArtefactStore } from '../local/artefact-cache.ts';
-import type { Callback } from '../local/callback.ts';
-import type { LocalService } from '../local/loopback.ts';
+import type { ArtefactStore } from '../local/service/artefact-cache.ts';
+import type { Callback } from '../local/service/callback.ts';
+import type { LocalService } from '../local/service/loopback.ts';
 import type { Dependency, ServiceInvoker } from '../ports.ts';
-import type { StandIn } from '../setting-rules.ts';
-import { answers } from './answers.ts';
+import { answers } from './probe.ts';
 import type { SystemNeeds } from './systems.ts';
 
 interface ServiceNeeds extends SystemNeeds {
@@ -99,7 +99,7 @@ const openDapr = async (
   dapr: NonNullable<Config['dapr']>,
   { closing, logger }: ServiceNeeds,
 ): Promise<OpenedServices> => {
-  const { createDaprInvoker } = await import('../adapters/dapr-invoker.ts');
+  const { createDaprInvoker } = await import('../adapters/dapr/invoker.ts');
   const invoker = closing.add('Dapr client', createDaprInvoker({ ...dapr, logger }));
   const sidecar = `http://127.0.0.1:${dapr.http_port}/v1.0`;
   const headers: Record<string, string> = dapr.api_token === null ? {} : { 'dapr-api-token': dapr.api_token };

@@ -1,14 +1,14 @@
 import { join } from 'node:path';
 import { createDiskObjects } from '../adapters/disk-objects.ts';
 import { createLocalStatusBus } from '../adapters/local-status-bus.ts';
-import { natsServersOf } from '../adapters/nats-servers.ts';
-import { createPostgresLog } from '../adapters/postgres-log.ts';
-import type { Config } from '../config.ts';
+import { natsServersOf } from '../adapters/nats/servers.ts';
+import { createPostgresLog } from '../adapters/postgres/log.ts';
+import type { Config } from '../config/config.ts';
 import type { Dependency, Log, ObjectStore, StatusBus } from '../ports.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
 import type { Database } from './database.ts';
-import type { Patience } from './patience.ts';
+import type { Patience } from './retry-until-available.ts';
 import { shownUrl } from './shown-url.ts';
 
 // The clients of the real systems are loaded on demand: the embedded default needs none of them.
@@ -39,7 +39,7 @@ export const openLog = async (
         implementation: 'postgres',
       };
     }
-    const { createEventStoreLog } = await import('../adapters/eventstore-log.ts');
+    const { createEventStoreLog } = await import('../adapters/eventstore/log.ts');
     const log = await patience(() => createEventStoreLog({ url, logger }));
     return { log, implementation: `EventStoreDB at ${shownUrl(url)}` };
   };
@@ -59,7 +59,7 @@ export const openObjects = async (config: Config, { logger, patience }: SystemNe
       const objects = await createDiskObjects({ dir: join(config.data_dir, 'objects') });
       return { objects, implementation: `files under ${config.data_dir}` };
     }
-    const { createMinioObjects } = await import('../adapters/minio-objects.ts');
+    const { createMinioObjects } = await import('../adapters/minio/objects.ts');
     const objects = await patience(() => createMinioObjects({ ...minio, logger }));
     return { objects, implementation: `MinIO at ${minio.endpoint}, bucket ${minio.bucket}` };
   };
@@ -83,7 +83,7 @@ export const openStatusBus = async (
     const implementation = 'in this process';
     return { value: bus, dependency: { name: 'status-bus', implementation, stand_in: true, needed: false, check } };
   }
-  const { createNatsStatusBus } = await import('../adapters/nats-status-bus.ts');
+  const { createNatsStatusBus } = await import('../adapters/nats/status-bus.ts');
   const bus = closing.add('status bus', await patience(() => createNatsStatusBus({ url, log: logger })));
   const implementation = `NATS at ${natsServersOf(url).shown}`;
   return {

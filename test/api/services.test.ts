@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { recordClusterRegistered } from '../../src/commands/cluster/record-cluster-registered.ts';
+import { recordClusterRegistered } from '../../src/commands/cluster/internal/record-cluster-registered.ts';
 import type { AnyCommand } from '../../src/commands/command.ts';
-import { startWorkflow } from '../../src/commands/workflow/start-workflow.ts';
+import { startWorkflow } from '../../src/commands/workflow/internal/start-workflow.ts';
 import { CommandId, newId, WorkflowId } from '../../src/events/ids.ts';
 import { TENANT } from './fake-identity.ts';
 import { type Reply, type RunningApi, SERVICE_TOKEN, startApi } from './running-api.ts';

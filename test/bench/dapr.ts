@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createDaprInvoker } from '../../src/adapters/dapr-invoker.ts';
+import { createDaprInvoker } from '../../src/adapters/dapr/invoker.ts';
 import { createHttpInvoker } from '../../src/adapters/http-invoker.ts';
 import type { ServiceInvoker } from '../../src/ports.ts';
 import { aRequest, startService } from '../contract/invoker.ts';

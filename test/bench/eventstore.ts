@@ -1,6 +1,6 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { pino } from 'pino';
-import { createEventStoreLog } from '../../src/adapters/eventstore-log.ts';
+import { createEventStoreLog } from '../../src/adapters/eventstore/log.ts';
 import type { Log } from '../../src/ports.ts';
 import { createEventStoreDouble } from '../eventstore-double/double.ts';
 import { aRealisticEvent } from './log.ts';

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import autocannon from 'autocannon';
 import type pg from 'pg';
 import { v7 } from 'uuid';
-import { migrate } from '../../src/adapters/migrate.ts';
+import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { type EndpointFact, type Recorded, streamOf, toFact } from '../../src/events/catalog.ts';
 import { Position } from '../../src/events/event.ts';
 import { EndpointId, type TenantId } from '../../src/events/ids.ts';

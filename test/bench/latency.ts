@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { v7 } from 'uuid';
 import { WebSocket } from 'ws';
-import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
+import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
 import { type Fact, streamOf } from '../../src/events/catalog.ts';
 import { ProjectId, UserId } from '../../src/events/ids.ts';
 import { openPool } from '../pool.ts';

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { createLocalJWKSet, exportJWK, generateKeyPair, type JWTVerifyGetKey, jwtVerify, SignJWT } from 'jose';
-import { createClockWatch } from '../../src/adapters/clock-watch.ts';
-import { keysOf } from '../../src/adapters/revocation-entries.ts';
-import { createTokenVerifier } from '../../src/adapters/token-verifier.ts';
+import { createClockWatch } from '../../src/adapters/oidc/clock-watch.ts';
+import { keysOf } from '../../src/adapters/oidc/revocation-entries.ts';
+import { createTokenVerifier } from '../../src/adapters/oidc/token-verifier.ts';
 import { createLogger } from '../../src/telemetry.ts';
 import { type BenchLine, callers, compare } from './measure.ts';
 

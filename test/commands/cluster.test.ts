@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 import { type ClusterState, cluster, freeCapacity } from '../../src/commands/cluster/cluster-state.ts';
 import { deleteCluster } from '../../src/commands/cluster/delete-cluster.ts';
-import { recordClusterRecoveryOverdue } from '../../src/commands/cluster/record-cluster-recovery-overdue.ts';
-import { recordClusterRegistered } from '../../src/commands/cluster/record-cluster-registered.ts';
-import { recordClusterStatus } from '../../src/commands/cluster/record-cluster-status.ts';
-import { releaseCapacity } from '../../src/commands/cluster/release-capacity.ts';
-import { reserveCapacity } from '../../src/commands/cluster/reserve-capacity.ts';
+import { recordClusterRecoveryOverdue } from '../../src/commands/cluster/internal/record-cluster-recovery-overdue.ts';
+import { recordClusterRegistered } from '../../src/commands/cluster/internal/record-cluster-registered.ts';
+import { recordClusterStatus } from '../../src/commands/cluster/internal/record-cluster-status.ts';
+import { releaseCapacity } from '../../src/commands/cluster/internal/release-capacity.ts';
+import { reserveCapacity } from '../../src/commands/cluster/internal/reserve-capacity.ts';
 import { EndpointId, newId, WorkflowId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
 import { given, itself, later, made, requester } from './given.ts';

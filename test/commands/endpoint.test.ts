@@ -1,12 +1,12 @@
 import { expect } from 'chai';
 import { deleteEndpoint } from '../../src/commands/endpoint/delete-endpoint.ts';
 import { deployModel } from '../../src/commands/endpoint/deploy-model.ts';
-import { failEndpoint } from '../../src/commands/endpoint/fail-endpoint.ts';
-import { failEndpointScaling } from '../../src/commands/endpoint/fail-endpoint-scaling.ts';
-import { placeEndpoint } from '../../src/commands/endpoint/place-endpoint.ts';
-import { recordEndpointDeployed } from '../../src/commands/endpoint/record-endpoint-deployed.ts';
-import { recordEndpointRecoveryOverdue } from '../../src/commands/endpoint/record-endpoint-recovery-overdue.ts';
-import { recordEndpointReport } from '../../src/commands/endpoint/record-endpoint-report.ts';
+import { failEndpoint } from '../../src/commands/endpoint/internal/fail-endpoint.ts';
+import { failEndpointScaling } from '../../src/commands/endpoint/internal/fail-endpoint-scaling.ts';
+import { placeEndpoint } from '../../src/commands/endpoint/internal/place-endpoint.ts';
+import { recordEndpointDeployed } from '../../src/commands/endpoint/internal/record-endpoint-deployed.ts';
+import { recordEndpointRecoveryOverdue } from '../../src/commands/endpoint/internal/record-endpoint-recovery-overdue.ts';
+import { recordEndpointReport } from '../../src/commands/endpoint/internal/record-endpoint-report.ts';
 import { scaleEndpoint } from '../../src/commands/endpoint/scale-endpoint.ts';
 import { newId, WorkflowId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';

@@ -4,7 +4,7 @@ import { v7 } from 'uuid';
 import type { Access, Caller } from '../../src/commands/access.ts';
 import type { AnyCommand, Need } from '../../src/commands/command.ts';
 import { DEFAULT_DEADLINES } from '../../src/commands/deadlines.ts';
-import { parseInput } from '../../src/commands/input.ts';
+import { parseInput } from '../../src/commands/engine/input.ts';
 import { Rejected } from '../../src/errors.ts';
 import { definitionOf, type Fact, type Recorded } from '../../src/events/catalog.ts';
 import { CommandId, deriveId, newId, TenantId, UserId } from '../../src/events/ids.ts';

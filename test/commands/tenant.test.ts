@@ -1,13 +1,13 @@
 import { deleteModel } from '../../src/commands/model/delete-model.ts';
-import { recordModelMetadata } from '../../src/commands/model/record-model-metadata.ts';
+import { recordModelMetadata } from '../../src/commands/model/internal/record-model-metadata.ts';
 import { registerCloudModel } from '../../src/commands/model/register-cloud-model.ts';
 import { uploadLocalModel } from '../../src/commands/model/upload-local-model.ts';
 import { addProjectMember } from '../../src/commands/project/add-project-member.ts';
 import { deleteProject } from '../../src/commands/project/delete-project.ts';
 import { removeProjectMember } from '../../src/commands/project/remove-project-member.ts';
 import { changeUserPermissions } from '../../src/commands/user/change-user-permissions.ts';
-import { followProviderRole } from '../../src/commands/user/follow-provider-role.ts';
-import { registerUser } from '../../src/commands/user/register-user.ts';
+import { followProviderRole } from '../../src/commands/user/internal/follow-provider-role.ts';
+import { registerUser } from '../../src/commands/user/internal/register-user.ts';
 import { newId, UserId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
 import { aPerson, commandId, given, later, made, sealedAs, tenant } from './given.ts';

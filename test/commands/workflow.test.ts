@@ -1,6 +1,6 @@
 import { cancelWorkflow } from '../../src/commands/workflow/cancel-workflow.ts';
-import { recordServiceMessage } from '../../src/commands/workflow/record-service-message.ts';
-import { startWorkflowStep } from '../../src/commands/workflow/start-workflow-step.ts';
+import { recordServiceMessage } from '../../src/commands/workflow/internal/record-service-message.ts';
+import { startWorkflowStep } from '../../src/commands/workflow/internal/start-workflow-step.ts';
 import { fact } from './fixture.ts';
 import { aPerson, given } from './given.ts';
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
-import { createEventStoreImport } from '../../src/adapters/eventstore-import.ts';
+import { createEventStoreImport } from '../../src/adapters/eventstore/import.ts';
 import { createMemoryLog } from '../../src/adapters/memory-log.ts';
-import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
-import { createPostgresLogImport } from '../../src/adapters/postgres-log-import.ts';
-import { compareLogs, copyLog } from '../../src/wiring/log-copy.ts';
+import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
+import { createPostgresLogImport } from '../../src/adapters/postgres/log-import.ts';
+import { compareLogs, copyLog } from '../../src/wiring/log-copy/log-copy.ts';
 import { createEventStoreDouble } from '../eventstore-double/double.ts';
 import { failureOf } from '../failure-of.ts';
 import { openPool } from '../pool.ts';

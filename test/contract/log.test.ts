@@ -1,7 +1,7 @@
 import { pino } from 'pino';
-import { createEventStoreLog } from '../../src/adapters/eventstore-log.ts';
+import { createEventStoreLog } from '../../src/adapters/eventstore/log.ts';
 import { createMemoryLog } from '../../src/adapters/memory-log.ts';
-import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
+import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
 import { createEventStoreDouble, type DoubleOptions, type EventStoreDouble } from '../eventstore-double/double.ts';
 import { openPool } from '../pool.ts';
 import { type TestDatabase, testDatabase } from '../postgres.ts';

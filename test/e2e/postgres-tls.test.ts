@@ -3,7 +3,7 @@ import { chmod, chown, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/local/embedded-postgres.ts';
+import { createEmbeddedPostgres, type EmbeddedPostgres } from '../../src/local/postgres/embedded-postgres.ts';
 import { aCertificate } from '../certificate.ts';
 import { type OpenedPool, openPool } from '../pool.ts';
 import { type BudApp, loggedIn, startBudApp } from './budapp.ts';

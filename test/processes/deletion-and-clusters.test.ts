@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import { toClusterNodes } from '../../src/commands/cluster-report.ts';
-import { clusterDeletion } from '../../src/processes/cluster-deletion.ts';
-import { clusterOnboarding } from '../../src/processes/cluster-onboarding.ts';
-import { endpointDeletion } from '../../src/processes/endpoint-deletion.ts';
+import { toClusterNodes } from '../../src/commands/cluster/cluster-report.ts';
+import { clusterDeletion } from '../../src/processes/cluster/cluster-deletion.ts';
+import { clusterOnboarding } from '../../src/processes/cluster/cluster-onboarding.ts';
+import { endpointDeletion } from '../../src/processes/endpoint/endpoint-deletion.ts';
 import {
   answered,
   callFailed,

@@ -1,11 +1,11 @@
 import { pino } from 'pino';
 import { createHttpInvoker } from '../../src/adapters/http-invoker.ts';
-import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
-import { createVault } from '../../src/adapters/vault.ts';
-import { createCommandHandler } from '../../src/commands/handle.ts';
+import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
+import { createVault } from '../../src/adapters/postgres/vault.ts';
+import { createCommandHandler } from '../../src/commands/engine/handle.ts';
 import { createProcesses } from '../../src/processes/catalog.ts';
+import { createProcessRunner } from '../../src/processes/engine/runner.ts';
 import type { ClustersFound, Process } from '../../src/processes/process.ts';
-import { createProcessRunner } from '../../src/processes/runner.ts';
 import { openPool } from '../pool.ts';
 
 const all = createProcesses({ objectUri: (key) => `file:///objects/${key}`, placement_seconds: 120 });

@@ -5,7 +5,7 @@ import { ClusterId, EndpointId, WorkflowId } from '../../src/events/ids.ts';
 import type { Log } from '../../src/ports.ts';
 import { clusters } from '../../src/projections/clusters.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
-import { replay } from '../../src/projections/replay.ts';
+import { replay } from '../../src/projections/queries/replay.ts';
 import { workflows } from '../../src/projections/workflows.ts';
 import { fresh, reported, startCluster, startEndpoint, startWorkflow } from './facts.ts';
 

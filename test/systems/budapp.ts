@@ -5,7 +5,7 @@ import { claimFolder } from './leftover.ts';
 import { keptPort } from './ports.ts';
 import type { System } from './system.ts';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** One process of BudApp, or one of the local services, which stand in for those of the platform. */
 export interface Process extends System {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { loadConfig, SETTINGS } from '../../src/config.ts';
+import { loadConfig, SETTINGS } from '../../src/config/config.ts';
 import type { Rendered, Values } from './chart.ts';
 import { createChart, environmentOf, isHook, type Manifest, ofKind, type Pod, podsOf, valuesText } from './chart.ts';
 import { needPythonPackage } from './install-python.ts';

@@ -4,7 +4,7 @@ import { parseAllDocuments } from 'yaml';
 import { z } from 'zod';
 import { runCommand } from './run-command.ts';
 
-const CHART = fileURLToPath(new URL('../../charts/budapp', import.meta.url));
+const CHART = fileURLToPath(new URL('../../charts/budapp/', import.meta.url));
 const VALUES = new URL('./manifests/', import.meta.url);
 
 const Labels = z.record(z.string(), z.string());

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
-import { createDaprState, type DaprState } from '../../src/adapters/dapr-state.ts';
+import { createDaprState, type DaprState } from '../../src/adapters/dapr/state.ts';
 import { Rejected, SystemUnusable } from '../../src/errors.ts';
 import { failureOf } from '../failure-of.ts';
 import { startDaprd } from './daprd.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v7 } from 'uuid';
-import { createDaprInvoker, type DaprInvoker } from '../../src/adapters/dapr-invoker.ts';
+import { createDaprInvoker, type DaprInvoker } from '../../src/adapters/dapr/invoker.ts';
 import { parseAnswer, toRequest } from '../../src/contracts/calls.ts';
 import { parseResult } from '../../src/contracts/notification.ts';
 import { aRequest, describeInvoker, serviceFailureOf, startService } from '../contract/invoker.ts';

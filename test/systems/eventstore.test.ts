@@ -1,5 +1,5 @@
 import { pino } from 'pino';
-import { createEventStoreLog } from '../../src/adapters/eventstore-log.ts';
+import { createEventStoreLog } from '../../src/adapters/eventstore/log.ts';
 import { describeLog } from '../contract/log.ts';
 import { scopedLog } from '../contract/scoped-log.ts';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
-import { tenantOfRealm } from '../../src/adapters/realm-tenant.ts';
+import { tenantOfRealm } from '../../src/adapters/oidc/realm-tenant.ts';
 import { eventually } from '../../src/demo/client.ts';
 import { createBrowser, formOf, locationOf } from '../browser.ts';
 import { asking, expectProblem, type Reply } from '../e2e/asking.ts';

@@ -2,7 +2,7 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
-import { startOfProcess } from '../../src/local/process-identity.ts';
+import { startOfProcess } from '../../src/local/machine/process-identity.ts';
 
 const PATIENCE_MS = 10_000;
 

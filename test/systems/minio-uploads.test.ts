@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { Client } from 'minio';
-import { createMinioObjects } from '../../src/adapters/minio-objects.ts';
+import { createMinioObjects } from '../../src/adapters/minio/objects.ts';
 import { createLocalCluster } from '../../src/local/cluster/local-cluster.ts';
 import { createLocalModelService } from '../../src/local/model/local-model-service.ts';
 import type { ObjectStore } from '../../src/ports.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { Client } from 'minio';
-import { createMinioObjects, type MinioObjectsOptions } from '../../src/adapters/minio-objects.ts';
+import { createMinioObjects, type MinioObjectsOptions } from '../../src/adapters/minio/objects.ts';
 import { Rejected, SystemUnusable } from '../../src/errors.ts';
 import type { ObjectStore } from '../../src/ports.ts';
 import { createLogger } from '../../src/telemetry.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { findFreePort } from '../../src/local/free-port.ts';
+import { findFreePort } from '../../src/local/machine/free-port.ts';
 
 /** Handed out by this process and maybe not listened on yet. */
 const handedOut = new Set<number>();

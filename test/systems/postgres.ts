@@ -2,8 +2,8 @@ import { chown, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { runsIn } from '../../src/local/process-identity.ts';
-import { chooseServerUser, type ServerUser } from '../../src/local/server-user.ts';
+import { runsIn } from '../../src/local/machine/process-identity.ts';
+import { chooseServerUser, type ServerUser } from '../../src/local/postgres/server-user.ts';
 import { startChildSystem } from './child-system.ts';
 import { needPostgres } from './install-postgres.ts';
 import { claimFolder } from './leftover.ts';

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
-import { createEventStoreImport } from '../../src/adapters/eventstore-import.ts';
-import { createPostgresLog } from '../../src/adapters/postgres-log.ts';
-import { createPostgresLogImport } from '../../src/adapters/postgres-log-import.ts';
+import { createEventStoreImport } from '../../src/adapters/eventstore/import.ts';
+import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
+import { createPostgresLogImport } from '../../src/adapters/postgres/log-import.ts';
 import { SystemUnusable } from '../../src/errors.ts';
 import { Position } from '../../src/events/event.ts';
 import type { Log } from '../../src/ports.ts';
@@ -15,7 +15,7 @@ import { createEventStoreDouble } from '../eventstore-double/double.ts';
 import { failureOf } from '../failure-of.ts';
 import { openPool } from '../pool.ts';
 import { type TestDatabase, testDatabase } from '../postgres.ts';
-import { createRespelledLog } from './respelled-log.ts';
+import { createRespelledLog } from './log-copy/respelled-log.ts';
 
 describe('which log it is', () => {
   let database: TestDatabase;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Position } from '../../events/event.ts';
 import type { Closable, Log, StatusBus } from '../../ports.ts';
-import type { StatusMapper } from '../../projections/status-feed.ts';
+import type { StatusMapper } from '../../projections/engine/status-feed.ts';
 import { type Frame, frameOf } from './frame.ts';
 
 export interface HubOptions {

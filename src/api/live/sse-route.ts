@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { bearerTokenOf } from '../caller.ts';
+import { bearerTokenOf } from '../callers/caller.ts';
 import { positionOf } from '../request-facts.ts';
 import { type Route, route } from '../route.ts';
 import { type LiveOptions, serveClient, type Transport } from './client.ts';

@@ -3,7 +3,7 @@ import { allows } from '../../commands/access.ts';
 import { Area } from '../../events/catalog.ts';
 import { Position } from '../../events/event.ts';
 import { ProjectId } from '../../events/ids.ts';
-import type { ApiCaller } from '../caller.ts';
+import type { ApiCaller } from '../callers/caller.ts';
 import type { Frame } from './frame.ts';
 
 /** What a client asks for. */

@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { newUuid } from '../../events/ids.ts';
 import type { Closable } from '../../ports.ts';
-import { createSeldom } from '../../seldom.ts';
-import { bearerTokenOf } from '../caller.ts';
-import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../problem.ts';
-import { parseQuery } from '../query.ts';
+import { createSeldom } from '../../resilience/rate-limited.ts';
+import { bearerTokenOf } from '../callers/caller.ts';
+import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../http/problem.ts';
+import { parseQuery } from '../http/query.ts';
 import { type Ending, type LiveOptions, serveClient, type Transport } from './client.ts';
 import { SubscriptionQuery } from './subscription.ts';
 

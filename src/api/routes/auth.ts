@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { ProjectId, TenantId, UserId } from '../../events/ids.ts';
 import { Role, Scope } from '../../events/values.ts';
-import { bearerTokenOf } from '../caller.ts';
-import { HttpRefusal } from '../problem.ts';
+import { bearerTokenOf } from '../callers/caller.ts';
+import { HttpRefusal } from '../http/problem.ts';
 import { type PublicExchange, publicRoute } from '../public-route.ts';
 import { answers, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';

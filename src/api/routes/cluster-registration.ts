@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
-import { isMultipart, readForm } from '../multipart.ts';
+import { isMultipart, readForm } from '../http/multipart.ts';
 import type { Route } from '../route.ts';
 
 /** A kubeconfig with its certificates has some tens of KiB. */

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { allows } from '../../commands/access.ts';
+import { isAvailable, toClusterNodes } from '../../commands/cluster/cluster-report.ts';
 import { deleteCluster } from '../../commands/cluster/delete-cluster.ts';
-import { recordClusterStatus } from '../../commands/cluster/record-cluster-status.ts';
+import { recordClusterStatus } from '../../commands/cluster/internal/record-cluster-status.ts';
 import { registerCluster } from '../../commands/cluster/register-cluster.ts';
 import { updateCluster } from '../../commands/cluster/update-cluster.ts';
-import { isAvailable, toClusterNodes } from '../../commands/cluster-report.ts';
 import { Rejected, rejected } from '../../errors.ts';
 import { ClusterType } from '../../events/cluster-events.ts';
 import { ClusterId, CommandId, newId } from '../../events/ids.ts';

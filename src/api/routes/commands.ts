@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { commandCatalog } from '../../commands/catalog.ts';
 import { defaultsOf } from '../command-defaults.ts';
 import { commandRoutes } from '../command-route.ts';
-import { jsonSchemaOf } from '../json-schema.ts';
+import { jsonSchemaOf } from '../http/json-schema.ts';
 import { resources } from '../resource.ts';
 import { answers, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Dependency } from '../../ports.ts';
-import { HttpRefusal } from '../problem.ts';
+import { HttpRefusal } from '../http/problem.ts';
 import { publicRoute } from '../public-route.ts';
 import { type Answer, answers, ok, type Route } from '../route.ts';
 import type { ApiServices } from '../services.ts';

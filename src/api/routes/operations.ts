@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { notFound } from '../../errors.ts';
-import type { ApiCaller } from '../caller.ts';
+import type { ApiCaller } from '../callers/caller.ts';
 import { answers, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { SOURCE_TOPIC } from '../../contracts/asynchronous.ts';
 import { DeliveryAnswer } from '../../contracts/notification.ts';
 import { Rejected } from '../../errors.ts';
+import { sameSecret } from '../http/same-secret.ts';
 import { createNotifications } from '../notifications.ts';
 import { publicRoute } from '../public-route.ts';
 import { answers, ok, type Route } from '../route.ts';
-import { sameSecret } from '../same-secret.ts';
 import type { WriteServices } from '../write.ts';
 
 const tag = 'services';

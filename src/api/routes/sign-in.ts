@@ -2,9 +2,9 @@ import { createHmac } from 'node:crypto';
 import type { Context } from 'koa';
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
+import { sameSecret } from '../http/same-secret.ts';
 import { publicRoute } from '../public-route.ts';
 import { ok, type Route } from '../route.ts';
-import { sameSecret } from '../same-secret.ts';
 import type { WriteServices } from '../write.ts';
 
 const tag = 'auth';

@@ -1,7 +1,7 @@
 import { constants, copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type FetchArtefact, isObjectUri } from '../artefact-cache.ts';
+import { type FetchArtefact, isObjectUri } from '../service/artefact-cache.ts';
 import { StepFailed } from './workflows.ts';
 
 const pathOf = (uri: string): string => {

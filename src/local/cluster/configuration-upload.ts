@@ -1,7 +1,7 @@
 import { Busboy } from '@fastify/busboy';
 import type { Context } from 'koa';
 import { ClusterCreateRequest } from '../../contracts/budcluster.ts';
-import { parse, Refusal } from '../loopback.ts';
+import { parse, Refusal } from '../service/loopback.ts';
 
 const MAX_PART_BYTES = 1_000_000;
 

@@ -2,7 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v5 } from 'uuid';
 import type { DeploymentStatus } from '../../contracts/notification.ts';
-import { Refusal } from '../loopback.ts';
+import { Refusal } from '../service/loopback.ts';
 import { type ClusterState, type DeploymentRecord, findOwn, type WorkerRecord } from './cluster-state.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { launchReplica } from './replica-process.ts';

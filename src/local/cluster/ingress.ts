@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
-import { Refusal } from '../loopback.ts';
+import { Refusal } from '../service/loopback.ts';
 import type { Deployments } from './deployments.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { readyPort } from './worker.ts';

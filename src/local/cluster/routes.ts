@@ -11,7 +11,7 @@ import {
   DeleteWorkerRequest,
   DeployRequest,
 } from '../../contracts/budcluster.ts';
-import { parse, Refusal, readJson } from '../loopback.ts';
+import { parse, Refusal, readJson } from '../service/loopback.ts';
 import { type ClusterRecord, type ClusterState, findOwn, type WorkflowInput } from './cluster-state.ts';
 import { readConfigurationUpload } from './configuration-upload.ts';
 import { describeWorker } from './deployment-status.ts';

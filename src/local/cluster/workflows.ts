@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { v5, v7 } from 'uuid';
 import type { WorkflowMetadata } from '../../contracts/asynchronous.ts';
 import type { Notification, StepStatus } from '../../contracts/notification.ts';
-import { messageOf } from '../message.ts';
+import { messageOf } from '../service/message.ts';
 import type { ClusterState, WorkflowInput, WorkflowRecord } from './cluster-state.ts';
 
 /** A step did not come out as it should, for a reason that the user is told. */

@@ -2,7 +2,7 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { writePrivateFile } from '../private-file.ts';
+import { writePrivateFile } from '../machine/private-file.ts';
 
 const SigningKey = z.looseObject({ kid: z.string(), kty: z.string(), alg: z.literal('ES256'), use: z.literal('sig') });
 

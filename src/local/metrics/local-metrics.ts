@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { AggregatedMetricsRequest, TimeSeriesRequest } from '../../contracts/budmetrics.ts';
-import { type Listen, type LocalService, Refusal, readJson, serveLoopback } from '../loopback.ts';
+import { type Listen, type LocalService, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
 import { figuresOf, seriesOf, within } from './figures.ts';
 import { type ServedMinute, ServeMetrics } from './serve-metrics.ts';
 

@@ -1,9 +1,9 @@
 import { copyFile, link, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ExtractModelRequest, type ModelInfo } from '../../contracts/budmodel.ts';
-import type { FetchArtefact } from '../artefact-cache.ts';
-import { findRegularFile } from '../disk-path.ts';
-import { StepFailed, type WorkflowKind } from '../workflows.ts';
+import type { FetchArtefact } from '../service/artefact-cache.ts';
+import { findRegularFile } from '../service/disk-path.ts';
+import { StepFailed, type WorkflowKind } from '../service/workflows.ts';
 import type { Inspection } from './inspection.ts';
 import type { Inspect } from './inspector.ts';
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { StepFailed } from '../workflows.ts';
+import { StepFailed } from '../service/workflows.ts';
 import { Inspection, type InspectionTask } from './inspection.ts';
 
 const run = promisify(execFile);

@@ -8,10 +8,10 @@ import {
   type ModelInfo,
   ScanModelRequest,
 } from '../../contracts/budmodel.ts';
-import { type ArtefactStore, createArtefactCache } from '../artefact-cache.ts';
-import { type Callback, createCallbackOutbox } from '../callback.ts';
-import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
-import { openWorkflows } from '../workflows.ts';
+import { type ArtefactStore, createArtefactCache } from '../service/artefact-cache.ts';
+import { type Callback, createCallbackOutbox } from '../service/callback.ts';
+import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
+import { openWorkflows } from '../service/workflows.ts';
 import { extractModel } from './extract-model.ts';
 import { createInspector, type Inspect } from './inspector.ts';
 import { scanModel } from './scan-model.ts';

@@ -1,9 +1,9 @@
 import { basename } from 'node:path';
 import { ScanModelRequest } from '../../contracts/budmodel.ts';
 import type { ScanResult } from '../../contracts/notification.ts';
-import type { FetchArtefact } from '../artefact-cache.ts';
-import { findRegularFile } from '../disk-path.ts';
-import { StepFailed, type WorkflowKind } from '../workflows.ts';
+import type { FetchArtefact } from '../service/artefact-cache.ts';
+import { findRegularFile } from '../service/disk-path.ts';
+import { StepFailed, type WorkflowKind } from '../service/workflows.ts';
 import type { Inspect } from './inspector.ts';
 import { escapes, type OnnxFacts } from './onnx-facts.ts';
 

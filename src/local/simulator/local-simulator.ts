@@ -2,10 +2,10 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
-import type { ArtefactStore } from '../artefact-cache.ts';
-import { type Callback, createCallbackOutbox } from '../callback.ts';
-import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../loopback.ts';
-import { openWorkflows } from '../workflows.ts';
+import type { ArtefactStore } from '../service/artefact-cache.ts';
+import { type Callback, createCallbackOutbox } from '../service/callback.ts';
+import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
+import { openWorkflows } from '../service/workflows.ts';
 import type { ClusterFacts } from './placement.ts';
 import { simulate } from './simulate.ts';
 

@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { type Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
-import { type ArtefactStore, isObjectUri, readObjectBeginning } from '../artefact-cache.ts';
-import { findRegularFile } from '../disk-path.ts';
-import { StepFailed, type WorkflowKind } from '../workflows.ts';
+import { type ArtefactStore, isObjectUri, readObjectBeginning } from '../service/artefact-cache.ts';
+import { findRegularFile } from '../service/disk-path.ts';
+import { StepFailed, type WorkflowKind } from '../service/workflows.ts';
 import { type ClusterFacts, perReplica, rankClusters } from './placement.ts';
 
 /** Field 1 of the ONNX format, the IR version, which every writer puts first. */

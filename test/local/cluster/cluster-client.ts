@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { isResultType, Notification, resultSchemas } from '../../../src/contracts/notification.ts';
-import type { NotificationsAddress } from '../../../src/local/callback.ts';
+import type { NotificationsAddress } from '../../../src/local/service/callback.ts';
 import type { Json } from '../json.ts';
 
 export const MODEL = fileURLToPath(

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { clearOrphans } from '../../../src/local/cluster/orphans.ts';
+import { clearOrphans } from '../../../src/local/machine/orphans.ts';
 import type { Json } from '../json.ts';
 import { createClient, deployRequest, type Inbox, isRunning, openInbox, request } from './cluster-client.ts';
 

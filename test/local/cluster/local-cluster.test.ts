@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { createLocalCluster } from '../../../src/local/cluster/local-cluster.ts';
-import type { LocalService } from '../../../src/local/loopback.ts';
 import { ServeMetrics } from '../../../src/local/metrics/serve-metrics.ts';
+import type { LocalService } from '../../../src/local/service/loopback.ts';
 import type { Json } from '../json.ts';
 import {
   asked,

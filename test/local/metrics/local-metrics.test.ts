@@ -2,9 +2,9 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import { type CallInput, type CallName, calls } from '../../../src/contracts/calls.ts';
-import type { LocalService } from '../../../src/local/loopback.ts';
 import { createLocalMetrics } from '../../../src/local/metrics/local-metrics.ts';
 import type { ServedMinute } from '../../../src/local/metrics/serve-metrics.ts';
+import type { LocalService } from '../../../src/local/service/loopback.ts';
 import { silent } from '../receiver.ts';
 
 const aMinute = (at: string, latencies: Record<string, number>, failures = 0): ServedMinute => {

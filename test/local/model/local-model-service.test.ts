@@ -4,9 +4,9 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { parseResult } from '../../../src/contracts/notification.ts';
-import type { LocalService } from '../../../src/local/loopback.ts';
 import { createInspector, type Inspect } from '../../../src/local/model/inspector.ts';
 import { createLocalModelService } from '../../../src/local/model/local-model-service.ts';
+import type { LocalService } from '../../../src/local/service/loopback.ts';
 import {
   asynchronous,
   failureOf,

@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { parseAnswer, toRequest } from '../../../src/contracts/calls.ts';
 import { parseResult } from '../../../src/contracts/notification.ts';
-import type { LocalService } from '../../../src/local/loopback.ts';
+import type { LocalService } from '../../../src/local/service/loopback.ts';
 import { createLocalSimulator } from '../../../src/local/simulator/local-simulator.ts';
 import type { ClusterFacts } from '../../../src/local/simulator/placement.ts';
 import { readClusters } from '../../../src/local/simulator/read-clusters.ts';

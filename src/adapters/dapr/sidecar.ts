@@ -1,0 +1,107 @@
+import { CommunicationProtocolEnum, DaprClient, LogLevel } from '@dapr/dapr';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { SystemUnusable } from '../../errors.ts';
+import { type Closable, ServiceFailure } from '../../ports.ts';
+import { createDaprTransport, type SidecarRequest } from './transport.ts';
+
+const HOST = '127.0.0.1';
+const CHECK_TIMEOUT_MS = 3_000;
+const SYSTEM = 'the Dapr sidecar';
+
+export interface DaprSettings {
+  /** Where our own sidecar listens on this machine: `DAPR_HTTP_PORT`. */
+  http_port: number;
+  /** What the sidecar demands in the header `dapr-api-token`: `DAPR_API_TOKEN`; null where it demands nothing. */
+  api_token: string | null;
+  logger?: Logger;
+}
+
+/** One call of the sidecar: what it is, as messages name it, and how long it may take with its answer. */
+interface SidecarCall {
+  what: string;
+  timeout_ms: number;
+  perform: (client: DaprClient) => Promise<unknown>;
+}
+
+export interface DaprSidecar extends Closable {
+  /** The parsed JSON that the sidecar answered; null where it was empty. Throws `ServiceFailure`. */
+  call(call: SidecarCall): Promise<unknown>;
+  /** Throws `SystemUnusable`: nobody answers, the token is refused, or the sidecar has no such component. */
+  check(component?: { name: string; setting: string }): Promise<void>;
+}
+
+const Metadata = z.looseObject({ components: z.array(z.looseObject({ name: z.string() })).nullish() });
+
+const ignore = (): void => undefined;
+/** The SDK writes to the console on its own; whatever goes wrong reaches us as an error anyway. */
+const SILENT = { error: ignore, warn: ignore, info: ignore, verbose: ignore, debug: ignore };
+
+/** What the SDK is given in place of an answer, which was read already, within its bounds. */
+const ALREADY_READ = { status: 200, statusText: 'OK', text: async () => '' };
+
+/**
+ * A client whose requests go to `transport`. The SDK knows the paths, the token and how a body is written; its own
+ * transport never times out, reads answers of any length, follows redirects, and holds back the first call for up to a
+ * minute until the sidecar is there.
+ */
+const clientOver = (
+  { http_port, api_token }: DaprSettings,
+  transport: (url: string, request: SidecarRequest) => Promise<typeof ALREADY_READ>,
+): DaprClient => {
+  const client = new DaprClient({
+    daprHost: HOST,
+    daprPort: String(http_port),
+    communicationProtocol: CommunicationProtocolEnum.HTTP,
+    // Never undefined: the SDK would look into the environment for one.
+    daprApiToken: api_token ?? '',
+    // It logs headers, and with them the token, where it is told to debug.
+    logger: { level: LogLevel.Error, service: SILENT },
+  });
+  client.daprClient.getClient = async () => transport;
+  return client;
+};
+
+const unusable = (cause: ServiceFailure, where: string): SystemUnusable =>
+  cause.retryable
+    ? new SystemUnusable(SYSTEM, `does not answer at ${where}`, { settings: ['DAPR_HTTP_PORT'], passing: true, cause })
+    : new SystemUnusable(SYSTEM, 'refuses our token', { settings: ['DAPR_API_TOKEN'], passing: false, cause });
+
+/** Our own sidecar, spoken to through the SDK. Nothing is sent before the first call. */
+export const createDaprSidecar = (settings: DaprSettings): DaprSidecar => {
+  const where = `${HOST}:${settings.http_port}`;
+  const transport = createDaprTransport(where, settings.logger);
+
+  const call: DaprSidecar['call'] = async ({ what, timeout_ms, perform }) => {
+    const patience = { what, timeout_ms, timeout: AbortSignal.timeout(timeout_ms) };
+    let answer: unknown = null;
+    const client = clientOver(settings, async (url, request) => {
+      answer = await transport.exchange(url, request, patience);
+      return ALREADY_READ;
+    });
+    await perform(client);
+    return answer;
+  };
+
+  const readMetadata = async (): Promise<z.output<typeof Metadata>> => {
+    try {
+      const perform = (client: DaprClient) => client.metadata.get();
+      return Metadata.parse(await call({ what: SYSTEM, timeout_ms: CHECK_TIMEOUT_MS, perform }));
+    } catch (cause) {
+      throw cause instanceof ServiceFailure ? unusable(cause, where) : cause;
+    }
+  };
+
+  return {
+    call,
+    async check(component) {
+      const { components } = await readMetadata();
+      if (component === undefined) return;
+      const names = components?.map(({ name }) => name) ?? [];
+      if (names.includes(component.name)) return;
+      const problem = `has no component ${component.name} (it has: ${names.join(', ') || 'none'})`;
+      throw new SystemUnusable(SYSTEM, problem, { settings: [component.setting], passing: false });
+    },
+    close: transport.close,
+  };
+};

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { Rejected } from '../../errors.ts';
+import { type Closable, ServiceFailure, type SharedState } from '../../ports.ts';
+import { createDaprSidecar, type DaprSettings } from './sidecar.ts';
+
+const ANSWER_TIMEOUT_MS = 2_000;
+const RETRY_AFTER_SECONDS = 5;
+
+/** What the SDK answers where saving failed: it does not throw. */
+const Saved = z.looseObject({ error: z.unknown().optional() });
+
+export interface DaprState extends SharedState, Closable {
+  /** Throws `SystemUnusable` where the sidecar does not answer, refuses our token or has no such state store. */
+  check(): Promise<void>;
+}
+
+/**
+ * The state store `store_name` of our own sidecar. Whether others see the same keys is up to the component's `keyPrefix`;
+ * without one, only applications with our app id do. What was put is gone after its time to live, or as soon as the store
+ * loses its data.
+ */
+export const createDaprState = ({ store_name, ...settings }: DaprSettings & { store_name: string }): DaprState => {
+  const sidecar = createDaprSidecar(settings);
+  let failing = false;
+
+  const unavailable = (cause: ServiceFailure): Rejected => {
+    // Once, not for every call: whoever is on call has read it.
+    if (!failing) {
+      settings.logger?.warn(
+        { err: cause },
+        `the state store ${store_name} cannot be used: look at the sidecar's component of that name (DAPR_STATE_STORE_NAME), and at the Redis behind it`,
+      );
+    }
+    failing = true;
+    return new Rejected('unavailable', 'shared-state-unavailable', 'The shared state store cannot be used right now.', {
+      retryAfterSeconds: RETRY_AFTER_SECONDS,
+      cause,
+    });
+  };
+
+  const ask = async (request: Omit<Parameters<typeof sidecar.call>[0], 'timeout_ms'>): Promise<unknown> => {
+    try {
+      const answer = await sidecar.call({ ...request, timeout_ms: ANSWER_TIMEOUT_MS });
+      if (failing) settings.logger?.info(`the state store ${store_name} can be used again`);
+      failing = false;
+      return answer;
+    } catch (cause) {
+      throw cause instanceof ServiceFailure ? unavailable(cause) : cause;
+    }
+  };
+
+  return {
+    async put(key, value, { ttl_seconds }) {
+      await ask({
+        what: `state store ${store_name}`,
+        perform: async (client) => {
+          // Whole seconds; and what is over already must not stay for ever, as it does with 0.
+          const metadata = { ttlInSeconds: String(Math.max(1, Math.ceil(ttl_seconds))) };
+          const { error } = Saved.parse(await client.state.save(store_name, [{ key, value, metadata }]));
+          if (error !== undefined) throw error;
+        },
+      });
+    },
+    async get(key) {
+      const value = await ask({
+        what: `state store ${store_name}`,
+        // The SDK puts the key into the path as it is.
+        perform: (client) => client.state.get(store_name, encodeURIComponent(key)),
+      });
+      // The sidecar hands out what others put as JSON, an object say, parsed.
+      return value === null || typeof value === 'string' ? value : JSON.stringify(value);
+    },
+    check: () => sidecar.check({ name: store_name, setting: 'DAPR_STATE_STORE_NAME' }),
+    close: sidecar.close,
+  };
+};

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import type { EventData } from '@eventstore/db-client';
+import { unpackToCommandError } from '@eventstore/db-client/dist/streams/appendToStream/unpackError.js';
+import { createUUID, parseUUID } from '@eventstore/db-client/dist/utils/grpcUUID.js';
+import shared from '@eventstore/db-client/generated/shared_pb.js';
+import streams from '@eventstore/db-client/generated/streams_pb.js';
+import type { Position } from '../../events/event.ts';
+import { type BatchCall, type EventStoreClient, LEADER } from './client.ts';
+import { EndedEarly } from './connection.ts';
+import { toPosition } from './row.ts';
+
+export interface Write {
+  stream: string;
+  events: readonly EventData[];
+  expected: number | 'none';
+}
+
+/** As the server answers: its position may be missing, and is the first one where the events were there already. */
+export interface Written {
+  revision: number;
+  position: Position | null;
+}
+
+interface Waiting {
+  stream: string;
+  resolve: (written: Written) => void;
+  reject: (error: unknown) => void;
+}
+
+interface Call {
+  write(write: Write): Promise<Written>;
+  readonly ended: boolean;
+}
+
+const { BatchAppendReq } = streams;
+type Request = InstanceType<typeof BatchAppendReq>;
+type Response = InstanceType<typeof streams.BatchAppendResp>;
+
+/** A message on the wire stays below the 4 MB that gRPC takes by default. */
+const MAX_REQUEST_BYTES = 2 * 1024 * 1024;
+
+const optionsOf = ({ stream, expected }: Write) => {
+  const options = new BatchAppendReq.Options();
+  const identifier = new shared.StreamIdentifier();
+  identifier.setStreamName(Buffer.from(stream, 'utf8'));
+  options.setStreamIdentifier(identifier);
+  if (expected === 'none') options.setNoStream(new shared.Empty());
+  else options.setStreamPosition(String(expected));
+  // No deadline: it would be a time of this machine's clock, and the server's may be minutes off.
+  return options;
+};
+
+const messageOf = ({ id, type, contentType, data, metadata }: EventData) => {
+  const message = new BatchAppendReq.ProposedMessage();
+  message.setId(createUUID(id));
+  message.getMetadataMap().set('type', type).set('content-type', contentType);
+  message.setData(Buffer.from(JSON.stringify(data), 'utf8'));
+  message.setCustomMetadata(Buffer.from(JSON.stringify(metadata), 'utf8'));
+  return message;
+};
+
+const requestsOf = (correlationId: string, write: Write): Request[] => {
+  const requests: Request[] = [];
+  let bytes = 0;
+  for (const event of write.events) {
+    const message = messageOf(event);
+    bytes += message.getData_asU8().length + message.getCustomMetadata_asU8().length;
+    let request = requests.at(-1);
+    if (request === undefined || bytes > MAX_REQUEST_BYTES) {
+      request = new BatchAppendReq();
+      request.setCorrelationId(createUUID(correlationId));
+      if (requests.length === 0) request.setOptions(optionsOf(write));
+      requests.push(request);
+      bytes = 0;
+    }
+    request.addProposedMessages(message);
+  }
+  requests.at(-1)?.setIsFinal(true);
+  return requests;
+};
+
+const writtenOf = (response: Response, stream: string): Written => {
+  const error = response.getError();
+  if (error) throw unpackToCommandError(error, stream);
+  const success = response.getSuccess();
+  if (!success) throw new EndedEarly('an append was answered with neither success nor error');
+  const position = success.getPosition();
+  return {
+    revision: Number(success.getCurrentRevision()),
+    position: position
+      ? toPosition({ commit: BigInt(position.getCommitPosition()), prepare: BigInt(position.getPreparePosition()) })
+      : null,
+  };
+};
+
+const settle = (response: Response, { stream, resolve, reject }: Waiting): void => {
+  try {
+    resolve(writtenOf(response, stream));
+  } catch (error) {
+    reject(error);
+  }
+};
+
+const createCall = (call: BatchCall): Call => {
+  const waiting = new Map<string, Waiting>();
+  let ended = false;
+
+  const end = (error: unknown): void => {
+    ended = true;
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  };
+
+  call.on('data', (response: Response) => {
+    const id = parseUUID(response.getCorrelationId()) ?? '';
+    const answered = waiting.get(id);
+    waiting.delete(id);
+    if (answered) settle(response, answered);
+  });
+  call.on('error', end);
+  // Also when all seemed well: without this, whoever waits would wait for ever.
+  call.on('end', () => end(new EndedEarly('the stream of appends')));
+
+  return {
+    get ended() {
+      return ended;
+    },
+    write: (write) =>
+      new Promise((resolve, reject) => {
+        const correlationId = randomUUID();
+        waiting.set(correlationId, { stream: write.stream, resolve, reject });
+        for (const request of requestsOf(correlationId, write)) call.write(request);
+      }),
+  };
+};
+
+export interface Batches {
+  /** Rejects with the client's own errors. Never gives up by itself: whoever calls has a time limit. */
+  write(write: Write): Promise<Written>;
+}
+
+const writeSingly = async (client: EventStoreClient, { stream, events, expected }: Write): Promise<Written> => {
+  const { nextExpectedRevision, position } = await client.appendToStream(stream, [...events], {
+    ...LEADER,
+    expectedRevision: expected === 'none' ? 'no_stream' : BigInt(expected),
+  });
+  return { revision: Number(nextExpectedRevision), position: position ? toPosition(position) : null };
+};
+
+/**
+ * All appends of a process over one two-way call, each answered on its own: the server gathers what it can.
+ *
+ * The client's own `appendToStream` does the same with flaws that would end this process or stop it: the answers of all
+ * clients are kept in one table, so that one's failure rejects the others' appends and the answers that still come for them
+ * are thrown at nobody as a `TypeError`; what waits for a full connection is rejected unheard when it breaks; a call that
+ * ends plainly leaves its appends waiting for ever; its deadline is not kept by us but by the server, on the server's clock.
+ */
+export const createBatches = (client: EventStoreClient): Batches => {
+  let call: Call | undefined;
+  let opening: Promise<Call | null> | undefined;
+
+  /** Null where the server takes no batches. */
+  const open = async (): Promise<Call | null> =>
+    (await client.supportsBatches()) ? createCall(await client.openBatches()) : null;
+
+  const opened = async (): Promise<Call | null> => {
+    opening ??= open().finally(() => {
+      opening = undefined;
+    });
+    return opening;
+  };
+
+  return {
+    async write(write) {
+      if (!call || call.ended) call = (await opened()) ?? undefined;
+      return call ? call.write(write) : writeSingly(client, write);
+    },
+  };
+};

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { convertToCommandError, ErrorType, isCommandError, NotLeaderError } from '@eventstore/db-client';
+import type { Logger } from 'pino';
+import { Rejected, WrongExpectedRevision } from '../../errors.ts';
+import { SETTING } from './address.ts';
+import type { EventStoreClient } from './client.ts';
+
+/** The server, or the way to it, gave no sign of life in time. */
+export class Mute extends Error {
+  constructor(what: string) {
+    super(`no answer in time: ${what}`);
+    this.name = 'Mute';
+  }
+}
+
+/** A call ended as if all were well, but before what was asked for had come. */
+export class EndedEarly extends Error {
+  constructor(what: string) {
+    super(`ended early: ${what}`);
+    this.name = 'EndedEarly';
+  }
+}
+
+/**
+ * gRPC codes that say "not now": cancelled, unknown, deadline, denied, exhausted, aborted, internal, unavailable, not
+ * authenticated. What is denied may pass, too: a password can be put right on the server while we run.
+ */
+const PASSING_CODES = [1, 2, 4, 7, 8, 10, 13, 14, 16];
+const PASSING_TYPES: readonly string[] = [
+  ErrorType.UNAVAILABLE,
+  ErrorType.NOT_LEADER,
+  ErrorType.CANCELLED,
+  ErrorType.TIMEOUT,
+  ErrorType.DEADLINE_EXCEEDED,
+  ErrorType.ACCESS_DENIED,
+];
+/** `DOMException` is what an aborted signal gives as its reason. */
+const MISTAKES = [Rejected, WrongExpectedRevision, TypeError, RangeError, SyntaxError, DOMException];
+
+/** The node that was asked does not lead; its client knows now who does, and goes there the next time. */
+export const isNotLeader = (error: unknown): boolean =>
+  error instanceof Error && convertToCommandError(error) instanceof NotLeaderError;
+
+/** True where the same call may succeed later: no connection, no leader, no answer. */
+export const isPassing = (error: unknown): boolean => {
+  if (!(error instanceof Error) || MISTAKES.some((mistake) => error instanceof mistake)) return false;
+  const known = convertToCommandError(error);
+  // What is left are plain errors of the client: no node was found.
+  if (!isCommandError(known)) return true;
+  if (PASSING_TYPES.includes(known.type)) return true;
+  return known.type === ErrorType.UNKNOWN && (known.code === undefined || PASSING_CODES.includes(known.code));
+};
+
+export const logUnavailable = (cause: unknown): Rejected =>
+  new Rejected('unavailable', 'log-unavailable', 'The log cannot be reached.', { cause, retryAfterSeconds: 5 });
+
+export const logClosed = (): Rejected => new Rejected('unavailable', 'log-closed', 'The log has been closed.');
+
+/** Pauses between attempts, longer each time and never the same for two that failed together. */
+export const pause = (failures: number, signal?: AbortSignal): Promise<void> =>
+  delay(Math.min(2000, 25 * 2 ** failures) * (0.5 + Math.random() / 2), undefined, signal ? { signal } : {});
+
+export interface RetryOptions {
+  /** Milliseconds after which the last failure is thrown as `log-unavailable`; absent: never. */
+  giveUpAfter?: number;
+  /** Ends the retrying; its reason is thrown then. */
+  signal: AbortSignal;
+  outage: Outage;
+}
+
+export type Retry = <T>(run: () => Promise<T>) => Promise<T>;
+
+/** Makes a function that runs another one, again with jittered back-off as long as only the connection is at fault. */
+export const retryWith =
+  ({ giveUpAfter = Number.POSITIVE_INFINITY, signal, outage }: RetryOptions): Retry =>
+  async (run) => {
+    const start = performance.now();
+    for (let failures = 0; ; failures++) {
+      signal.throwIfAborted();
+      try {
+        const result = await run();
+        outage.over();
+        return result;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!isPassing(error)) throw error;
+        outage.noticed(error);
+        if (performance.now() - start >= giveUpAfter) throw logUnavailable(error);
+        await pause(failures, signal).catch(() => signal.throwIfAborted());
+      }
+    }
+  };
+
+export interface Outage {
+  noticed(error: unknown): void;
+  over(): void;
+}
+
+/** For trials whose failure is reported by whoever makes them. */
+export const silentOutage: Outage = { noticed: () => undefined, over: () => undefined };
+
+/** Says once that something does not work, and once that it works again. */
+export const createOutage = ({ logger, what }: { logger: Logger; what: string }): Outage => {
+  let lasting = false;
+  return {
+    noticed(error) {
+      if (!lasting) logger.warn({ err: error, setting: SETTING }, `EventStoreDB (${SETTING}): ${what}: trying again`);
+      lasting = true;
+    },
+    over() {
+      if (lasting) logger.info({ setting: SETTING }, `EventStoreDB (${SETTING}) works again`);
+      lasting = false;
+    },
+  };
+};
+
+export interface Connection {
+  /**
+   * Does something with the client of the moment. Where that fails for a reason that may pass, whoever comes later gets a
+   * new client: what this one has learnt about the cluster may be wrong. It is closed when nobody uses it any more.
+   */
+  use<T>(run: (client: EventStoreClient) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export const createConnection = (open: () => EventStoreClient): Connection => {
+  let current = { client: open(), users: 0 };
+  const closing = new Set<Promise<void>>();
+
+  const closeClient = ({ client }: typeof current): void => {
+    const closed: Promise<void> = client.close().finally(() => closing.delete(closed));
+    closing.add(closed);
+  };
+
+  const renew = (failed: typeof current): void => {
+    if (failed === current) current = { client: open(), users: 0 };
+  };
+
+  return {
+    async use(run) {
+      const mine = current;
+      mine.users += 1;
+      try {
+        return await run(mine.client);
+      } catch (error) {
+        // Only this client knows now who leads.
+        if (isPassing(error) && !isNotLeader(error)) renew(mine);
+        throw error;
+      } finally {
+        mine.users -= 1;
+        if (mine !== current && mine.users === 0) closeClient(mine);
+      }
+    },
+    async close() {
+      closeClient(current);
+      await Promise.all(closing);
+    },
+  };
+};

@@ -1,0 +1,159 @@
+import type { Logger } from 'pino';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { CaughtUp, Clock, Log, LogFilter, SubscribeOptions } from '../../ports.ts';
+import { checkAppend } from '../append-check.ts';
+import { itemsOf } from '../page-items.ts';
+import { parseAddress, SETTING } from './address.ts';
+import { createAppender } from './append.ts';
+import { openClient } from './client.ts';
+import { createConnection, createOutage, logClosed, type Outage, retryWith, silentOutage } from './connection.ts';
+import { diagnose } from './diagnosis.ts';
+import { createHighest } from './high-water-mark.ts';
+import type { ReadServer } from './read.ts';
+import { createHeadFinder, readAll } from './read-all.ts';
+import { readStream } from './read-stream.ts';
+import { checkPosition } from './row.ts';
+import { createTail } from './tail.ts';
+
+export interface EventStoreLogOptions {
+  /** Connection string, see `createEventStoreLog`. */
+  url: string;
+  logger: Logger;
+  clock?: Clock;
+  /** Milliseconds for which an append or a read is tried again while the server cannot be reached. */
+  timeout?: number;
+  /** Milliseconds after which an append without an answer is tried again; more than the server's own limits (2 s). */
+  attemptTimeout?: number;
+  /** Milliseconds after which a page of a read is given up and read again. */
+  pageTimeout?: number;
+  /** Milliseconds for which opening tries. */
+  openTimeout?: number;
+  /** Milliseconds between two looks whether the subscription still tells what there is. */
+  watchInterval?: number;
+}
+
+const passes = ({ type, stream }: RecordedEvent, { types, streamPrefixes }: LogFilter): boolean =>
+  (types === undefined || types.includes(type)) &&
+  (streamPrefixes === undefined || streamPrefixes.some((prefix) => stream.startsWith(prefix)));
+
+const filtered = (events: readonly RecordedEvent[], filter: LogFilter | undefined): readonly RecordedEvent[] =>
+  filter ? events.filter((event) => passes(event, filter)) : events;
+
+/**
+ * The log in EventStoreDB (22.6 or later, which tells positions when a stream is read), one server or a cluster. `url`:
+ *
+ *     esdb://host:2113?tls=false                       one server, without TLS; user and password cannot be used then
+ *     esdb://user:password@host:2113?tlsCAFile=ca.pem  one server over TLS, its authority named where it is not a public one
+ *     esdb+discover://user:password@a:2113,b:2113,c:2113   a cluster: any of them is asked who leads
+ *     esdb+discover://user:password@cluster.dns:2113   a cluster behind one DNS name
+ *
+ * Special characters of user and password are percent-encoded. The user must be allowed to read `$all`.
+ *
+ * What differs from the log in Postgres: a repeated append is recognised by its expected revision of the first time, or
+ * with `any` and `exists` by looking through its own stream; ids in other streams are not looked at. `at` is the time of the
+ * process that appends. Events in the same database that are not BudApp's are passed over.
+ *
+ * Throws `SystemUnusable` where the server cannot be used.
+ */
+export const createEventStoreLog = async (options: EventStoreLogOptions): Promise<Log> => {
+  const { url, logger, clock = () => new Date().toISOString() } = options;
+  const { timeout = 10_000, attemptTimeout = 4_000, pageTimeout = 10_000 } = options;
+  const { openTimeout = 3_000, watchInterval = 5_000 } = options;
+  const settings = parseAddress(url);
+  const closing = new AbortController();
+  // Two connections, so that reading much and giving up a client that reads do not hold up appends.
+  const writing = createConnection(() => openClient(settings));
+  const connection = createConnection(() => openClient(settings));
+
+  const readServer = (signal: AbortSignal, outage: Outage, giveUpAfter?: number): ReadServer => {
+    const retry = retryWith({ signal, outage, ...(giveUpAfter === undefined ? {} : { giveUpAfter }) });
+    return { connection, retry, signal, pageTimeout };
+  };
+  const readOutage = createOutage({ logger, what: 'the log cannot be read' });
+  const bounded = readServer(closing.signal, readOutage, timeout);
+  const highest = createHighest();
+  const head = createHeadFinder(bounded);
+  const appender = createAppender({
+    connection: writing,
+    reading: bounded,
+    highest,
+    outage: createOutage({ logger, what: 'the log takes no appends' }),
+    clock,
+    timeout,
+    attemptTimeout,
+  });
+  const tail = createTail({
+    connection,
+    reading: readServer(closing.signal, readOutage),
+    head,
+    highest,
+    outage: createOutage({ logger, what: 'the subscription to the log is lost' }),
+    logger,
+    watchInterval,
+  });
+
+  const close = async (): Promise<void> => {
+    if (closing.signal.aborted) return;
+    await appender.close();
+    closing.abort(logClosed());
+    await tail.close();
+    await Promise.all([writing.close(), connection.close()]);
+  };
+
+  async function* pagesOf(
+    { after, filter, live, signal }: SubscribeOptions,
+    ending: AbortSignal,
+  ): AsyncGenerator<readonly (RecordedEvent | CaughtUp)[], void> {
+    // A live reader is in no hurry: it waits for the server for as long as it takes.
+    const reading = readServer(ending, readOutage, live ? undefined : timeout);
+    const newest = live ? createHeadFinder(reading) : head;
+    let position: Position | null = after === 'start' ? null : checkPosition(after);
+    try {
+      while (!ending.aborted) {
+        const upTo = await newest();
+        for await (const events of readAll(reading, { after: position, upTo })) {
+          yield filtered(events, filter);
+          ending.throwIfAborted();
+        }
+        if (upTo !== null && (position === null || upTo > position)) position = upTo;
+        yield [{ caughtUp: true, position }];
+        if (!live) return;
+        // From here on together with all other live readers, until this one is too slow for them.
+        for (let news = await tail.news(position, ending); news; news = await tail.news(position, ending)) {
+          yield [...filtered(news.events, filter), { caughtUp: true, position: news.upTo }];
+          position = news.upTo;
+          ending.throwIfAborted();
+        }
+      }
+      ending.throwIfAborted();
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+  }
+
+  const subscribe = (subscription: SubscribeOptions): AsyncIterable<RecordedEvent | CaughtUp> => {
+    const { signal } = subscription;
+    const ending = signal ? AbortSignal.any([closing.signal, signal]) : closing.signal;
+    return itemsOf(pagesOf(subscription, ending), ending);
+  };
+
+  try {
+    const opening = readServer(closing.signal, silentOutage, openTimeout);
+    highest.saw(await createHeadFinder({ ...opening, pageTimeout: openTimeout })());
+  } catch (error) {
+    await close();
+    throw await diagnose(settings, error);
+  }
+  if (settings.credentials && settings.channel.insecure)
+    logger.warn({ setting: SETTING }, `${SETTING} has a user and a password, which are not sent without TLS`);
+  return {
+    append: async (stream, events, { expected }) => {
+      checkAppend(stream, events, expected);
+      return appender.append(stream, events, expected);
+    },
+    readStream: (stream, range = {}) => readStream(bounded, stream, range),
+    subscribe,
+    head,
+    close,
+  };
+};

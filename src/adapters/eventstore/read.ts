@@ -1,0 +1,77 @@
+import type { EventStoreClient } from './client.ts';
+import { type Connection, Mute, type Retry } from './connection.ts';
+
+/** Longer than any page takes; a server that is mute for so long is taken for dead. */
+const PAGE_TIMEOUT_MS = 10_000;
+
+/** How many events may lie between the connection and us. */
+export const BUFFER = { highWaterMark: 512 };
+
+export interface ReadServer {
+  connection: Connection;
+  retry: Retry;
+  /** Ends what is being read. */
+  signal: AbortSignal;
+  /** Milliseconds. */
+  pageTimeout?: number;
+}
+
+/** What the client gives to read from. */
+interface Source<T> {
+  on(event: 'data', listener: (item: T) => void): unknown;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'end', listener: () => void): unknown;
+  cancel(): Promise<void>;
+}
+
+/** Reads a bounded read to its end. */
+const drain = <T>(source: Source<T>, take: (item: T) => void, { signal, pageTimeout }: ReadServer): Promise<void> =>
+  new Promise((resolve, reject) => {
+    let settled = false;
+    const settle = (): void => {
+      settled = true;
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    };
+    const fail = (error: unknown): void => {
+      if (settled) return;
+      settle();
+      // What has come already goes on flowing, to nobody: the client forgets a call only when it has been read to its end,
+      // so that destroying the stream, or leaving an iteration, would keep the call for ever.
+      source.cancel().catch(() => undefined);
+      reject(error);
+    };
+    const abort = (): void => fail(signal.reason);
+    const timer = setTimeout(() => fail(new Mute('a read')), pageTimeout ?? PAGE_TIMEOUT_MS);
+    source.on('error', fail);
+    source.on('data', (item) => {
+      if (settled) return;
+      try {
+        take(item);
+      } catch (error) {
+        fail(error);
+      }
+    });
+    source.on('end', () => {
+      if (settled) return;
+      settle();
+      resolve();
+    });
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+
+interface Read<T> {
+  open(client: EventStoreClient): Source<T>;
+  take(item: T): void;
+}
+
+/** Makes a read and takes what comes, again from the beginning where it fails for a reason that may pass. */
+export const readWith = <T, Result>(server: ReadServer, begin: () => Read<T> & { finish(): Result }): Promise<Result> =>
+  server.retry(() =>
+    server.connection.use(async (client) => {
+      const { open, take, finish } = begin();
+      await drain(open(client), take, server);
+      return finish();
+    }),
+  );

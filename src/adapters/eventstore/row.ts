@@ -1,0 +1,89 @@
+import { Rejected } from '../../errors.ts';
+import type { Meta, NewEvent, Position, RecordedEvent } from '../../events/event.ts';
+import type { EventId } from '../../events/ids.ts';
+
+/** A place in the transaction log, as the server counts it. */
+export interface ServerPosition {
+  commit: bigint;
+  prepare: bigint;
+}
+
+/** What the client gives for an event, ours or anybody's. */
+interface ServerEvent {
+  id: string;
+  streamId: string;
+  revision: bigint;
+  type: string;
+  data: unknown;
+  metadata?: unknown;
+  position?: ServerPosition;
+}
+
+/** Goes into the event's metadata: everything that is neither the fact nor kept by the server. */
+interface Envelope {
+  version: number;
+  /** Of the append, by the clock of the process that appended. */
+  at: string;
+  meta: Meta;
+}
+
+/** Wide enough for 64 bits, so that positions sort as text. */
+const HEX_DIGITS = 16;
+const hex = (number: bigint): string => number.toString(16).padStart(HEX_DIGITS, '0');
+
+const isPosition = (text: string): text is Position => /^[0-9a-f]{16}-[0-9a-f]{16}$/.test(text);
+
+/** `<commit>-<prepare>` in hexadecimal digits. */
+export const toPosition = ({ commit, prepare }: ServerPosition): Position => {
+  const first = hex(commit);
+  const text = `${first}-${prepare === commit ? first : hex(prepare)}`;
+  if (!isPosition(text)) throw new RangeError(`no position: ${text}`);
+  return text;
+};
+
+export const toServerPosition = (position: Position): ServerPosition => ({
+  commit: BigInt(`0x${position.slice(0, HEX_DIGITS)}`),
+  prepare: BigInt(`0x${position.slice(HEX_DIGITS + 1)}`),
+});
+
+/** Refuses a cursor that another adapter or a client made up: `Rejected` `invalid`, code `unknown-position`. */
+export const checkPosition = (position: Position): Position => {
+  if (isPosition(position)) return position;
+  throw new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`);
+};
+
+export const envelopeOf = ({ version, meta }: NewEvent, at: string): Envelope => ({ version, at, meta });
+
+// Written by this adapter, so that its shape alone tells it from others' events; once an event, this must be cheap.
+const isEnvelope = (metadata: unknown): metadata is Envelope =>
+  typeof metadata === 'object' &&
+  metadata !== null &&
+  'at' in metadata &&
+  typeof metadata.at === 'string' &&
+  'version' in metadata &&
+  typeof metadata.version === 'number' &&
+  'meta' in metadata &&
+  typeof metadata.meta === 'object' &&
+  metadata.meta !== null;
+
+// Its id was an `EventId` when it was appended.
+const isEventId = (id: string): id is EventId => id.length === 36;
+
+/** Null where the event is none of ours: the server's own, or another system's in the same database. */
+export const toRecorded = (event: ServerEvent): RecordedEvent | null => {
+  const { id, streamId, revision, type, data, metadata, position } = event;
+  if (type.startsWith('$') || streamId.startsWith('$') || !isEnvelope(metadata) || !isEventId(id)) return null;
+  if (position === undefined) throw new RangeError(`event ${id} came without its position`);
+  const { version, at, meta } = metadata;
+  return {
+    id,
+    type,
+    version,
+    data,
+    meta,
+    stream: streamId,
+    revision: Number(revision),
+    position: toPosition(position),
+    at,
+  };
+};

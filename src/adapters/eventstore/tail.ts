@@ -1,0 +1,220 @@
+import { type AllStreamResolvedEvent, excludeSystemEvents } from '@eventstore/db-client';
+import type { Logger } from 'pino';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import { SETTING } from './address.ts';
+import { type EventStoreClient, LEADER } from './client.ts';
+import { type Connection, EndedEarly, Mute, type Outage, pause } from './connection.ts';
+import type { Highest } from './high-water-mark.ts';
+import { BUFFER, type ReadServer } from './read.ts';
+import { checkStillThere, PositionLost } from './read-all.ts';
+import { toRecorded, toServerPosition } from './row.ts';
+
+/** Live readers are within milliseconds of each other; who is further behind reads from the log itself. */
+const CAPACITY = 4000;
+/** On a busy log readers are told of news together: each round costs them the same whether it brings one event or many. */
+const TELL_INTERVAL_MS = 10;
+
+interface TailOptions {
+  connection: Connection;
+  /** For looking whether the place to go on from is still there; tried again for as long as it takes. */
+  reading: ReadServer;
+  head(): Promise<Position | null>;
+  highest: Highest;
+  outage: Outage;
+  logger: Logger;
+  /** Milliseconds between two looks whether the subscription still tells what there is. */
+  watchInterval: number;
+}
+
+export interface News {
+  /** In order, and shared: nobody may change them. */
+  events: readonly RecordedEvent[];
+  upTo: Position;
+}
+
+export interface Tail {
+  /**
+   * What came after `after`, as soon as there is some. Null where the tail does not reach back so far: read from the log
+   * then. Rejects with the reason of `signal` when that aborts, and where the log has lost what was read already.
+   */
+  news(after: Position | null, signal: AbortSignal): Promise<News | null>;
+  /** Resolves when the subscription has ended. */
+  close(): Promise<void>;
+}
+
+const isBeyond = (position: Position | null, other: Position | null): boolean =>
+  position !== null && (other === null || position > other);
+
+/** How many of the events, which are in order, stand at `position` or before it. */
+const countUpTo = (events: readonly RecordedEvent[], position: Position): number => {
+  let [low, high] = [0, events.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const event = events[middle];
+    if (event && event.position <= position) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+};
+
+/**
+ * The one subscription of this process, and the newest events that it brought, for all live readers: many subscriptions
+ * on one connection would stall, and all readers would ask for the same.
+ *
+ *     subscribe after the last event kept -> events -> readers
+ *           ^                                  |
+ *           +-- pause <-- broken, ended, or mute while the log goes on
+ *
+ * The client never subscribes again by itself. Neither its `caughtUp` nor its checkpoints are used: they are told before the
+ * events that came earlier have been handled.
+ */
+export const createTail = (options: TailOptions): Tail => {
+  const { connection, reading, head, highest, outage, logger, watchInterval } = options;
+  const closing = new AbortController();
+  let kept: RecordedEvent[] = [];
+  /** All events after `start` up to `end` are kept; undefined: nobody has asked yet. */
+  let start: Position | null | undefined;
+  let end: Position | null = null;
+  let changed = Promise.withResolvers<void>();
+  let telling: NodeJS.Timeout | undefined;
+  let told = 0;
+  let following: Promise<void> | undefined;
+
+  const tell = (): void => {
+    telling = undefined;
+    told = performance.now();
+    changed.resolve();
+    changed = Promise.withResolvers();
+  };
+
+  const keep = (event: RecordedEvent): void => {
+    if (!isBeyond(event.position, end)) return;
+    kept.push(event);
+    end = event.position;
+    highest.saw(end);
+    if (kept.length >= 2 * CAPACITY) {
+      start = kept[CAPACITY - 1]?.position ?? start;
+      kept = kept.slice(CAPACITY);
+    }
+    telling ??= setTimeout(tell, Math.max(0, told + TELL_INTERVAL_MS - performance.now()));
+  };
+
+  /** Notices where a subscription that seems to be alive does not tell what there is. */
+  const watch = (reject: (error: unknown) => void): (() => void) => {
+    // One look finds events that are still on their way; that a second one finds them still missing is no coincidence.
+    let missing: Position | null = null;
+    const look = async (): Promise<void> => {
+      const newest = await head().catch(() => null);
+      if (isBeyond(missing, end)) reject(new Mute('the subscription'));
+      missing = isBeyond(newest, end) ? newest : null;
+    };
+    const timer = setInterval(look, watchInterval);
+    return () => clearInterval(timer);
+  };
+
+  /** Rejects when the subscription is over, however it ended. */
+  const subscribeOnce = async (client: EventStoreClient): Promise<never> => {
+    closing.signal.throwIfAborted();
+    const fromPosition = end === null ? 'start' : toServerPosition(end);
+    const subscription = client.subscribeToAll({ fromPosition, filter: excludeSystemEvents(), ...LEADER }, BUFFER);
+    const { promise, reject } = Promise.withResolvers<never>();
+    subscription.on('confirmation', () => outage.over());
+    subscription.on('error', reject);
+    subscription.on('end', () => reject(new EndedEarly('the subscription')));
+    let over = false;
+    subscription.on('data', ({ event }: AllStreamResolvedEvent) => {
+      if (over) return;
+      try {
+        const recorded = event ? toRecorded(event) : null;
+        if (recorded) keep(recorded);
+      } catch (error) {
+        reject(error);
+      }
+    });
+    const unwatch = watch(reject);
+    const abort = (): void => reject(closing.signal.reason);
+    closing.signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await promise;
+    } finally {
+      unwatch();
+      closing.signal.removeEventListener('abort', abort);
+      over = true;
+      subscription.unsubscribe().catch(() => undefined);
+    }
+  };
+
+  const forget = (): void => {
+    kept = [];
+    end = null;
+    start = undefined;
+  };
+
+  /** The log does not go on where we were: readers have to be told, and nothing that is kept is of use. */
+  const lose = (error: PositionLost): void => {
+    logger.error(
+      { err: error, setting: SETTING },
+      'The log has lost its end: whoever has read further than it goes is stuck',
+    );
+    highest.forget();
+    forget();
+    changed.promise.catch(() => undefined);
+    changed.reject(error);
+    changed = Promise.withResolvers();
+  };
+
+  const follow = async (): Promise<void> => {
+    for (let failures = 0; !closing.signal.aborted; failures++) {
+      const before = end;
+      try {
+        if (end !== null) await checkStillThere(reading, end);
+        await connection.use(subscribeOnce);
+      } catch (error) {
+        if (closing.signal.aborted) return;
+        if (error instanceof PositionLost) return lose(error);
+        outage.noticed(error);
+        if (error instanceof Mute) {
+          // The next one may fall silent, too: whoever waits reads what is missing first, and begins anew from there.
+          forget();
+          return tell();
+        }
+      }
+      if (end !== before) failures = 0;
+      await pause(failures, closing.signal).catch(() => undefined);
+    }
+  };
+
+  const begin = (after: Position | null): void => {
+    start = after;
+    end = after;
+    following = follow();
+  };
+
+  const change = async (signal: AbortSignal): Promise<void> => {
+    signal.throwIfAborted();
+    const { promise: aborted, reject } = Promise.withResolvers<never>();
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    await Promise.race([changed.promise, aborted]).finally(() => signal.removeEventListener('abort', abort));
+  };
+
+  return {
+    async news(after, signal) {
+      // Nobody would end a subscription that begins while the tail is being closed.
+      closing.signal.throwIfAborted();
+      signal.throwIfAborted();
+      if (start === undefined) begin(after);
+      while (true) {
+        if (start === undefined || isBeyond(start, after)) return null;
+        if (end !== null && isBeyond(end, after) && telling === undefined)
+          return { events: kept.slice(after === null ? 0 : countUpTo(kept, after)), upTo: end };
+        await change(signal);
+      }
+    },
+    async close() {
+      closing.abort();
+      clearTimeout(telling);
+      await following;
+    },
+  };
+};

@@ -1,0 +1,104 @@
+import { S3Error } from 'minio';
+import type { Logger } from 'pino';
+import { Rejected, SystemUnusable } from '../../errors.ts';
+import { codeOf, isTlsCode } from '../failure-code.ts';
+import { type MinioSettings, MinioSilent } from './client.ts';
+
+const RETRY_AFTER_SECONDS = 5;
+const FULL = new Set(['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded', 'QuotaExceeded']);
+
+const KEYS = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY'];
+const ADDRESS = ['MINIO_ENDPOINT', 'MINIO_SECURE'];
+
+/** What is wrong, where to look, and whether waiting can help. */
+interface Diagnosis {
+  problem: string;
+  settings: readonly string[];
+  passing: boolean;
+}
+
+const lasting = (problem: string, settings: readonly string[]): Diagnosis => ({ problem, settings, passing: false });
+const passing = (problem: string): Diagnosis => ({ problem, settings: ADDRESS, passing: true });
+
+const refusalOf = (code: string, { bucket }: MinioSettings): Diagnosis => {
+  switch (code) {
+    case 'InvalidAccessKeyId':
+      return lasting('does not know the access key', KEYS);
+    case 'SignatureDoesNotMatch':
+      return lasting('refuses the secret key', KEYS);
+    case 'RequestTimeTooSkewed':
+    case 'RequestExpired':
+      return lasting('says that the clocks differ by more than 15 minutes', ["this machine's clock", "MinIO's clock"]);
+    case 'NoSuchBucket':
+      return lasting(`has no bucket "${bucket}", and BudApp makes none`, ['MINIO_BUCKET_NAME']);
+    case 'InvalidBucketName':
+    case 'InvalidBucketNameError':
+      return lasting(`says that "${bucket}" is no name of a bucket`, ['MINIO_BUCKET_NAME']);
+    case 'AccessDenied':
+      return lasting(`does not let these keys list, read, write and delete in bucket "${bucket}"`, [
+        ...KEYS,
+        'MINIO_BUCKET_NAME',
+      ]);
+    default:
+      return passing(`cannot be used now (${code || 'no reason given'})`);
+  }
+};
+
+const diagnose = (error: unknown, settings: MinioSettings): Diagnosis => {
+  const code = codeOf(error);
+  if (error instanceof S3Error) return refusalOf(code, settings);
+  if (error instanceof MinioSilent) return passing('does not answer');
+  if (error instanceof Error && error.name === 'InvalidBucketNameError')
+    return refusalOf('InvalidBucketName', settings);
+  if (code === 'EPROTO' || isTlsCode(code)) {
+    const problem = `cannot be spoken to over TLS (${code}): no TLS there, or a certificate that is not trusted or has expired`;
+    return lasting(problem, [...ADDRESS, 'NODE_EXTRA_CA_CERTS']);
+  }
+  return passing(`cannot be reached (${code || 'it does not speak S3'})`);
+};
+
+/** Why a start cannot go on. */
+export const unusable = (error: unknown, settings: MinioSettings): SystemUnusable => {
+  const { problem, ...options } = diagnose(error, settings);
+  return new SystemUnusable('MinIO', `at ${settings.endpoint} ${problem}`, { ...options, cause: error });
+};
+
+/** How MinIO's failures reach whoever asked: as refusals of the port, with one log line whenever the trouble changes. */
+export const createMinioTrouble = (settings: MinioSettings, logger: Logger | undefined) => {
+  let known: string | null = null;
+
+  const note = ({ problem, settings: look_at }: Diagnosis, error: unknown): void => {
+    if (known === problem) return;
+    known = problem;
+    logger?.warn({ err: error, look_at }, `MinIO ${problem}. Look at ${look_at.join(', ')}.`);
+  };
+
+  const refusal = (error: unknown): Rejected => {
+    const options = { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error };
+    if (FULL.has(codeOf(error))) {
+      note(lasting(`has no room left for bucket "${settings.bucket}"`, ["MinIO's disks and quotas"]), error);
+      return new Rejected('unavailable', 'storage-full', 'The object storage is full.', {
+        hint: 'Free some space in the object storage, then try again.',
+        ...options,
+      });
+    }
+    note(diagnose(error, settings), error);
+    return new Rejected('unavailable', 'storage-unavailable', 'The object storage cannot be used.', options);
+  };
+
+  return {
+    /** Only what MinIO or the way to it says is a matter of storage. */
+    async guard<Result>(work: Promise<Result>): Promise<Result> {
+      try {
+        const result = await work;
+        if (known !== null) logger?.info('MinIO can be used again');
+        known = null;
+        return result;
+      } catch (error) {
+        throw error instanceof Rejected ? error : refusal(error);
+      }
+    },
+  };
+};
+
+export type MinioTrouble = ReturnType<typeof createMinioTrouble>;

@@ -1,0 +1,250 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ConnectionOptions, connect, DebugEvents, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
+import type { Logger } from 'pino';
+import { Rejected, SystemUnusable } from '../../errors.ts';
+import type { StatusBus, StatusMessage } from '../../ports.ts';
+import { createSeldom } from '../../resilience/rate-limited.ts';
+import { codeOf, isTlsCode } from '../failure-code.ts';
+import { isPattern } from '../subject-pattern.ts';
+import { natsServersOf } from './servers.ts';
+
+export interface NatsStatusBus extends StatusBus {
+  /** Asks the server. Throws `Rejected` `unavailable` where it does not answer soon. */
+  check(): Promise<void>;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+/** A server that does not answer two pings in a row is left for another. */
+const PING_INTERVAL_MS = 5_000;
+const RECONNECT_WAIT_MS = 500;
+const RECONNECT_JITTER_MS = 500;
+/** So much may be under way without the server having said that it has it. */
+const WINDOW_BYTES = 4 * 1024 * 1024;
+const PUBLISH_PATIENCE_MS = 2_000;
+const CLOSE_PATIENCE_MS = 2_000;
+const CHECK_PATIENCE_MS = 2_000;
+const RETRY_AFTER_SECONDS = 2;
+const TELL_REFUSAL_MS = 30_000;
+const SETTING = 'NATS_URL';
+
+/** What no waiting will change. */
+const REFUSALS: Readonly<Record<string, string>> = {
+  [ErrorCode.AuthorizationViolation]: 'refuses the user, password or token',
+  [ErrorCode.BadAuthentication]: 'refuses the user, password or token',
+  [ErrorCode.AuthenticationExpired]: 'says that the user has expired',
+  [ErrorCode.AccountExpired]: 'says that the account has expired',
+  [ErrorCode.PermissionsViolation]: 'does not let this user publish and subscribe to bud.status.>',
+  [ErrorCode.ServerOptionNotAvailable]: 'does not speak TLS, which tls:// asks for',
+  [ErrorCode.Tls]: 'cannot be spoken to over TLS (a certificate that is not trusted or has expired?)',
+};
+
+const unusable = (error: unknown, shown: string): SystemUnusable => {
+  const code = codeOf(error instanceof NatsError && error.chainedError ? error.chainedError : error);
+  const refusal = REFUSALS[codeOf(error)] ?? (isTlsCode(code) ? REFUSALS[ErrorCode.Tls] : undefined);
+  const isTls = refusal !== undefined && refusal === REFUSALS[ErrorCode.Tls];
+  const problem = refusal ?? `does not answer (${code || codeOf(error) || 'no reason given'})`;
+  return new SystemUnusable('NATS', `at ${shown} ${problem}`, {
+    settings: isTls ? [SETTING, 'NODE_EXTRA_CA_CERTS'] : [SETTING],
+    passing: refusal === undefined,
+    cause: error,
+  });
+};
+
+const unavailable = (detail: string, cause?: unknown): Rejected =>
+  new Rejected('unavailable', 'status-bus-unavailable', detail, { retryAfterSeconds: RETRY_AFTER_SECONDS, cause });
+
+/** Waits for `work` no longer than `ms`; what it throws is passed over. */
+const atMost = async (ms: number, work: Promise<unknown>): Promise<void> => {
+  const ended = new AbortController();
+  const patience = delay(ms, undefined, { signal: ended.signal }).catch(() => undefined);
+  await Promise.race([work.catch(() => undefined), patience]);
+  ended.abort();
+};
+
+/**
+ * Bounds what is under way: the client would keep whatever a slow server does not take. `room` waits a short while where
+ * the window is full, and throws where it stays so.
+ */
+const createWindow = (connection: NatsConnection) => {
+  let unconfirmed = 0;
+  let confirming: Promise<void> | null = null;
+
+  /** What was sent before the server answered a ping has arrived, or was lost with the connection. */
+  const confirm = (): Promise<void> => {
+    const covered = unconfirmed;
+    const settle = () => {
+      unconfirmed -= covered;
+      confirming = null;
+    };
+    confirming ??= connection.flush().then(settle, settle);
+    return confirming;
+  };
+
+  return {
+    async room(): Promise<void> {
+      if (unconfirmed < WINDOW_BYTES) return;
+      await atMost(PUBLISH_PATIENCE_MS, confirm());
+      if (unconfirmed >= WINDOW_BYTES) throw unavailable('NATS does not take messages as fast as they come.');
+    },
+    sent(bytes: number): void {
+      unconfirmed += bytes;
+      if (unconfirmed > WINDOW_BYTES / 2) void confirm();
+    },
+  };
+};
+
+const optionsOf = (options: ConnectionOptions): ConnectionOptions => ({
+  ...options,
+  name: 'budapp',
+  timeout: CONNECT_TIMEOUT_MS,
+  pingInterval: PING_INTERVAL_MS,
+  maxPingOut: 2,
+  maxReconnectAttempts: -1,
+  reconnectTimeWait: RECONNECT_WAIT_MS,
+  reconnectJitter: RECONNECT_JITTER_MS,
+  reconnectJitterTLS: RECONNECT_JITTER_MS,
+  // A password that was changed on the server first must not end a process that could be given the new one later.
+  ignoreAuthErrorAbort: true,
+});
+
+/**
+ * Carries status messages over core NATS: at most once, in the order of publishing. `url` is that of `NATS_URL` (see
+ * `natsServersOf`); certificates are checked against those that Node trusts (`NODE_EXTRA_CA_CERTS`). A lost connection is
+ * sought again for ever, with jitter; meanwhile `publish` refuses at once, and after it every subscriber's `onGap` is
+ * called. Throws `SystemUnusable` where it cannot connect at first.
+ */
+export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logger }): Promise<NatsStatusBus> => {
+  const { options, shown } = natsServersOf(url);
+  const connection = await connect(optionsOf(options)).catch((error: unknown) => {
+    throw unusable(error, shown);
+  });
+  const window = createWindow(connection);
+  const gaps = new Set<() => void>();
+  // A changed password is refused at every attempt to connect.
+  const seldom = createSeldom({ every_ms: TELL_REFUSAL_MS });
+  let isConnected = true;
+  let isClosing = false;
+
+  const guarded = (what: string, work: () => void): void => {
+    try {
+      work();
+    } catch (error) {
+      log.error({ err: error }, what);
+    }
+  };
+
+  const lost = (): void => {
+    if (!isConnected || isClosing) return;
+    isConnected = false;
+    log.warn({ servers: shown, setting: SETTING }, `NATS is gone: connecting again (${SETTING})`);
+  };
+
+  const back = async (): Promise<void> => {
+    if (isConnected || isClosing) return;
+    // The subscriptions were sent again before this question: with its answer they are in force.
+    const isInForce = await connection.flush().then(
+      () => true,
+      () => false,
+    );
+    if (!isInForce || isConnected || isClosing) return;
+    isConnected = true;
+    log.info({ server: connection.getServer(), setting: SETTING }, 'NATS is back');
+    for (const onGap of gaps) guarded('a listener could not close its gap', onGap);
+  };
+
+  const watch = async (): Promise<void> => {
+    for await (const { type, data } of connection.status()) {
+      if (type === Events.Disconnect) lost();
+      else if (type === Events.Reconnect || type === DebugEvents.PingTimer) void back();
+      else if (type === Events.Error) {
+        seldom(() =>
+          log.error({ reason: data, servers: shown, setting: SETTING }, `NATS refuses something: look at ${SETTING}`),
+        );
+      }
+    }
+  };
+  // The client never ends these reports, not even when it is closed.
+  void watch();
+
+  const assertOpen = (): void => {
+    if (isClosing) throw new Error('the status bus is closed');
+  };
+
+  /** Answers when the server has it: what is published from now on by anybody arrives. */
+  const inForce = async (end: () => void, refused: () => NatsError | null): Promise<void> => {
+    // Without a connection it is sent with the next one.
+    if (isConnected) await atMost(CONNECT_TIMEOUT_MS, connection.flush());
+    const refusal = refused();
+    if (refusal === null) return;
+    end();
+    throw unusable(refusal, shown);
+  };
+
+  return {
+    async publish({ subject, payload }) {
+      assertOpen();
+      if (!isConnected) throw unavailable('NATS cannot be reached.');
+      await window.room();
+      // It may have gone while there was no room.
+      if (!isConnected) throw unavailable('NATS cannot be reached.');
+      try {
+        connection.publish(subject, payload);
+      } catch (error) {
+        throw unavailable('NATS does not take this message.', error);
+      }
+      window.sent(Buffer.byteLength(subject) + Buffer.byteLength(payload));
+    },
+
+    async subscribe(pattern, handler, { onGap } = {}) {
+      assertOpen();
+      if (!isPattern(pattern)) throw new Error(`"${pattern}" is not a subject pattern`);
+      const failure = `a status handler of ${pattern} failed`;
+      let refusal: NatsError | null = null;
+      const subscription = connection.subscribe(pattern, {
+        callback(error, message) {
+          if (error) {
+            refusal = error;
+            return;
+          }
+          // What is thrown here would end the reading of the connection.
+          guarded(failure, () => handler(toStatus(message)));
+        },
+      });
+      const gap = onGap && (() => onGap());
+      if (gap) gaps.add(gap);
+      const end = () => {
+        if (gap) gaps.delete(gap);
+        subscription.unsubscribe();
+      };
+      await inForce(end, () => refusal);
+      return end;
+    },
+
+    async check() {
+      assertOpen();
+      const answer = isConnected ? connection.flush().then(() => true) : Promise.resolve(false);
+      let isThere = false;
+      await atMost(
+        CHECK_PATIENCE_MS,
+        answer.then((there) => {
+          isThere = there;
+        }),
+      );
+      if (!isThere) throw unavailable(`NATS does not answer at ${shown}.`);
+    },
+
+    async close() {
+      if (isClosing) return;
+      isClosing = true;
+      gaps.clear();
+      // Messages under way still arrive; whoever does not answer is left.
+      if (isConnected) await atMost(CLOSE_PATIENCE_MS, connection.drain());
+      await connection.close();
+    },
+  };
+};
+
+const toStatus = (message: { subject: string; string(): string }): StatusMessage => ({
+  subject: message.subject,
+  payload: message.string(),
+});

@@ -1,0 +1,147 @@
+import * as oidc from 'openid-client';
+import { z } from 'zod';
+import { SystemUnusable } from '../../errors.ts';
+
+/** One realm of the identity provider: an issuer of its own, with its own users and keys. */
+export interface RealmAddress {
+  name: string;
+  /** Stands in its tokens: where browsers reach it. */
+  issuer_url: string;
+  /** Where this process reaches it; default: under `issuer_url`. */
+  reached_at?: string | undefined;
+}
+
+export interface ClientOptions {
+  client_id: string;
+  client_secret: string;
+  /** Takes plain http to another machine: for private networks only. */
+  allow_http?: boolean | undefined;
+}
+
+export type ReachRealm = (url: string, init: RequestInit) => Promise<Response>;
+
+export interface DiscoveredRealm {
+  configuration: oidc.Configuration;
+  issuer: string;
+  jwks_uri: URL;
+  /** Reaches the realm's public addresses under `reached_at`. */
+  fetch: ReachRealm;
+}
+
+const TIMEOUT_SECONDS = 5;
+const CLIENT_METADATA = { [oidc.clockTolerance]: 5 };
+const PROBE = 'budapp-start-probe';
+
+const ServerMetadata = z
+  .object({
+    issuer: z.string(),
+    authorization_endpoint: z.string(),
+    token_endpoint: z.string(),
+    jwks_uri: z.string(),
+  })
+  .catchall(z.json());
+type ServerMetadata = z.output<typeof ServerMetadata>;
+
+const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
+  CERT_HAS_EXPIRED: 'has a certificate that has expired',
+  CERT_NOT_YET_VALID: 'has a certificate that is not valid yet (or the clock of this machine is behind)',
+  ERR_TLS_CERT_ALTNAME_INVALID: 'has a certificate for another host name',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'has a certificate that nobody we trust has signed (NODE_EXTRA_CA_CERTS can add trust)',
+  SELF_SIGNED_CERT_IN_CHAIN:
+    'has a certificate of an authority that is not trusted (NODE_EXTRA_CA_CERTS can add trust)',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'sends a certificate without the chain that leads to a trusted authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    'has a certificate of an authority that is not trusted (NODE_EXTRA_CA_CERTS can add trust)',
+};
+
+const codeOf = (error: unknown): string => {
+  if (!(error instanceof Error)) return '';
+  return 'code' in error && typeof error.code === 'string' ? error.code : codeOf(error.cause);
+};
+
+const unusable = (problem: string, settings: readonly string[], passing = false, cause?: unknown): SystemUnusable =>
+  new SystemUnusable('Keycloak', problem, { settings, passing, ...(cause === undefined ? {} : { cause }) });
+
+const isLoopback = ({ hostname }: URL): boolean =>
+  hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
+
+const refuseOpenHttp = (address: URL, allowed: boolean | undefined): void => {
+  if (address.protocol === 'https:' || isLoopback(address) || allowed === true) return;
+  const problem = `at ${address.origin} would be sent passwords over plain http: it must be reached over https, or be on this machine (or, in a private network, KEYCLOAK_ALLOW_HTTP=true)`;
+  throw unusable(problem, ['KEYCLOAK_URL', 'KEYCLOAK_ALLOW_HTTP']);
+};
+
+/** Public addresses are reached by a way of our own, for example inside the cluster's network. */
+const locator =
+  (issuerUrl: string, reachedAt: string) =>
+  (url: string): string =>
+    url.startsWith(`${issuerUrl}/`) ? `${reachedAt}${url.slice(issuerUrl.length)}` : url;
+
+const ask = async (url: string, init: RequestInit = {}): Promise<Response> => {
+  try {
+    return await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000) });
+  } catch (error) {
+    const { origin } = new URL(url);
+    const fault = CERTIFICATE_FAULTS[codeOf(error)];
+    if (fault !== undefined) throw unusable(`at ${origin} ${fault}`, ['KEYCLOAK_URL'], false, error);
+    throw unusable(`at ${origin} does not answer`, ['KEYCLOAK_URL'], true, error);
+  }
+};
+
+const readMetadata = async (realm: RealmAddress, reachedAt: string): Promise<ServerMetadata> => {
+  const response = await ask(`${reachedAt}/.well-known/openid-configuration`);
+  if (response.status === 404) {
+    throw unusable(`has no realm "${realm.name}" at ${reachedAt}`, ['KEYCLOAK_REALM', 'KEYCLOAK_URL']);
+  }
+  if (response.status !== 200) {
+    const passing = response.status >= 500 || response.status === 429;
+    throw unusable(`answers ${response.status} at ${reachedAt}`, ['KEYCLOAK_URL'], passing);
+  }
+  const metadata = ServerMetadata.safeParse(await response.json().catch(() => null));
+  if (!metadata.success) {
+    throw unusable(`at ${reachedAt} is no OpenID provider`, ['KEYCLOAK_URL'], false, metadata.error);
+  }
+  const { issuer } = metadata.data;
+  if (issuer === realm.issuer_url) return metadata.data;
+  const problem = `calls the issuer of its tokens ${issuer}, not ${realm.issuer_url}: where the world reaches it under another address, that one is KEYCLOAK_PUBLIC_URL, and Keycloak's own setting hostname (KC_HOSTNAME) must say the same`;
+  throw unusable(problem, ['KEYCLOAK_PUBLIC_URL', 'KEYCLOAK_URL']);
+};
+
+const basic = ({ client_id, client_secret }: ClientOptions): string =>
+  `Basic ${Buffer.from(`${encodeURIComponent(client_id)}:${encodeURIComponent(client_secret)}`).toString('base64')}`;
+
+/** Asks about a token that does not exist: only a client that the provider knows is told so. */
+const checkClient = async (endpoint: string, client: ClientOptions, realm: RealmAddress): Promise<void> => {
+  const response = await ask(endpoint, {
+    method: 'POST',
+    headers: { authorization: basic(client) },
+    body: new URLSearchParams({ token: PROBE }),
+  });
+  await response.body?.cancel();
+  if (response.status !== 401) return;
+  throw unusable(
+    `refuses the client ${client.client_id} in realm "${realm.name}": it is unknown, or its secret wrong`,
+    ['KEYCLOAK_CLIENT_ID', 'KEYCLOAK_CLIENT_SECRET'],
+  );
+};
+
+/**
+ * Finds out what the realm offers, and that it knows us. Throws `SystemUnusable`: passing where nobody answers; not
+ * passing for a missing realm, a wrong client or secret, a certificate that is not good, another issuer than expected.
+ */
+export const discoverRealm = async (realm: RealmAddress, client: ClientOptions): Promise<DiscoveredRealm> => {
+  const reachedAt = realm.reached_at ?? realm.issuer_url;
+  refuseOpenHttp(new URL(reachedAt), client.allow_http);
+  const metadata = await readMetadata(realm, reachedAt);
+  const locate = locator(realm.issuer_url, reachedAt);
+  const { introspection_endpoint } = metadata;
+  if (typeof introspection_endpoint === 'string') await checkClient(locate(introspection_endpoint), client, realm);
+  const { client_id, client_secret } = client;
+  const auth = oidc.ClientSecretBasic(client_secret);
+  const configuration = new oidc.Configuration(metadata, client_id, CLIENT_METADATA, auth);
+  configuration.timeout = TIMEOUT_SECONDS;
+  const reach: ReachRealm = (url, init) => fetch(locate(url), init);
+  configuration[oidc.customFetch] = (url, { body = null, ...init }) => reach(url, { ...init, body });
+  if ([reachedAt, realm.issuer_url].some((url) => url.startsWith('http:'))) oidc.allowInsecureRequests(configuration);
+  return { configuration, issuer: metadata.issuer, jwks_uri: new URL(metadata.jwks_uri), fetch: reach };
+};

@@ -1,0 +1,72 @@
+import { ResponseBodyError, WWWAuthenticateChallengeError } from 'openid-client';
+import type { Logger } from 'pino';
+import { Rejected } from '../../errors.ts';
+import { createSeldom } from '../../resilience/rate-limited.ts';
+
+const SAY_AGAIN_MS = 60_000;
+
+export const identityUnavailable = (cause: unknown): Rejected =>
+  new Rejected('unavailable', 'identity-unavailable', 'The identity provider cannot be reached; try again shortly.', {
+    retryAfterSeconds: 5,
+    cause,
+  });
+
+/** What the caller is told when the provider refuses what they brought. */
+export interface Refusal {
+  code: string;
+  message: string;
+  hint?: string;
+}
+
+export const unauthenticated = ({ code, message, hint }: Refusal, cause?: unknown): Rejected =>
+  new Rejected('unauthenticated', code, message, { cause, ...(hint === undefined ? {} : { hint }) });
+
+const secondsToWait = (error: ResponseBodyError): number => {
+  const seconds = Number(error.response.headers.get('retry-after'));
+  return Number.isInteger(seconds) && seconds > 0 ? seconds : 30;
+};
+
+const tooMany = (error: ResponseBodyError): Rejected => {
+  const seconds = secondsToWait(error);
+  const message = `Too many failed attempts; try again in ${seconds} s.`;
+  return new Rejected('too-many', 'too-many-attempts', message, { retryAfterSeconds: seconds, cause: error });
+};
+
+const OF_CLIENT = ['invalid_client', 'unauthorized_client', 'invalid_scope'];
+
+/** Whether the provider refuses us, the client, and not the person for whom we ask. */
+const refusesClient = (error: unknown): boolean =>
+  error instanceof WWWAuthenticateChallengeError ||
+  (error instanceof ResponseBodyError && OF_CLIENT.includes(error.error));
+
+/**
+ * What the provider's answer to a request means for whoever asked: `refused` where it refuses the credentials, token or
+ * code; anything else (no connection, time-out, 5xx, our own client refused) is not the caller's fault. That the client is
+ * refused is the operator's to know, and goes to the log with the settings to look at.
+ */
+export const createRefusals = ({ log }: { log: Logger }) => {
+  const seldom = createSeldom({ every_ms: SAY_AGAIN_MS });
+
+  const unavailable = (error: unknown): Rejected => {
+    if (error instanceof Rejected) return error;
+    if (refusesClient(error)) {
+      seldom(() =>
+        log.error(
+          { err: error },
+          'the identity provider refuses BudApp as a client, so nobody can log in; look at KEYCLOAK_CLIENT_ID and KEYCLOAK_CLIENT_SECRET, and whether the client may use direct access grants and has the scopes email and profile',
+        ),
+      );
+    }
+    return identityUnavailable(error);
+  };
+
+  return {
+    unavailable,
+    ofGrant(error: unknown, refused: Refusal): Rejected {
+      if (!(error instanceof ResponseBodyError)) return unavailable(error);
+      if (error.status === 429) return tooMany(error);
+      if (error.error !== 'invalid_grant') return unavailable(error);
+      return unauthenticated(refused, error);
+    },
+  };
+};

@@ -1,0 +1,115 @@
+import type { JWTHeaderParameters, JWTPayload } from 'jose';
+import { z } from 'zod';
+import { Rejected } from '../../errors.ts';
+import { TenantId } from '../../events/ids.ts';
+import type { Claims } from '../../ports.ts';
+import type { TokenIdentity } from './revocation-entries.ts';
+
+const Names = z.array(z.string()).catch([]);
+const Roles = z.object({ roles: Names }).catch({ roles: [] });
+
+/** The claims that are read, from a token of the local provider or of Keycloak; everything else is ignored. */
+const AccessTokenPayload = z.object({
+  iss: z.string(),
+  sub: z.string().min(1),
+  exp: z.number(),
+  jti: z.string().min(1),
+  iat: z.number(),
+  sid: z.string().optional(),
+  typ: z.string().optional(),
+  aud: z.union([z.string().transform((audience) => [audience]), z.array(z.string())]).optional(),
+  azp: z.string().optional(),
+  email: z.string().optional(),
+  preferred_username: z.string().optional(),
+  name: z.string().optional(),
+  tenant_id: z.unknown().optional(),
+  roles: Names.optional(),
+  groups: Names.optional(),
+  realm_access: Roles.optional(),
+  resource_access: z.record(z.string(), Roles).catch({}).optional(),
+});
+type AccessTokenPayload = z.output<typeof AccessTokenPayload>;
+
+/** From the most to the least powerful: whoever has several is the first. */
+const ROLES = ['admin', 'developer', 'viewer'] as const;
+
+const invalid = (detail: string, cause?: unknown) =>
+  new Rejected('unauthenticated', 'invalid-token', `The access token ${detail}.`, { cause });
+
+/**
+ * Somebody who is known to the provider but has none of our roles may look, and no more. Keycloak leaves out what is empty,
+ * so a token of our client without any roles says so; one that was made for another client may lack the scope for them,
+ * and says nothing: null.
+ */
+const roleOf = (payload: AccessTokenPayload, clientId: string): Claims['role'] => {
+  const sources = [
+    payload.roles,
+    payload.realm_access?.roles,
+    payload.resource_access?.[clientId]?.roles,
+    // Keycloak writes groups as paths: /admin
+    payload.groups?.map((group) => group.replace(/^\//, '')),
+  ];
+  if (payload.azp !== clientId && sources.every((source) => source === undefined)) return null;
+  const named = sources.flatMap((source) => source ?? []);
+  return ROLES.find((role) => named.includes(role)) ?? 'viewer';
+};
+
+/** Both providers sign ID tokens with the same keys for the same audience: those open nothing. */
+const isAccessToken = (header: JWTHeaderParameters, payload: AccessTokenPayload): boolean =>
+  header.typ?.toLowerCase().replace('application/', '') === 'at+jwt' || payload.typ === 'Bearer';
+
+/** Keycloak's `aud` is `account` unless a mapper is set up; the client that asked for the token stands in `azp`. */
+const isForUs = (payload: AccessTokenPayload, clientId: string): boolean =>
+  payload.aud?.includes(clientId) === true || payload.azp === clientId;
+
+export interface ClaimRules {
+  client_id: string;
+  /**
+   * Which tenant the bearer belongs to. `claim`: the token says so in `tenant_id`, and where it does not, it is
+   * `default_tenant_id` (where that is absent, too, the token is refused). `realm`: all of a realm are one tenant, and what
+   * the token says counts for nothing: its realm's administrator could name the tenant of another one.
+   */
+  tenant: { by: 'claim'; default_tenant_id?: TenantId | undefined } | { by: 'realm'; tenant_id: TenantId };
+  /** A token that lives longer is refused: see `LONGEST_TOKEN_SECONDS`. */
+  longest_seconds?: number | undefined;
+}
+
+const tenantOf = (claim: unknown, tenant: ClaimRules['tenant']): TenantId => {
+  if (tenant.by === 'realm') return tenant.tenant_id;
+  if (claim === undefined && tenant.default_tenant_id !== undefined) return tenant.default_tenant_id;
+  const named = TenantId.safeParse(claim);
+  if (!named.success) throw invalid('names no tenant', named.error);
+  return named.data;
+};
+
+export interface VerifiedToken {
+  claims: Claims;
+  identity: TokenIdentity;
+}
+
+/**
+ * What a token whose signature, issuer and expiry were checked says about its bearer. Throws `Rejected`
+ * `unauthenticated` with code `invalid-token`.
+ */
+export const verifiedToken = (
+  token: { protectedHeader: JWTHeaderParameters; payload: JWTPayload },
+  { client_id, tenant, longest_seconds }: ClaimRules,
+): VerifiedToken => {
+  const parsed = AccessTokenPayload.safeParse(token.payload);
+  if (!parsed.success) throw invalid('lacks a claim or has one of the wrong type', parsed.error);
+  const payload = parsed.data;
+  if (!isAccessToken(token.protectedHeader, payload)) throw invalid('is a token of another kind');
+  if (!isForUs(payload, client_id)) throw invalid('was made for another application');
+  const tenantId = tenantOf(payload.tenant_id, tenant);
+  if (longest_seconds !== undefined && payload.exp - payload.iat > longest_seconds) {
+    throw invalid('lives too long: the end of its session would be forgotten before');
+  }
+  const email = payload.email ?? payload.preferred_username ?? payload.sub;
+  const { sub: subject, jti: token_id, exp: expires_at, iat: issued_at, sid: session_id = null } = payload;
+  const name = payload.name ?? payload.preferred_username ?? email;
+  const role = roleOf(payload, client_id);
+  return {
+    claims: { subject, tenant_id: tenantId, email, name, role, issued_at, expires_at, token_id },
+    identity: { issuer: payload.iss, token_id, session_id, subject, issued_at, expires_at },
+  };
+};

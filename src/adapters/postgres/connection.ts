@@ -1,0 +1,125 @@
+import pRetry from 'p-retry';
+import pg from 'pg';
+import type { Logger } from 'pino';
+import { Rejected } from '../../errors.ts';
+
+/** SQLSTATE classes and codes that say "not now" and nothing about the statement. */
+const PASSING = [
+  /^08/, // connection exceptions
+  /^53/, // too few resources, too many connections
+  /^57P/, // shutdown, crash, starting up, terminated by an administrator
+  /^40/, // serialisation failure, deadlock
+  /^25006$/, // read-only: a fail-over has made this server a standby
+];
+
+const MISTAKES = [Rejected, TypeError, RangeError, SyntaxError];
+
+/** True where the same statement may succeed later: no connection, a restart, a fail-over. */
+export const isPassing = (error: unknown): boolean => {
+  if (error instanceof pg.DatabaseError) return PASSING.some((code) => code.test(error.code ?? ''));
+  // The driver reports a lost connection, and its own time-outs, as plain errors; mistakes in code have classes of their own.
+  return error instanceof Error && !MISTAKES.some((mistake) => error instanceof mistake);
+};
+
+export const logUnavailable = (cause: unknown): Rejected =>
+  new Rejected('unavailable', 'log-unavailable', 'The log cannot be reached.', { cause, retryAfterSeconds: 5 });
+
+export const logClosed = (): Rejected => new Rejected('unavailable', 'log-closed', 'The log has been closed.');
+
+export interface RetryOptions {
+  /** Milliseconds after which the last failure is thrown as `log-unavailable`; absent: never. */
+  giveUpAfter?: number;
+  /** Ends the retrying; its reason is thrown then. */
+  signal: AbortSignal;
+}
+
+export type Retry = <T>(run: () => Promise<T>) => Promise<T>;
+
+/** Makes a function that runs another one, again with jittered back-off as long as only the connection is at fault. */
+export const retryWith =
+  ({ giveUpAfter, signal }: RetryOptions): Retry =>
+  async (run) => {
+    try {
+      return await pRetry(run, {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: 50,
+        maxTimeout: 2000,
+        factor: 2,
+        randomize: true,
+        maxRetryTime: giveUpAfter ?? Number.POSITIVE_INFINITY,
+        signal,
+        shouldRetry: ({ error }) => isPassing(error),
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      throw isPassing(error) ? logUnavailable(error) : error;
+    }
+  };
+
+/** Longer than any statement of the log takes; a server that is mute for so long is taken for dead. */
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/**
+ * Runs a statement on a connection of the pool. One that gets no answer in time is cut off, and its failure is a passing
+ * one. The driver's own `query_timeout` is not used: it costs a quarter of the speed of reading many rows.
+ */
+export const queryWithin = async <Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  query: pg.QueryConfig,
+): Promise<pg.QueryResult<Row>> => {
+  const client = await pool.connect();
+  let cutOff = false;
+  const timer = setTimeout(() => {
+    cutOff = true;
+    // Gives the connection up while its statement runs, which makes the statement fail.
+    client.release(true);
+  }, STATEMENT_TIMEOUT_MS);
+  try {
+    const result = await client.query<Row>(query);
+    if (!cutOff) client.release();
+    return result;
+  } catch (error) {
+    // A refused statement leaves a sound connection; whatever else went wrong may have been the connection's fault.
+    if (!cutOff) client.release(!(error instanceof pg.DatabaseError));
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+};
+
+/**
+ * Keeps the loss of a connection from ending the process. An idle one has been taken out of the pool already. One that is
+ * lost in the moment between leaving the pool and its first statement would tell nobody: the statement then fails.
+ */
+export const surviveLostConnections = (pool: pg.Pool, onIdle: (error: Error) => void = () => undefined): void => {
+  pool.on('error', onIdle);
+  pool.on('connect', (client) => client.on('error', () => undefined));
+};
+
+/** The same, and says once that connections are lost, however many an outage takes, and once that one can be made again. */
+export const tellLostConnections = (pool: pg.Pool, logger: Logger): void => {
+  let lost = false;
+  surviveLostConnections(pool, (error) => {
+    // A pool that is ending does not wait for the server, which may be told to end, too, before it has let go.
+    if (lost || pool.ending) return;
+    lost = true;
+    logger.warn({ err: error }, 'lost a database connection; if it stays away look at POSTGRES_HOST');
+  });
+  pool.on('connect', () => {
+    if (lost) logger.info('the database can be reached again');
+    lost = false;
+  });
+};
+
+/** A pool whose lost connections end no process. */
+export const createPool = (connectionString: string | undefined): pg.Pool => {
+  const pool = new pg.Pool({
+    ...(connectionString === undefined ? {} : { connectionString }),
+    max: 8,
+    application_name: 'budapp-log',
+    connectionTimeoutMillis: 5000,
+    keepAlive: true,
+  });
+  surviveLostConnections(pool);
+  return pool;
+};

@@ -1,0 +1,140 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Position } from '../../events/event.ts';
+import { logClosed, retryWith } from './connection.ts';
+import { LOG_CHANNEL, parsePosition, selectHead } from './log-row.ts';
+
+export interface HeadWatch {
+  /** The log's head as soon as it lies beyond `position`; null once `signal` aborts; throws where nothing will ever come. */
+  beyond(position: Position | null, signal: AbortSignal): Promise<Position | null>;
+  /** Gives the listening connection back and throws `log-closed` at whoever waits. */
+  close(): Promise<void>;
+}
+
+interface HeadWatchOptions {
+  pool: Pool;
+  /** Milliseconds between two looks while no notification comes. */
+  pollInterval: number;
+}
+
+interface Waiter {
+  position: Position | null;
+  resolve: (head: Position) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * On a quiet log readers are told of news at once. On a busy one they are told less often and then find more to read:
+ * each round costs them the same whether it brings ten events or a thousand, and appends need the processor, too.
+ */
+const LEAST_INTERVAL_MS = 10;
+const BUSY_INTERVAL_MS = 50;
+/** New events a millisecond. */
+const BUSY_RATE = 2;
+
+export const isBeyond = (head: Position | null, position: Position | null): boolean =>
+  head !== null && (position === null || head > position);
+
+/**
+ * Tells every live reader of a log when there is more to read. One connection listens for all of them, and one poll runs
+ * for as long as somebody waits: a notification is a hint that saves waiting for the next poll, and none is relied upon.
+ */
+export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadWatch => {
+  const waiters = new Set<Waiter>();
+  const closing = new AbortController();
+  const { signal: closed } = closing;
+  let newest: Position | null = null;
+  let told = 0;
+  let toldUpTo = 0;
+  let interval = LEAST_INTERVAL_MS;
+  let telling: NodeJS.Timeout | undefined;
+  let listening: Promise<void> | undefined;
+  let polling: Promise<void> | undefined;
+
+  const tell = (): void => {
+    const now = performance.now();
+    telling = undefined;
+    if (newest === null) return;
+    const rate = (Number(newest) - toldUpTo) / (now - told);
+    interval = rate < BUSY_RATE ? LEAST_INTERVAL_MS : BUSY_INTERVAL_MS;
+    told = now;
+    toldUpTo = Number(newest);
+    for (const waiter of waiters) if (isBeyond(newest, waiter.position)) waiter.resolve(newest);
+  };
+
+  const seen = (head: Position | null): void => {
+    if (head === null || (newest !== null && head <= newest)) return;
+    newest = head;
+    const pause = told + interval - performance.now();
+    if (pause <= 0) tell();
+    else telling ??= setTimeout(tell, pause);
+  };
+
+  const failAll = (error: unknown): void => {
+    for (const waiter of waiters) waiter.reject(error);
+  };
+
+  const look = async (): Promise<void> => seen(await selectHead(pool));
+
+  const poll = async (): Promise<void> => {
+    try {
+      while (waiters.size > 0) {
+        await retryWith({ signal: closed })(look);
+        await delay(pollInterval * (0.9 + Math.random() / 5), undefined, { signal: closed });
+      }
+    } catch (error) {
+      failAll(closed.aborted ? logClosed() : error);
+    } finally {
+      polling = undefined;
+    }
+  };
+
+  const listenUntilLost = async (): Promise<void> => {
+    const client = await pool.connect();
+    try {
+      closed.throwIfAborted();
+      const { promise: lost, reject } = Promise.withResolvers<never>();
+      client.on('error', reject);
+      client.on('end', () => reject(new Error('The listening connection has ended.')));
+      closed.addEventListener('abort', () => reject(closed.reason), { once: true });
+      client.on('notification', ({ payload }) => seen(parsePosition(payload)));
+      await Promise.race([client.query(`listen ${LOG_CHANNEL}`), lost]);
+      // What came while nobody listened was announced to nobody.
+      await Promise.race([look(), lost]);
+      await lost;
+    } finally {
+      client.release(true);
+    }
+  };
+
+  // Without a listener the poll alone carries on, later by some milliseconds; that is nothing to report.
+  const listen = (): Promise<void> => retryWith({ signal: closed })(listenUntilLost).catch(() => undefined);
+
+  const wait = (position: Position | null, signal: AbortSignal): Promise<Position | null> => {
+    const { promise, resolve, reject } = Promise.withResolvers<Position | null>();
+    const waiter: Waiter = { position, resolve, reject };
+    const abort = (): void => resolve(null);
+    signal.addEventListener('abort', abort, { once: true });
+    waiters.add(waiter);
+    listening ??= listen();
+    polling ??= poll();
+    return promise.finally(() => {
+      waiters.delete(waiter);
+      signal.removeEventListener('abort', abort);
+    });
+  };
+
+  return {
+    beyond: async (position, signal) => {
+      if (closed.aborted) throw logClosed();
+      if (signal.aborted) return null;
+      return telling === undefined && isBeyond(newest, position) ? newest : wait(position, signal);
+    },
+    close: async () => {
+      closing.abort();
+      clearTimeout(telling);
+      failAll(logClosed());
+      await Promise.all([listening, polling]);
+    },
+  };
+};

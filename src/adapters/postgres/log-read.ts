@@ -1,0 +1,64 @@
+import type { Pool } from 'pg';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { LogFilter, ReadStreamOptions } from '../../ports.ts';
+import type { Retry } from './connection.ts';
+import { selectEvents, selectPage } from './log-row.ts';
+
+/** Events a page: few round trips, and never more than two pages in memory. */
+const PAGE = 2000;
+
+export interface ReadLog {
+  pool: Pool;
+  retry: Retry;
+}
+
+const likePattern = (prefix: string): string => `${prefix.replace(/[\\%_]/g, '\\$&')}%`;
+
+export interface Range {
+  after: Position | null;
+  upTo: Position;
+  filter: LogFilter | undefined;
+}
+
+const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter }: Range): Promise<RecordedEvent[]> => {
+  const values: unknown[] = [after ?? 0, upTo, PAGE];
+  const conditions: string[] = [];
+  if (filter?.types) conditions.push(`and type = any($${values.push(filter.types)}::text[])`);
+  if (filter?.streamPrefixes)
+    conditions.push(`and stream like any($${values.push(filter.streamPrefixes.map(likePattern))}::text[])`);
+  const rest = `where "position" > $1 and "position" <= $2 ${conditions.join(' ')} order by "position" limit $3`;
+  return retry(() => selectPage(pool, rest, values));
+};
+
+/** All events of the range that pass the filter, page by page; the next page is fetched while one is being handled. */
+export async function* readLog(log: ReadLog, range: Range): AsyncGenerator<readonly RecordedEvent[]> {
+  let page: Promise<RecordedEvent[]> | undefined = readPage(log, range);
+  while (page) {
+    const events: RecordedEvent[] = await page;
+    const last = events.at(-1);
+    page = last && events.length === PAGE ? readPage(log, { ...range, after: last.position }) : undefined;
+    // Whoever leaves in the middle never awaits the next page; its failure is of no interest then.
+    page?.catch(() => undefined);
+    if (events.length > 0) yield events;
+  }
+}
+
+/** The events of one stream, from `from` to `to` (inclusive), at most `limit`. */
+export async function* readStream(
+  { pool, retry }: ReadLog,
+  stream: string,
+  { from = 0, to = 2 ** 31 - 1, backwards = false, limit = Number.POSITIVE_INFINITY }: ReadStreamOptions,
+): AsyncGenerator<RecordedEvent> {
+  let [low, high, left] = [from, to, limit];
+  while (left > 0 && low <= high) {
+    const size = Math.min(PAGE, left);
+    const rest = `where stream = $1 and revision between $2 and $3 order by revision ${backwards ? 'desc' : 'asc'} limit $4`;
+    const events = await retry(() => selectEvents(pool, rest, [stream, low, high, size]));
+    yield* events;
+    const last = events.at(-1);
+    if (last === undefined || events.length < size) return;
+    left -= events.length;
+    if (backwards) high = last.revision - 1;
+    else low = last.revision + 1;
+  }
+}

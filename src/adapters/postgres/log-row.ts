@@ -1,0 +1,82 @@
+import type { Pool, QueryConfig } from 'pg';
+import pg from 'pg';
+import { Rejected } from '../../errors.ts';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import { queryWithin } from './connection.ts';
+
+/** The table of the log, and the channel on which a commit is announced with the newest position. */
+export const LOG_TABLE = 'log_events';
+export const LOG_CHANNEL = 'log_events';
+
+/** Wide enough for every position that a number can hold exactly, so that positions sort as text. */
+const POSITION_DIGITS = 16;
+
+const toPosition = (position: string): string => position.padStart(POSITION_DIGITS, '0');
+
+const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);
+
+/** The position that a notification carries; null where it carries something else. */
+export const parsePosition = (payload: string | undefined): Position | null => {
+  const position = toPosition(payload ?? '');
+  return payload && isPosition(position) ? position : null;
+};
+
+/** Refuses a cursor that another adapter or a client made up: `Rejected` `invalid`, code `unknown-position`. */
+export const checkPosition = (position: Position): Position => {
+  if (isPosition(position)) return position;
+  throw new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`);
+};
+
+const parseTimestamp = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);
+
+/** `2026-01-31 12:00:00.25+00` as RFC 3339 with milliseconds. */
+const toTime = (text: string): string => {
+  // Reading a whole log, this runs once an event; the way round by a Date takes five times as long.
+  if (text.length >= 23 && text.length <= 26 && text.endsWith('+00') && text[19] === '.')
+    return `${text.slice(0, 10)}T${text.slice(11, -3).padEnd(12, '0')}Z`;
+  return parseTimestamp(text).toISOString();
+};
+
+/** Makes rows come out of the driver as the port wants them, without a second pass over them. */
+export const types: NonNullable<QueryConfig['types']> = {
+  getTypeParser: (oid: number) => {
+    switch (oid) {
+      case pg.types.builtins.INT8:
+        return toPosition;
+      case pg.types.builtins.INT4:
+        return Number;
+      case pg.types.builtins.JSON:
+        return JSON.parse;
+      case pg.types.builtins.TIMESTAMPTZ:
+        return toTime;
+      default:
+        return String;
+    }
+  },
+};
+
+const EVENT_COLUMNS = 'id, stream, revision, "position", type, version, data, meta, at';
+
+const selection = (rest: string, values: readonly unknown[]): QueryConfig => ({
+  text: `select ${EVENT_COLUMNS} from ${LOG_TABLE} ${rest}`,
+  values: [...values],
+  types,
+});
+
+/** Runs `select <the columns of an event> from log_events <rest>`; a server that is mute does not keep us waiting. */
+export const selectEvents = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<RecordedEvent[]> =>
+  (await queryWithin<RecordedEvent>(pool, selection(rest, values))).rows;
+
+/**
+ * The same for those who read in the background, page after page, and whom nobody waits for: without a time limit, since
+ * a timer that is pending while many rows arrive costs a quarter of the speed.
+ */
+export const selectPage = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<RecordedEvent[]> =>
+  (await pool.query<RecordedEvent>(selection(rest, values))).rows;
+
+/** Position of the newest event. */
+export const selectHead = async (pool: Pool): Promise<Position | null> => {
+  const text = `select max("position") as head from ${LOG_TABLE}`;
+  const { rows } = await queryWithin<{ head: Position | null }>(pool, { text, types });
+  return rows[0]?.head ?? null;
+};

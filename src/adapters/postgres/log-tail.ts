@@ -1,0 +1,67 @@
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { LogFilter } from '../../ports.ts';
+import { type ReadLog, readLog } from './log-read.ts';
+
+/** Live readers are within milliseconds of each other; who is further behind reads from the log itself. */
+const CAPACITY = 4000;
+
+export interface Tail {
+  /**
+   * The events after `after` up to `upTo`, in order; null where the tail does not reach back so far. They are shared:
+   * nobody may change them.
+   */
+  between(after: Position, upTo: Position): Promise<readonly RecordedEvent[] | null>;
+}
+
+const passes = ({ type, stream }: RecordedEvent, { types, streamPrefixes }: LogFilter): boolean =>
+  (types === undefined || types.includes(type)) &&
+  (streamPrefixes === undefined || streamPrefixes.some((prefix) => stream.startsWith(prefix)));
+
+export const filtered = (events: readonly RecordedEvent[], filter: LogFilter | undefined): readonly RecordedEvent[] =>
+  filter ? events.filter((event) => passes(event, filter)) : events;
+
+/**
+ * The newest events, read and parsed once for all live readers of this process: read models, processes and the status
+ * feed all follow the same log, and would ask the same question at the same moment.
+ */
+export const createTail = (log: ReadLog): Tail => {
+  let events: RecordedEvent[] = [];
+  /** All events after `start` up to `end` are in `events`; null: nobody has asked yet. */
+  let start: Position | null = null;
+  let end: Position | null = null;
+  let filling: Promise<void> | undefined;
+
+  const fill = async (after: Position, upTo: Position): Promise<void> => {
+    // Taken in whole or not at all: a read that breaks in the middle begins again where this one began.
+    const pages: (readonly RecordedEvent[])[] = [];
+    for await (const page of readLog(log, { after, upTo, filter: undefined })) pages.push(page);
+    events = events.concat(...pages);
+    end = upTo;
+    const surplus = events.length - CAPACITY;
+    if (surplus <= 0) return;
+    start = events[surplus - 1]?.position ?? start;
+    events = events.slice(surplus);
+  };
+
+  const reach = async (upTo: Position): Promise<void> => {
+    while (end !== null && end < upTo) {
+      filling ??= fill(end, upTo).finally(() => {
+        filling = undefined;
+      });
+      await filling;
+    }
+  };
+
+  return {
+    between: async (after, upTo) => {
+      start ??= after;
+      end ??= after;
+      if (after < start) return null;
+      await reach(upTo);
+      if (after < start) return null;
+      const from = events.findLastIndex(({ position }) => position <= after) + 1;
+      const to = events.findLastIndex(({ position }) => position <= upTo) + 1;
+      return events.slice(from, to);
+    },
+  };
+};

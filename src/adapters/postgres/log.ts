@@ -1,0 +1,110 @@
+import type { Pool } from 'pg';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { CaughtUp, Log, SubscribeOptions } from '../../ports.ts';
+import { checkAppend } from '../append-check.ts';
+import { itemsOf } from '../page-items.ts';
+import { createPool, logClosed, retryWith } from './connection.ts';
+import { createAppender } from './log-append.ts';
+import { createHeadWatch, isBeyond } from './log-head.ts';
+import { type Range, type ReadLog, readLog, readStream } from './log-read.ts';
+import { checkPosition, selectHead } from './log-row.ts';
+import { createTail, filtered } from './log-tail.ts';
+
+export interface PostgresLogOptions {
+  /** The database, whose schema has been migrated; the log opens (and closes) a small pool of its own. */
+  connectionString?: string;
+  /** Or a pool of the caller's, which stays open. One of its connections is kept for listening. */
+  pool?: Pool;
+  /** Milliseconds for which an append or a read is tried again while the server cannot be reached. */
+  timeout?: number;
+  /** Milliseconds between two looks for new events when no notification comes. */
+  pollInterval?: number;
+}
+
+/**
+ * The log in Postgres, over the schema of `migrations/0001-log.sql`. Throws `log-unavailable` where the server does not
+ * answer in time, and the driver's error where the schema is missing.
+ */
+export const createPostgresLog = async ({
+  connectionString,
+  pool: givenPool,
+  timeout = 10_000,
+  pollInterval = 250,
+}: PostgresLogOptions): Promise<Log> => {
+  const pool = givenPool ?? createPool(connectionString);
+  const closing = new AbortController();
+  const appender = createAppender({ pool, timeout });
+  const headWatch = createHeadWatch({ pool, pollInterval });
+  const bounded: ReadLog = { pool, retry: retryWith({ signal: closing.signal, giveUpAfter: timeout }) };
+  const tail = createTail(bounded);
+  const head = (): Promise<Position | null> => bounded.retry(() => selectHead(pool));
+
+  const close = async (): Promise<void> => {
+    if (closing.signal.aborted) return;
+    await appender.close();
+    closing.abort(logClosed());
+    await headWatch.close();
+    if (!givenPool) await pool.end();
+  };
+
+  /** What is new to a live reader: shared with the others where they are as far. */
+  async function* news(log: ReadLog, range: Range & { caughtUp: boolean }) {
+    const { after, upTo, filter, caughtUp } = range;
+    const shared = caughtUp && after !== null ? await log.retry(() => tail.between(after, upTo)) : null;
+    if (shared) yield filtered(shared, filter);
+    else yield* readLog(log, range);
+  }
+
+  async function* pagesOf(
+    { after, filter, live, signal }: SubscribeOptions,
+    ending: AbortSignal,
+  ): AsyncGenerator<readonly (RecordedEvent | CaughtUp)[], void> {
+    // A live reader is in no hurry: it waits for the server for as long as it takes.
+    const reading: ReadLog = live ? { pool, retry: retryWith({ signal: ending }) } : bounded;
+    let position: Position | null = after === 'start' ? null : checkPosition(after);
+    let caughtUp = false;
+    try {
+      let upTo: Position | null = await reading.retry(() => selectHead(pool));
+      while (!ending.aborted) {
+        if (upTo !== null && isBeyond(upTo, position)) {
+          for await (const events of news(reading, { after: position, upTo, filter, caughtUp })) {
+            yield events;
+            ending.throwIfAborted();
+          }
+          position = upTo;
+        }
+        ending.throwIfAborted();
+        caughtUp = true;
+        yield [{ caughtUp, position }];
+        if (!live) return;
+        upTo = await headWatch.beyond(position, ending);
+      }
+      ending.throwIfAborted();
+    } catch (error) {
+      if (!signal?.aborted) throw error;
+    }
+  }
+
+  const subscribe = (options: SubscribeOptions): AsyncIterable<RecordedEvent | CaughtUp> => {
+    const { signal } = options;
+    const ending = signal ? AbortSignal.any([closing.signal, signal]) : closing.signal;
+    return itemsOf(pagesOf(options, ending), ending);
+  };
+
+  try {
+    await head();
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    append: async (stream, events, { expected }) => {
+      checkAppend(stream, events, expected);
+      return appender.append(stream, events, expected);
+    },
+    readStream: (stream, options = {}) => readStream(bounded, stream, options),
+    subscribe,
+    head,
+    close,
+  };
+};

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto';
+import type { Pool } from 'pg';
+import { rejected } from '../../errors.ts';
+import { Sealed, subjectOf } from '../../events/sealed.ts';
+import type { Vault } from '../../ports.ts';
+import { createLru } from '../lru.ts';
+import { decrypt, encrypt, KEY_BYTES, unwrapKey, wrapKey } from './sealing.ts';
+
+export interface VaultOptions {
+  pool: Pool;
+  /** 32 bytes. */
+  master_key: Buffer;
+  /** How long an unwrapped key is kept, and so how late other processes notice an erasure. */
+  cache_ttl_ms?: number;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
+export interface PostgresVault extends Vault {
+  /** Throws where the stored keys were wrapped by another master key; for the start. */
+  checkMasterKey(): Promise<void>;
+}
+
+const CACHE_TTL_MS = 5_000;
+const CACHED_KEYS = 10_000;
+const CANARY = 'master-key-check';
+
+const selectKey = 'select wrapped_key from subject_keys where subject = $1';
+const insertKey = 'insert into subject_keys (subject, wrapped_key) values ($1, $2) on conflict (subject) do nothing';
+const eraseKey = `
+  insert into subject_keys (subject, wrapped_key, erased_at) values ($1, null, now())
+  on conflict (subject) do update set wrapped_key = null, erased_at = coalesce(subject_keys.erased_at, now())`;
+
+/** A key, or `erased`: that never changes back. */
+type SubjectKey = Buffer | 'erased';
+
+const subjectErased = (subject: string) =>
+  rejected('subject-erased', `The personal data of ${subject} was erased; nothing can be kept under it any more.`);
+
+const seal = (key: Buffer, subject: string, text: string): Sealed => {
+  const { iv, tag, data } = encrypt(key, Buffer.from(text, 'utf8'), subject);
+  const parts = [iv, tag, data].map((part) => part.toString('base64url'));
+  return Sealed.parse(['sealed:1', subject, ...parts].join(':'));
+};
+
+const unseal = (key: Buffer, sealed: Sealed): string => {
+  const [, , subject = '', iv = '', tag = '', data = ''] = sealed.split(':');
+  const parts = {
+    iv: Buffer.from(iv, 'base64url'),
+    tag: Buffer.from(tag, 'base64url'),
+    data: Buffer.from(data, 'base64url'),
+  };
+  try {
+    return decrypt(key, parts, subject).toString('utf8');
+  } catch (error) {
+    throw new Error(`a sealed text of ${subject} was changed after it was sealed`, { cause: error });
+  }
+};
+
+/**
+ * Seals with one key a subject, kept in `subject_keys` and wrapped by the master key. `erase` is immediate here; another
+ * process may go on opening and sealing with a key that it has in memory for at most `cache_ttl_ms` (5 seconds).
+ * Erased stays erased: `sealer` then throws `Rejected` `conflict` with code `subject-erased`.
+ */
+export const createVault = (options: VaultOptions): PostgresVault => {
+  const { pool, master_key, cache_ttl_ms = CACHE_TTL_MS, now = Date.now } = options;
+  if (master_key.length !== KEY_BYTES)
+    throw new Error(`MASTER_KEY must be ${KEY_BYTES} bytes, not ${master_key.length}`);
+  const cache = createLru<string, { key: SubjectKey; until: number }>({ max: CACHED_KEYS });
+
+  const unwrap = (wrapped: Buffer, subject: string): Buffer => {
+    try {
+      return unwrapKey(master_key, wrapped, subject);
+    } catch (error) {
+      throw new Error(`the key of ${subject} cannot be unwrapped: MASTER_KEY is not the one that it was made with`, {
+        cause: error,
+      });
+    }
+  };
+
+  /** A read that began before an erasure and ends after it must not bring the key back. */
+  const remember = (subject: string, key: SubjectKey): SubjectKey => {
+    const lasting = cache.get(subject)?.key === 'erased' ? 'erased' : key;
+    cache.set(subject, { key: lasting, until: now() + cache_ttl_ms });
+    return lasting;
+  };
+
+  const findKey = async (subject: string): Promise<SubjectKey | null> => {
+    const cached = cache.get(subject);
+    if (cached !== undefined && cached.until > now()) return cached.key;
+    const { rows } = await pool.query<{ wrapped_key: Buffer | null }>(selectKey, [subject]);
+    const [row] = rows;
+    if (row === undefined) return null;
+    const key = row.wrapped_key === null ? 'erased' : unwrap(row.wrapped_key, subject);
+    return remember(subject, key);
+  };
+
+  /** Two processes may make the subject's key at once: the first insert wins, and both use what it wrote. */
+  const makeKey = async (subject: string): Promise<SubjectKey> => {
+    await pool.query(insertKey, [subject, wrapKey(master_key, randomBytes(KEY_BYTES), subject)]);
+    const key = await findKey(subject);
+    if (key === null) throw new Error(`the key of ${subject} was removed by hand while it was being made`);
+    return key;
+  };
+
+  const sealer = async (subject: string): Promise<(text: string) => Sealed> => {
+    if (subject === '' || subject.includes(':')) throw new Error(`"${subject}" cannot be the subject of a key`);
+    const key = (await findKey(subject)) ?? (await makeKey(subject));
+    if (key === 'erased') throw subjectErased(subject);
+    return (text) => seal(key, subject, text);
+  };
+
+  return {
+    sealer,
+    async open(sealed) {
+      const parsed = Sealed.parse(sealed);
+      const subject = subjectOf(parsed);
+      const key = await findKey(subject);
+      // No row at all: the keys were restored from an older backup, or the text is another installation's.
+      if (key === null) throw new Error(`there is no key of ${subject} to open a sealed text with`);
+      return key === 'erased' ? null : unseal(key, parsed);
+    },
+    async erase(subject) {
+      await pool.query(eraseKey, [subject]);
+      remember(subject, 'erased');
+    },
+    async checkMasterKey() {
+      await sealer(CANARY);
+    },
+  };
+};

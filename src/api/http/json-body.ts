@@ -1,0 +1,101 @@
+import type { IncomingMessage } from 'node:http';
+import { Rejected } from '../../errors.ts';
+
+const MAX_JSON_BYTES = 1024 * 1024;
+/** Far deeper than anything that is asked for here, and far from what would exhaust the stack of whoever walks it. */
+const MAX_DEPTH = 64;
+
+const tooLarge = () =>
+  new Rejected('too-large', 'body-too-large', `A JSON body may have at most ${MAX_JSON_BYTES} bytes.`);
+
+const JSON_TYPES = /^application\/(json|[\w.+-]+\+json)\s*(;.*)?$/i;
+
+const refuseOtherContent = (request: IncomingMessage): void => {
+  const type = request.headers['content-type'] ?? '';
+  const encoding = request.headers['content-encoding'] ?? 'identity';
+  if (!JSON_TYPES.test(type)) {
+    const given = type === '' ? 'none' : type.slice(0, 100);
+    throw new Rejected('unsupported', 'unsupported-content-type', `The body must be application/json, not ${given}.`);
+  }
+  const charset = /charset="?([\w-]+)/i.exec(type)?.[1]?.toLowerCase() ?? 'utf-8';
+  if (charset !== 'utf-8' && charset !== 'utf8') {
+    throw new Rejected('unsupported', 'unsupported-charset', 'JSON is written in UTF-8.');
+  }
+  if (encoding !== 'identity') {
+    throw new Rejected('unsupported', 'unsupported-content-encoding', 'The body must not be compressed.');
+  }
+};
+
+const readAll = async (request: IncomingMessage): Promise<Buffer> => {
+  if (Number(request.headers['content-length'] ?? 0) > MAX_JSON_BYTES) throw tooLarge();
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of request) {
+      size += chunk.length;
+      if (size > MAX_JSON_BYTES) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    if (error instanceof Rejected) throw error;
+    throw new Rejected('malformed', 'body-cut-short', 'The body ended too early.', { cause: error });
+  }
+  return Buffer.concat(chunks, size);
+};
+
+const decode = (bytes: Buffer): string => {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch (cause) {
+    throw new Rejected('malformed', 'malformed-json', 'The body is not UTF-8 text.', { cause });
+  }
+};
+
+/** Only a text with one of these escapes can hold what PostgreSQL cannot store: NUL, or half of a surrogate pair. */
+const DOUBTFUL_ESCAPES = /\\u(?:0000|d[89a-f])/i;
+
+const refuseUnstorable = (text: string): void => {
+  if (text.includes('\0')) throw new Rejected('invalid', 'nul-character', 'Texts must not contain the NUL character.');
+  if (text.isWellFormed()) return;
+  throw new Rejected('invalid', 'not-unicode', 'Texts must not contain half of a surrogate pair.');
+};
+
+const parse = (text: string): unknown => {
+  if (!DOUBTFUL_ESCAPES.test(text)) return JSON.parse(text);
+  return JSON.parse(text, (key, value) => {
+    refuseUnstorable(key);
+    if (typeof value === 'string') refuseUnstorable(value);
+    return value;
+  });
+};
+
+/** Level by level: a recursion would itself be what it is to prevent. */
+const refuseTooDeep = (value: unknown): void => {
+  let level = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_DEPTH) throw new Rejected('malformed', 'too-deep', `JSON may be nested ${MAX_DEPTH} levels deep.`);
+    level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
+  }
+};
+
+const hasBody = (request: IncomingMessage): boolean =>
+  request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+
+/**
+ * The JSON body; undefined where there is none. Throws `Rejected`: `unsupported` for another content type, `too-large`
+ * over 1 MiB, `malformed` for JSON that is broken or nested too deep.
+ */
+export const readJsonBody = async (request: IncomingMessage): Promise<unknown> => {
+  if (!hasBody(request)) return undefined;
+  refuseOtherContent(request);
+  const text = decode(await readAll(request));
+  try {
+    const body = parse(text);
+    refuseTooDeep(body);
+    return body;
+  } catch (error) {
+    if (error instanceof Rejected) throw error;
+    const detail = error instanceof Error ? error.message.replace(/ in JSON|, ".*" is not valid JSON/g, '') : '';
+    throw new Rejected('malformed', 'malformed-json', `The body is not JSON: ${detail}.`, { cause: error });
+  }
+};

@@ -1,0 +1,26 @@
+import { z } from 'zod';
+import { ClusterId, WorkflowId } from '../../../events/ids.ts';
+import { deadlineAfter } from '../../deadlines.ts';
+import { clusterCommand } from '../cluster-state.ts';
+
+export const recordClusterRecoveryOverdue = clusterCommand({
+  type: 'RecordClusterRecoveryOverdue',
+  summary: 'Record that a cluster did not become available again in time, and go on looking after it',
+  permission: 'system',
+  /** `workflow_id`: the recovery whose deadline has passed. */
+  data: z.strictObject({ cluster_id: ClusterId, workflow_id: WorkflowId }),
+  target: ({ cluster_id }) => cluster_id,
+  decide: (data, state, { make, now, deadlines }) => {
+    // It is back or gone, or a later recovery looks after it: then this one does not matter any more.
+    if (state.status !== 'unavailable' || state.recovery?.workflow_id !== data.workflow_id) return [];
+    return {
+      type: 'ClusterRecoveryOverdue',
+      data: {
+        ...data,
+        reason: { code: 'recovery-overdue', message: 'The cluster did not become available again in time.' },
+        deadline: deadlineAfter(now, deadlines.degraded),
+        recovery: { ...state.recovery, workflow_id: WorkflowId.parse(make('recovery')) },
+      },
+    };
+  },
+});

@@ -1,0 +1,12 @@
+import { z } from 'zod';
+import { ClusterId, EndpointId, WorkflowId } from '../../../events/ids.ts';
+import { clusterCommand } from '../cluster-state.ts';
+
+export const releaseCapacity = clusterCommand({
+  type: 'ReleaseCapacity',
+  summary: 'Give back what an endpoint holds of a cluster',
+  permission: 'system',
+  data: z.strictObject({ cluster_id: ClusterId, endpoint_id: EndpointId, workflow_id: WorkflowId }),
+  target: ({ cluster_id }) => cluster_id,
+  decide: (data, { reservations }) => (reservations[data.endpoint_id] ? { type: 'CapacityReleased', data } : []),
+});

@@ -1,0 +1,15 @@
+import { z } from 'zod';
+import { EndpointId, WorkflowId } from '../../../events/ids.ts';
+import { Reason } from '../../../events/values.ts';
+import { endpointCommand } from '../endpoint-state.ts';
+import { isBeingDeployed } from '../rollout.ts';
+
+export const cancelEndpoint = endpointCommand({
+  type: 'CancelEndpoint',
+  summary: 'End a deployment that was called off, after everything was cleaned up',
+  permission: 'system',
+  data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
+  target: ({ endpoint_id }) => endpoint_id,
+  decide: (data, state) =>
+    isBeingDeployed(state, data.workflow_id) ? { type: 'EndpointCancelled', data: { ...data, name: state.name } } : [],
+});

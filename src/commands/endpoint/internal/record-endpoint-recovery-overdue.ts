@@ -1,0 +1,28 @@
+import { z } from 'zod';
+import { EndpointId, WorkflowId } from '../../../events/ids.ts';
+import { deadlineAfter } from '../../deadlines.ts';
+import { endpointCommand } from '../endpoint-state.ts';
+
+export const recordEndpointRecoveryOverdue = endpointCommand({
+  type: 'RecordEndpointRecoveryOverdue',
+  summary: 'Record that a degraded endpoint has not recovered in time, and go on looking after it',
+  permission: 'system',
+  /** `workflow_id`: the recovery whose deadline has passed. */
+  data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId }),
+  target: ({ endpoint_id }) => endpoint_id,
+  decide: (data, state, { make, now, deadlines }) => {
+    // It has recovered, is changed or gone, or a later recovery looks after it: then this one does not matter any more.
+    if (state.status !== 'degraded' || state.recovery?.workflow_id !== data.workflow_id) return [];
+    const { observed, replicas, recovery } = state;
+    const message = `It did not recover in time: ${observed.replicas.available} of ${replicas} replicas answer.`;
+    return {
+      type: 'EndpointRecoveryOverdue',
+      data: {
+        ...data,
+        reason: { code: 'recovery-overdue', message },
+        deadline: deadlineAfter(now, deadlines.degraded),
+        recovery: { ...recovery, workflow_id: WorkflowId.parse(make('recovery')) },
+      },
+    };
+  },
+});

@@ -1,0 +1,61 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { EndpointId, WorkflowId } from '../../../events/ids.ts';
+import type { Reason } from '../../../events/values.ts';
+import { deadlineAfter } from '../../deadlines.ts';
+import { endpointCommand, type Observed } from '../endpoint-state.ts';
+import { observedFields } from '../observed.ts';
+import { endOfRecovery, recoveryOf } from '../recovery.ts';
+
+const BAD_STATUSES: ReadonlySet<string> = new Set(['ingress_failed', 'endpoints_failed', 'failed', 'error']);
+
+interface Report extends Observed {
+  status: string;
+  message?: string | undefined;
+}
+
+/** What is wrong; null: all is well. */
+const complaintOf = ({ status, replicas, ingress_healthy, message }: Report, wanted: number): Reason | null => {
+  const more = message ? ` ${message}` : '';
+  if (replicas.available < wanted) {
+    return { code: 'replicas-missing', message: `${replicas.available} of ${wanted} replicas answer.${more}` };
+  }
+  if (ingress_healthy === false) {
+    return { code: 'ingress-unhealthy', message: `Requests do not get through to the endpoint.${more}` };
+  }
+  if (BAD_STATUSES.has(status)) {
+    return { code: 'cluster-reports-failure', message: `The cluster reports ${status}.${more}` };
+  }
+  return null;
+};
+
+export const recordEndpointReport = endpointCommand({
+  type: 'RecordEndpointReport',
+  summary: 'Record what the cluster reports of an endpoint outside any workflow',
+  permission: 'system',
+  data: z.strictObject({
+    endpoint_id: EndpointId,
+    /** As the cluster service says it: `ready`, `pending`, `ingress_failed`, `endpoints_failed`, `failed` or `error`. */
+    status: z.string(),
+    ...observedFields,
+    message: z.string().optional(),
+  }),
+  target: ({ endpoint_id }) => endpoint_id,
+  decide: (report, state, { make, now, deadlines }) => {
+    // While a rollout goes on, its own workflow says what is true.
+    if (state.status !== 'running' && state.status !== 'degraded') return [];
+    const { endpoint_id, replicas, ingress_healthy, workers } = report;
+    const data = { endpoint_id, replicas, ingress_healthy, workers };
+    const reason = complaintOf(report, state.replicas);
+    if (!reason && state.status === 'degraded') {
+      return { type: 'EndpointRecovered', data: { ...data, ...endOfRecovery(state) } };
+    }
+    if (reason && state.status === 'running') {
+      const deadline = deadlineAfter(now, deadlines.degraded);
+      const recovery = recoveryOf(state, { workflow_id: WorkflowId.parse(make('recovery')), cause: reason.code });
+      return { type: 'EndpointDegraded', data: { ...data, reason, deadline, ...recovery } };
+    }
+    const isSame = isDeepStrictEqual(state.observed, { replicas, ingress_healthy, workers });
+    return isSame ? [] : { type: 'EndpointReplicasReported', data };
+  },
+});

@@ -1,0 +1,49 @@
+import { notFound, Rejected } from '../../errors.ts';
+import type { Area } from '../../events/catalog.ts';
+import type { ProjectId } from '../../events/ids.ts';
+import { Scope } from '../../events/values.ts';
+import { allows, type Caller } from '../access.ts';
+import type { AnyCommand } from '../command.ts';
+import type { Loaded } from './load.ts';
+
+const notPermitted = ({ summary, permission }: AnyCommand) =>
+  new Rejected('forbidden', 'not-permitted', `You may not: ${summary}.`, {
+    hint: permission === 'system' ? 'Only BudApp itself may.' : `This takes the scope ${permission}.`,
+  });
+
+/** The scope to see what the other scope lets change. */
+const viewOf = (permission: Scope): Scope => Scope.parse(permission.replace(/:manage$/, ':view'));
+
+/** Throws `Rejected` `forbidden` for what no person may ask; whether the thing exists does not matter. */
+export const refuseForPersons = (command: AnyCommand, { access }: Caller): void => {
+  if (command.permission === 'system' && access !== 'system') throw notPermitted(command);
+};
+
+const assertAllowed = (
+  command: AnyCommand,
+  { access }: Caller,
+  { area, id, project_id }: { area: Area; id: string; project_id: ProjectId | null },
+): void => {
+  const { permission } = command;
+  if (allows(access, permission, project_id)) return;
+  // What a caller may not see does not exist for that caller.
+  if (permission !== 'system' && !allows(access, viewOf(permission), project_id)) throw notFound(area, id);
+  throw notPermitted(command);
+};
+
+/** May the caller make something new in the project that the data names? */
+export const authoriseCreation = (command: AnyCommand, data: unknown, caller: Caller): void => {
+  const projectId = command.project?.(data) ?? null;
+  if (projectId !== null) assertAllowed(command, caller, { area: 'project', id: projectId, project_id: projectId });
+  else if (!allows(caller.access, command.permission, null)) throw notPermitted(command);
+};
+
+/** May the caller do this to the thing? Decided by the thing's own tenant and project, never by what the request says. */
+export const authoriseChange = (command: AnyCommand, loaded: Loaded<unknown>, caller: Caller): void => {
+  const { aggregate } = command;
+  const { area } = aggregate;
+  const id = loaded.stream.slice(area.length + 1);
+  const { state } = loaded;
+  if (state === null || loaded.tenant_id !== caller.tenant_id) throw notFound(area, id);
+  assertAllowed(command, caller, { area, id, project_id: aggregate.projectOf(state) });
+};

@@ -1,0 +1,107 @@
+import { type Fact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
+import type { Position } from '../../events/event.ts';
+import type { CommandId, TenantId } from '../../events/ids.ts';
+import type { Log } from '../../ports.ts';
+import type { Aggregate } from '../command.ts';
+
+/** A stream folded up to its newest event. */
+export interface Loaded<State> {
+  stream: string;
+  /** null: there is no such thing, or its creation was abandoned. */
+  state: State | null;
+  /** null: the stream has no events at all. */
+  revision: number | null;
+  position: Position | null;
+  tenant_id: TenantId | null;
+  /** What each command appended: its last revision and position, and the hash of its body. */
+  commands: ReadonlyMap<CommandId, { revision: number; position: Position; request_hash: string | undefined }>;
+}
+
+type AnyLoaded = Loaded<unknown>;
+
+export const emptyStream = <State>(stream: string): Loaded<State> => ({
+  stream,
+  state: null,
+  revision: null,
+  position: null,
+  tenant_id: null,
+  commands: new Map(),
+});
+
+const fold = <State, F extends Fact>(
+  aggregate: Aggregate<State, F>,
+  loaded: Loaded<State>,
+  events: readonly Recorded[],
+): Loaded<State> => {
+  if (events.length === 0) return loaded;
+  const commands = new Map(loaded.commands);
+  let { state, revision, position, tenant_id } = loaded;
+  for (const event of events) {
+    revision = event.revision;
+    position = event.position;
+    tenant_id ??= event.meta.tenant_id;
+    // An abandoned creation has no state, and its command is not done: the stream only keeps the late creator out.
+    if (event.type === 'CreationAbandoned') continue;
+    state = aggregate.evolve(state, event as unknown as Recorded<F>);
+    const { command_id, request_hash } = event.meta;
+    commands.set(command_id, { revision, position, request_hash });
+  }
+  return { stream: loaded.stream, state, revision, position, tenant_id, commands };
+};
+
+/**
+ * Folds streams, and keeps the newest folds: a later load reads only what came since. A fold that is behind does no
+ * harm, because every append names the revision that it was decided on.
+ */
+export const createLoader = ({ log, capacity = 5000 }: { log: Log; capacity?: number }) => {
+  const cache = new Map<string, AnyLoaded>();
+
+  const keep = (loaded: AnyLoaded) => {
+    cache.delete(loaded.stream);
+    if (loaded.revision === null) return;
+    cache.set(loaded.stream, loaded);
+    const oldest = cache.keys().next();
+    if (cache.size > capacity && !oldest.done) cache.delete(oldest.value);
+  };
+
+  const read = async <State, F extends Fact>(aggregate: Aggregate<State, F>, start: Loaded<State>, to?: number) => {
+    const events: Recorded[] = [];
+    const from = start.revision === null ? 0 : start.revision + 1;
+    for await (const recorded of log.readStream(start.stream, to === undefined ? { from } : { from, to })) {
+      events.push(toFact(recorded));
+    }
+    return fold(aggregate, start, events);
+  };
+
+  return {
+    /** The stream as it is now. */
+    async load<State, F extends Fact>(aggregate: Aggregate<State, F>, id: string): Promise<Loaded<State>> {
+      const stream = streamOf(aggregate.area, id);
+      // The cache is keyed by stream, and a stream has one aggregate.
+      const cached = cache.get(stream) as Loaded<State> | undefined;
+      const loaded = await read(aggregate, cached ?? emptyStream<State>(stream));
+      keep(loaded);
+      return loaded;
+    },
+    /** The stream as it was at a revision. */
+    async loadAt<State, F extends Fact>(
+      aggregate: Aggregate<State, F>,
+      id: string,
+      revision: number,
+    ): Promise<Loaded<State>> {
+      return read(aggregate, emptyStream<State>(streamOf(aggregate.area, id)), revision);
+    },
+    /** Takes in what an append of ours added, so that the next load need not read it. */
+    advance<State, F extends Fact>(
+      aggregate: Aggregate<State, F>,
+      before: Loaded<State>,
+      events: readonly Recorded[],
+    ): Loaded<State> {
+      const loaded = fold(aggregate, before, events);
+      keep(loaded);
+      return loaded;
+    },
+  };
+};
+
+export type Loader = ReturnType<typeof createLoader>;

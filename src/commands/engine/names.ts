@@ -1,0 +1,162 @@
+import { Rejected, rejected, WrongExpectedRevision } from '../../errors.ts';
+import { definitionOf, type NameFact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
+import type { Meta, NewEvent } from '../../events/event.ts';
+import { EventId, eventIdOf, newId } from '../../events/ids.ts';
+import { nameStream, normaliseName } from '../../events/name-events.ts';
+import type { Clock, Log } from '../../ports.ts';
+import type { Aggregate, NameClaim } from '../command.ts';
+import type { Loader } from './load.ts';
+
+/** A holder has this long from the reservation to its own append; half of what others wait before they take over. */
+const HOLDER_MS = 30_000;
+const TAKE_OVER_MS = 60_000;
+
+interface NamesOptions {
+  log: Log;
+  loader: Loader;
+  clock: Clock;
+  /** Set where nobody else can be creating anything: who reserved a name before this time lives no more. */
+  alone_since?: string | undefined;
+}
+
+interface Holder<State> {
+  aggregate: Aggregate<State, never>;
+  id: string;
+  meta: Meta;
+}
+
+interface AppendOptions {
+  id: EventId;
+  meta: Meta;
+  expected: number | 'none';
+}
+
+/** A name that is ours until `undo`, or for good once the holder's own event is appended. */
+interface Reservation {
+  /** Throws where so much time has passed that somebody else may have taken the name over. */
+  assertFresh(): void;
+  undo(): Promise<void>;
+}
+
+const taken = ({ kind, name }: NameClaim) =>
+  rejected(`${kind}-name-taken`, `The name "${name}" is taken by another ${kind}.`, { hint: 'Choose another name.' });
+
+const isSameName = (a: NameClaim | null, b: NameClaim | null): boolean =>
+  a !== null && b !== null && normaliseName(a.name) === normaliseName(b.name);
+
+/** The thing bears the name already, in other letters perhaps. */
+const KEPT: Reservation = { assertFresh: () => undefined, undo: async () => undefined };
+
+/**
+ * Unique names: a stream for each, `reserved` <-> `released`. The reservation comes first, the thing that bears the
+ * name second; who finds a reservation whose holder never came to be, or has dropped the name, takes it over.
+ *
+ *     (no events) --NameReserved--> held --NameReleased--> free --NameReserved--> held ...
+ */
+export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) => {
+  const isLeftBehind = (at: string): boolean => alone_since !== undefined && Date.parse(at) < Date.parse(alone_since);
+
+  const newest = async (stream: string): Promise<Recorded<NameFact> | null> => {
+    for await (const recorded of log.readStream(stream, { backwards: true, limit: 1 })) {
+      return toFact(recorded) as Recorded<NameFact>;
+    }
+    return null;
+  };
+
+  const append = (stream: string, fact: NameFact, { id, meta, expected }: AppendOptions) => {
+    const { version, data } = definitionOf(fact.type);
+    const event: NewEvent = { id, type: fact.type, version, data: data.parse(fact.data), meta };
+    return log.append(stream, [event], { expected });
+  };
+
+  const bears = async <State>(claim: NameClaim, { aggregate, id }: Holder<State>): Promise<boolean> => {
+    const { state } = await loader.load(aggregate, id);
+    return state !== null && isSameName(aggregate.nameOf(state), claim);
+  };
+
+  /** Does whoever reserved the name still hold it, or may still come to hold it? */
+  const isHeld = async <State>(last: Recorded<NameFact>, { aggregate }: Holder<State>): Promise<boolean> => {
+    if (last.type !== 'NameReserved') return false;
+    const { holder_id, name, kind } = last.data;
+    if (await bears(last.data, { aggregate, id: holder_id, meta: last.meta })) return true;
+    if (!isLeftBehind(last.at) && Date.parse(clock()) - Date.parse(last.at) < TAKE_OVER_MS) return true;
+    const holder = await loader.load(aggregate, holder_id);
+    if (holder.revision !== null) return false;
+    const stream = streamOf(aggregate.area, holder_id);
+    const fact = { type: 'CreationAbandoned', data: { kind, name, holder_id } } as const;
+    // Several may want to take over: they close the stream with the same event.
+    const id = eventIdOf(last.meta.command_id, `${stream}:${fact.type}`, 0);
+    await append(stream, fact, { id, meta: last.meta, expected: 'none' });
+    return false;
+  };
+
+  const release = async (claim: NameClaim, { id, meta }: Holder<never>): Promise<void> => {
+    const stream = nameStream(meta.tenant_id, claim.kind, claim.name);
+    const last = await newest(stream);
+    if (last?.type !== 'NameReserved' || last.data.holder_id !== id) return;
+    try {
+      const fact = { type: 'NameReleased', data: { ...claim, holder_id: id } } as const;
+      await append(stream, fact, { id: newId(EventId), meta, expected: last.revision });
+    } catch (error) {
+      // Somebody was faster: the name is not ours any more, which is all we wanted.
+      if (!(error instanceof WrongExpectedRevision)) throw error;
+    }
+  };
+
+  /** Appends the reservation after `last`; null where somebody was faster. */
+  const reserveAfter = async <State>(
+    claim: NameClaim,
+    holder: Holder<State>,
+    last: Recorded<NameFact> | null,
+  ): Promise<Reservation | null> => {
+    const stream = nameStream(holder.meta.tenant_id, claim.kind, claim.name);
+    const reservedAt = Date.parse(clock());
+    const fact = { type: 'NameReserved', data: { ...claim, holder_id: holder.id } } as const;
+    // A new id each time: with one that follows from the command, a repeated command would be told that it holds
+    // a name which others took over long ago.
+    const options = { id: newId(EventId), meta: holder.meta, expected: last?.revision ?? ('none' as const) };
+    try {
+      await append(stream, fact, options);
+    } catch (error) {
+      if (error instanceof WrongExpectedRevision) return null;
+      throw error;
+    }
+    const isRenewed = last?.type === 'NameReserved' && last.data.holder_id === holder.id;
+    return {
+      assertFresh: () => {
+        if (Date.parse(clock()) - reservedAt < HOLDER_MS) return;
+        const message = `Reserving the name "${claim.name}" took too long.`;
+        throw new Rejected('unavailable', 'reservation-expired', message, { hint: 'Try again.' });
+      },
+      undo: async () => {
+        // Where the name was reserved for the same thing before, whoever did that may need it.
+        if (isRenewed || (await bears(claim, holder))) return;
+        await release(claim, holder as Holder<never>);
+      },
+    };
+  };
+
+  return {
+    /** Throws `Rejected` `<kind>-name-taken`. */
+    async reserve<State>(claim: NameClaim, holder: Holder<State>): Promise<Reservation> {
+      // Nearly always the name is free, and this one append is all there is to do.
+      const first = await reserveAfter(claim, holder, null);
+      if (first) return first;
+      const last = await newest(nameStream(holder.meta.tenant_id, claim.kind, claim.name));
+      if (last?.type === 'NameReserved' && last.data.holder_id === holder.id) {
+        if (await bears(claim, holder)) return KEPT;
+      } else if (last && (await isHeld(last, holder))) {
+        throw taken(claim);
+      }
+      const reservation = await reserveAfter(claim, holder, last);
+      if (!reservation) throw taken(claim);
+      return reservation;
+    },
+    /** Releases the name that the thing bore before and does not bear afterwards. */
+    async releaseDropped<State>(before: State | null, after: State | null, holder: Holder<State>): Promise<void> {
+      const old = before === null ? null : holder.aggregate.nameOf(before);
+      const now = after === null ? null : holder.aggregate.nameOf(after);
+      if (old && !isSameName(old, now)) await release(old, holder as Holder<never>);
+    },
+  };
+};

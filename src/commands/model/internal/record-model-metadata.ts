@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { rejected } from '../../../errors.ts';
+import { ModelId } from '../../../events/ids.ts';
+import { ModelMetadata } from '../../../events/values.ts';
+import { modelCommand } from '../model-state.ts';
+
+export const recordModelMetadata = modelCommand({
+  type: 'RecordModelMetadata',
+  summary: 'Record what the model says about itself',
+  permission: 'system',
+  data: z.strictObject({ model_id: ModelId, metadata: ModelMetadata }),
+  target: ({ model_id }) => model_id,
+  decide: ({ model_id, metadata }, { status, workflow_id }) => {
+    if (status === 'active') return [];
+    if (status !== 'onboarding')
+      throw rejected('model-not-onboarding', `The onboarding of the model is over: ${status}.`);
+    return { type: 'ModelMetadataRecorded', data: { model_id, workflow_id, metadata } };
+  },
+});

@@ -1,0 +1,17 @@
+import { z } from 'zod';
+import { WorkflowId } from '../../../events/ids.ts';
+import { workflowCommand } from '../workflow-state.ts';
+
+export const recordCallAnswer = workflowCommand({
+  type: 'RecordCallAnswer',
+  summary: 'Record what another service answered',
+  permission: 'system',
+  data: z.strictObject({
+    workflow_id: WorkflowId,
+    call: z.string().min(1),
+    service_workflow_id: z.string().nullable(),
+    answer: z.unknown().optional(),
+  }),
+  target: ({ workflow_id }) => workflow_id,
+  decide: (data, { status }) => (status === 'running' ? { type: 'WorkflowCallAnswered', data } : []),
+});

@@ -1,0 +1,164 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import pRetry from 'p-retry';
+import { Rejected } from '../../errors.ts';
+import type { ObjectStore, StoredObject } from '../../ports.ts';
+import { StepFailed } from './workflows.ts';
+
+/** The object storage of BudApp, as the local services read it. */
+export type ArtefactStore = Pick<ObjectStore, 'find' | 'get' | 'uri'>;
+
+/** The path of a file on this machine that holds what an `s3://` reference names. Throws `StepFailed`. */
+export type FetchArtefact = (uri: string, signal?: AbortSignal) => Promise<string>;
+
+const UNUSED_MS = 3_600_000;
+/** Within about fifteen seconds: an object storage that is restarted must not fail a deployment. */
+const RETRIES = 5;
+const FIRST_RETRY_MS = 500;
+
+export const isObjectUri = (uri: string): boolean => uri.startsWith('s3:');
+
+const isPassing = (error: unknown): boolean =>
+  !(error instanceof StepFailed) && !(error instanceof Rejected && error.kind !== 'unavailable');
+
+const keyIn = (store: ArtefactStore, uri: string): string => {
+  const key = /^s3:\/\/[^/]+\/(.+)$/.exec(uri)?.[1];
+  try {
+    if (key !== undefined && store.uri(key) === uri) return key;
+  } catch (cause) {
+    throw new StepFailed(`${uri} names no object`, { cause });
+  }
+  throw new StepFailed(`${uri} is not in the object storage that this service is connected to`);
+};
+
+/** Again for a while where the object storage cannot be reached; whatever it ends with is a reason for the user. */
+const trying = async <Result>(uri: string, work: () => Promise<Result>, signal?: AbortSignal): Promise<Result> => {
+  try {
+    return await pRetry(work, {
+      retries: RETRIES,
+      minTimeout: FIRST_RETRY_MS,
+      ...(signal === undefined ? {} : { signal }),
+      shouldRetry: ({ error }) => isPassing(error),
+    });
+  } catch (error) {
+    if (signal?.aborted || error instanceof StepFailed) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StepFailed(`${uri} cannot be fetched: ${reason}`, { cause: error });
+  }
+};
+
+interface FoundArtefact {
+  from: ArtefactStore;
+  object: StoredObject;
+}
+
+const findArtefact = async (store: ArtefactStore | undefined, uri: string): Promise<FoundArtefact> => {
+  if (store === undefined) {
+    throw new StepFailed(`${uri} is in an object storage, and this service is connected to none`);
+  }
+  const object = await store.find(keyIn(store, uri));
+  if (object === null) throw new StepFailed(`there is no object ${uri}`);
+  return { from: store, object };
+};
+
+/** Size and first byte of an object. Throws `StepFailed`. */
+export const readObjectBeginning = async (
+  store: ArtefactStore | undefined,
+  uri: string,
+): Promise<{ size_bytes: number; first_byte: number | undefined }> =>
+  trying(uri, async () => {
+    const { from, object } = await findArtefact(store, uri);
+    const { key, size_bytes } = object;
+    for await (const chunk of await from.get(key)) return { size_bytes, first_byte: Buffer.from(chunk)[0] };
+    return { size_bytes, first_byte: undefined };
+  });
+
+const isThere = async (path: string, { size_bytes }: StoredObject): Promise<boolean> => {
+  const found = await stat(path).catch(() => null);
+  return found?.size === size_bytes;
+};
+
+/** Hands on what it counts and hashes. */
+const meter = () => {
+  const hash = createHash('sha256');
+  let size_bytes = 0;
+  const stream = new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      hash.update(chunk);
+      size_bytes += chunk.length;
+      done(null, chunk);
+    },
+  });
+  return { stream, read: () => ({ size_bytes, sha256: hash.digest('hex') }) };
+};
+
+/**
+ * Keeps copies of objects below `dir`, named by their SHA-256 and compared with it, each there whole or not at all. Whoever
+ * asks links or copies the file soon: a copy that nobody has asked for in an hour is deleted at the next download.
+ */
+export const createArtefactCache = ({
+  dir,
+  store,
+}: {
+  dir: string;
+  store: ArtefactStore | undefined;
+}): FetchArtefact => {
+  const coming = new Map<string, Promise<void>>();
+
+  const clear = async (): Promise<void> => {
+    for (const name of await readdir(dir)) {
+      const path = join(dir, name);
+      const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+      if (Date.now() - mtimeMs > UNUSED_MS) await rm(path, { recursive: true, force: true });
+    }
+  };
+
+  const download = async ({ from, object }: FoundArtefact, path: string, signal?: AbortSignal): Promise<void> => {
+    const temporary = join(dir, `${randomUUID()}.part`);
+    const { stream, read } = meter();
+    try {
+      const body = await from.get(object.key);
+      // Not before: nobody would hear its errors, nor close it, while the object is asked for.
+      const file = createWriteStream(temporary, { flags: 'wx', flush: true });
+      await pipeline(body, stream, file, signal === undefined ? {} : { signal });
+      const { size_bytes, sha256 } = read();
+      if (size_bytes !== object.size_bytes || sha256 !== object.sha256) {
+        throw new StepFailed(`${object.key} was replaced or damaged while it was fetched`);
+      }
+      await mkdir(join(dir, object.sha256), { recursive: true });
+      await rename(temporary, path);
+    } catch (error) {
+      await rm(temporary, { force: true });
+      throw error;
+    }
+  };
+
+  /** One download a file, however many ask for it; where the first of them gives up, the others begin anew. */
+  const bring = (found: FoundArtefact, path: string, signal?: AbortSignal): Promise<void> => {
+    const already = coming.get(path);
+    if (already) return already;
+    const work = clear()
+      .then(() => download(found, path, signal))
+      .finally(() => coming.delete(path));
+    coming.set(path, work);
+    return work;
+  };
+
+  const fetchOnce = async (uri: string, signal?: AbortSignal): Promise<string> => {
+    const found = await findArtefact(store, uri);
+    const { object } = found;
+    await mkdir(dir, { recursive: true });
+    const folder = join(dir, object.sha256);
+    const path = join(folder, basename(object.key));
+    if (!(await isThere(path, object))) await bring(found, path, signal);
+    const now = new Date();
+    await utimes(folder, now, now);
+    return path;
+  };
+
+  return (uri, signal) => trying(uri, () => fetchOnce(uri, signal), signal);
+};

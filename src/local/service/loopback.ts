@@ -1,0 +1,136 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Router from '@koa/router';
+import Koa from 'koa';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Closable } from '../../ports.ts';
+
+const LARGEST_BODY = 1_000_000;
+const LOOPBACK = '127.0.0.1';
+
+/** A service of the embedded default, reachable on this machine only unless it is told otherwise. */
+export interface LocalService extends Closable {
+  /** `http://127.0.0.1:<port>` */
+  url: string;
+}
+
+/** Where a service listens that is a process of its own: exactly there, or not at all. */
+export interface Listen {
+  host: string;
+  port: number;
+  /** Where others reach it, where that is not `http://<host>:<port>`. */
+  public_url?: string | undefined;
+}
+
+/** Answered as `{ error }` with this status: the caller asked for something that the service does not do. */
+export class Refusal extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'Refusal';
+    this.status = status;
+  }
+}
+
+/** The JSON body, parsed. Throws `Refusal`: 415, 413, 400, or 422 where it breaks the contract. */
+export const readJson = async <Schema extends z.ZodType>(
+  ctx: Koa.Context,
+  schema: Schema,
+): Promise<z.output<Schema>> => {
+  // Only JSON: a web page cannot send that here without asking first, and is then refused.
+  if (!ctx.is('json')) throw new Refusal(415, 'send application/json');
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of ctx.req) {
+    const bytes = Buffer.from(chunk);
+    size += bytes.length;
+    if (size > LARGEST_BODY) throw new Refusal(413, `a body is at most ${LARGEST_BODY} bytes`);
+    chunks.push(bytes);
+  }
+  return parse(schema, parseJson(Buffer.concat(chunks).toString()));
+};
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new Refusal(400, 'the body is not JSON');
+  }
+};
+
+/** Parses by a contract schema; throws `Refusal` 422 that says what is wrong. */
+export const parse = <Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> => {
+  const parsed = schema.safeParse(value);
+  if (!parsed.success) throw new Refusal(422, z.prettifyError(parsed.error));
+  return parsed.data;
+};
+
+const isPortTaken = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+
+const listenAt = (server: Server, { host, port }: Listen): Promise<void> =>
+  new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+
+/** On this machine, at `port` where that is free, else at any free one. */
+const listenNear = async (server: Server, port: number): Promise<void> => {
+  try {
+    await listenAt(server, { host: LOOPBACK, port });
+  } catch (error) {
+    if (port === 0 || !isPortTaken(error)) throw error;
+    await listenAt(server, { host: LOOPBACK, port: 0 });
+  }
+};
+
+/**
+ * Starts an HTTP server with the routes that `mount` adds, and `/health`; ends its connections on close. On the loopback
+ * interface it takes `port` where that is free, so that addresses handed out in an earlier life still hold, else any
+ * free one. With `listen` it is there or throws.
+ */
+export const serveLoopback = async (options: {
+  mount: (router: Router) => void;
+  log: Logger;
+  port?: number | undefined;
+  listen?: Listen | undefined;
+}): Promise<LocalService> => {
+  const { mount, log, port = 0, listen } = options;
+  const router = new Router();
+  // For whoever starts it, a sidecar say.
+  router.get('/health', (ctx) => {
+    ctx.body = { status: 'ok' };
+  });
+  mount(router);
+  const app = new Koa();
+  app.silent = true;
+  app.use(async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && ctx.body === undefined) throw new Refusal(404, `no route ${ctx.method} ${ctx.path}`);
+    } catch (error) {
+      if (!(error instanceof Refusal)) log.error({ err: error, path: ctx.path }, 'a local service failed');
+      ctx.status = error instanceof Refusal ? error.status : 500;
+      ctx.body = { error: error instanceof Refusal ? error.message : 'internal error' };
+    }
+  });
+  app.use(router.routes());
+  const server = createServer(app.callback());
+  await (listen ? listenAt(server, listen) : listenNear(server, port));
+  return {
+    url: listen?.public_url ?? `http://${listen?.host ?? LOOPBACK}:${portOf(server.address())}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+};
+
+const portOf = (address: AddressInfo | string | null): number =>
+  address === null || typeof address === 'string' ? 0 : address.port;

@@ -1,0 +1,136 @@
+import { reserveCapacity } from '../../commands/cluster/internal/reserve-capacity.ts';
+import { placeEndpoint } from '../../commands/endpoint/internal/place-endpoint.ts';
+import { completeWorkflowStep } from '../../commands/workflow/internal/complete-workflow-step.ts';
+import { startWorkflowStep } from '../../commands/workflow/internal/start-workflow-step.ts';
+import type { Recommendation } from '../../contracts/budsim.ts';
+import { parseResult } from '../../contracts/notification.ts';
+import type { Recorded } from '../../events/catalog.ts';
+import type { PlacementCandidate } from '../../events/values.ts';
+import { failed, troubleOf } from '../abort.ts';
+import { ask, ClustersFound, cancelTimer, type Reaction } from '../process.ts';
+import { times } from './deployment-calls.ts';
+import type { DeploymentState, In, Option } from './deployment-state.ts';
+import { giveUpBeforeDeploying } from './deployment-undo.ts';
+
+type Reacted = Reaction<DeploymentState>;
+
+/** The timer for finding a cluster. */
+export const PLACEMENT = 'placement';
+
+/** Whatever ends the search for a cluster: nothing runs anywhere yet. */
+export const giveUpPlacing = (
+  state: In<'simulating' | 'looking-up' | 'reserving' | 'placing'>,
+  event: Recorded,
+): Reacted | null => {
+  // Once there is room the time for finding it does not matter any more, even if its timer has just gone off.
+  const isLate = state.phase !== 'placing' && event.type === 'WorkflowTimerFired' && event.data.timer === PLACEMENT;
+  const trouble = isLate ? failed('placement-timed-out', 'No cluster was found in time.') : troubleOf(event);
+  return trouble ? giveUpBeforeDeploying(state, trouble) : null;
+};
+
+/** Why the simulator offers a cluster; where it gives no reasons, its figures are the reasons. */
+const reasonsOf = ({ reasons, metrics }: Recommendation): string[] => {
+  if (reasons && reasons.length > 0) return reasons;
+  return Object.entries(metrics).flatMap(([name, value]) =>
+    typeof value === 'number' || typeof value === 'string' ? [`${name}: ${value}`] : [],
+  );
+};
+
+const toCandidates = (recommendations: readonly Recommendation[]): PlacementCandidate[] =>
+  recommendations.map((recommendation, index) => ({
+    bud_cluster_id: recommendation.cluster_id,
+    rank: index + 1,
+    reasons: reasonsOf(recommendation),
+  }));
+
+const noCluster = (message: string) => failed('no-capacity', message);
+
+export const reactSimulating = (state: In<'simulating'>, event: Recorded): Reacted | null => {
+  if (event.type === 'WorkflowCallAnswered' && event.data.call === 'simulator.run') {
+    return lookUp({ ...state, simulator_id: event.data.service_workflow_id ?? state.simulator_id });
+  }
+  if (event.type !== 'WorkflowResultReceived' || event.data.result_type !== 'get_cluster_recommendations') return null;
+  const result = parseResult('get_cluster_recommendations', event.data.result);
+  if (!result)
+    return giveUpBeforeDeploying(state, failed('simulation-failed', 'The simulator could not rank clusters.'));
+  const only = state.wanted.bud_cluster_id;
+  const allowed = result.recommendations.filter(({ cluster_id }) => only === null || cluster_id === only);
+  if (allowed.length === 0) return giveUpBeforeDeploying(state, noCluster('The simulator found no cluster that fits.'));
+  const simulator_id = result.workflow_id ?? state.simulator_id;
+  return lookUp({ ...state, simulator_id, candidates: toCandidates(allowed) });
+};
+
+/** Goes on once both the simulator's handle and its candidates are known. */
+const lookUp = (state: In<'simulating'>): Reacted => {
+  const { wanted, simulator_id, candidates } = state;
+  if (simulator_id === null || candidates === null) return { state, intents: [] };
+  const { workflow_id } = wanted;
+  const message = `${candidates.length} ${candidates.length === 1 ? 'cluster fits' : 'clusters fit'}`;
+  const bud_cluster_ids = candidates.map(({ bud_cluster_id }) => bud_cluster_id);
+  // The timer for the placement goes off earlier, and gives the look-up up.
+  const give_up_at = wanted.deadline;
+  return {
+    state: { phase: 'looking-up', wanted, simulator_id, candidates },
+    intents: [
+      ask(startWorkflowStep, { workflow_id, step: 'reserve_capacity', message, deadline: wanted.deadline }),
+      { kind: 'lookup-clusters', bud_cluster_ids, give_up_at },
+    ],
+  };
+};
+
+export const reactLookingUp = (state: In<'looking-up'>, event: Recorded): Reacted | null => {
+  if (event.type !== 'WorkflowCallAnswered' || event.data.call !== 'lookup-clusters') return null;
+  const found = ClustersFound.parse(event.data.answer);
+  const ranked = state.candidates.flatMap(
+    ({ bud_cluster_id }) => found.find((cluster) => cluster.bud_cluster_id === bud_cluster_id) ?? [],
+  );
+  return reserve(state, ranked, []);
+};
+
+/** Asks the best of `options` for room. */
+const reserve = (
+  { wanted, simulator_id, candidates }: In<'looking-up' | 'reserving'>,
+  options: readonly Option[],
+  refusals: string[],
+): Reacted => {
+  const [option, ...others] = options;
+  if (!option) {
+    const tried = refusals.length > 0 ? `No cluster took it. ${refusals.join(' ')}` : 'No cluster of yours fits.';
+    const state = { phase: 'looking-up', wanted, simulator_id, candidates } as const;
+    return giveUpBeforeDeploying(state, noCluster(tried));
+  }
+  const { endpoint_id, workflow_id, replicas } = wanted;
+  const resources = times(wanted.resources_per_replica, replicas);
+  return {
+    state: { phase: 'reserving', wanted, simulator_id, candidates, option, others, refusals },
+    intents: [ask(reserveCapacity, { cluster_id: option.cluster_id, endpoint_id, workflow_id, replicas, resources })],
+  };
+};
+
+export const reactReserving = (state: In<'reserving'>, event: Recorded): Reacted | null => {
+  const { wanted, option } = state;
+  if (event.type === 'WorkflowCommandRefused' && event.data.command === reserveCapacity.type) {
+    return reserve(state, state.others, [...state.refusals, `${option.name}: ${event.data.reason.message}`]);
+  }
+  if (event.type !== 'CapacityReserved' || event.data.cluster_id !== option.cluster_id) return null;
+  const { workflow_id, endpoint_id, project_id, model_id, deadline } = wanted;
+  const { simulator_id, candidates } = state;
+  const message = `Reserved on ${option.name}`;
+  return {
+    state: { phase: 'placing', wanted, simulator_id, candidates, option },
+    intents: [
+      cancelTimer(PLACEMENT),
+      ask(completeWorkflowStep, { workflow_id, step: 'reserve_capacity', message }),
+      ask(placeEndpoint, {
+        endpoint_id,
+        workflow_id,
+        project_id,
+        model_id,
+        cluster_id: option.cluster_id,
+        simulator_id,
+        candidates,
+        deadline,
+      }),
+    ],
+  };
+};

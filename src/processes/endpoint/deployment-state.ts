@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from '../../events/ids.ts';
+import { DeployConfig, PlacementCandidate, Reason, Resources } from '../../events/values.ts';
+
+/** What was asked for, as every phase needs it. */
+const Wanted = z.object({
+  workflow_id: WorkflowId,
+  user_id: UserId,
+  endpoint_id: EndpointId,
+  project_id: ProjectId,
+  model_id: ModelId,
+  name: z.string(),
+  /** Where the cluster finds the model. */
+  model_uri: z.string(),
+  provider: z.string(),
+  size_bytes: z.int(),
+  replicas: z.int(),
+  resources_per_replica: Resources,
+  deploy_config: DeployConfig,
+  /** The only cluster allowed, as the cluster service calls it. */
+  bud_cluster_id: z.string().nullable(),
+  deadline: z.string(),
+});
+
+/** A cluster that was recommended and is one of ours. */
+const Option = z.object({ cluster_id: ClusterId, bud_cluster_id: z.string(), name: z.string() });
+export type Option = z.output<typeof Option>;
+
+const placement = { simulator_id: z.string(), candidates: z.array(PlacementCandidate) };
+const chosen = { ...placement, option: Option };
+
+/** Something is on its way out; what must still be heard of before the workflow can end. */
+const Undoing = z.object({
+  phase: z.literal('undoing'),
+  wanted: Wanted,
+  option: Option,
+  trouble: z.object({ reason: Reason, ending: z.enum(['failed', 'cancelled']) }),
+  awaiting: z.enum(['deploy-answer', 'cancel', 'delete']),
+  namespace: z.string().nullable(),
+});
+
+export const DeploymentState = z.discriminatedUnion('phase', [
+  z.object({
+    phase: z.literal('simulating'),
+    wanted: Wanted,
+    /** The simulator's own workflow; its result can come before its answer. */
+    simulator_id: z.string().nullable(),
+    candidates: z.array(PlacementCandidate).nullable(),
+  }),
+  z.object({ phase: z.literal('looking-up'), wanted: Wanted, ...placement }),
+  z.object({
+    phase: z.literal('reserving'),
+    wanted: Wanted,
+    ...chosen,
+    /** Further clusters, best first. */
+    others: z.array(Option),
+    /** What the clusters before this one answered. */
+    refusals: z.array(z.string()),
+  }),
+  z.object({ phase: z.literal('placing'), wanted: Wanted, ...chosen }),
+  z.object({
+    phase: z.literal('deploying'),
+    wanted: Wanted,
+    ...chosen,
+    /** The cluster service's own workflow; its result can come before its answer. */
+    service_workflow_id: z.string().nullable(),
+  }),
+  z.object({ phase: z.literal('recording'), wanted: Wanted, ...chosen, namespace: z.string() }),
+  Undoing,
+  /** Given up for good; a success that is reported all the same is taken back. */
+  z.object({
+    phase: z.literal('over'),
+    wanted: Wanted,
+    bud_cluster_id: z.string(),
+    /** What was taken back already. */
+    namespace: z.string().nullable(),
+  }),
+]);
+export type DeploymentState = z.output<typeof DeploymentState>;
+export type Wanted = z.output<typeof Wanted>;
+export type In<Phase extends DeploymentState['phase']> = Extract<DeploymentState, { phase: Phase }>;

@@ -1,0 +1,163 @@
+import { releaseCapacity } from '../../commands/cluster/internal/release-capacity.ts';
+import { cancelEndpoint } from '../../commands/endpoint/internal/cancel-endpoint.ts';
+import { failEndpoint } from '../../commands/endpoint/internal/fail-endpoint.ts';
+import { parseResult } from '../../contracts/notification.ts';
+import type { Recorded } from '../../events/catalog.ts';
+import type { Trouble } from '../abort.ts';
+import { abandonCalls, after, ask, call, end, type Intent, type Reaction, timer } from '../process.ts';
+import { giveUpWorkflow, reportTo } from '../workflow-intents.ts';
+import type { DeploymentState, In, Option, Wanted } from './deployment-state.ts';
+
+type Reacted = Reaction<DeploymentState>;
+
+/** However the cluster behaves, cleaning up ends within this time; what may be left is then said. */
+const UNDO_SECONDS = 180;
+const CALL_SECONDS = 120;
+/** How long a deployment that came up after all is tried to be taken back. */
+const LATE_SECONDS = 3600;
+const UNDO = 'undo';
+
+const askDelete = (
+  { workflow_id, user_id }: Wanted,
+  { bud_cluster_id, namespace, give_up_at }: { bud_cluster_id: string; namespace: string; give_up_at: string },
+): Intent =>
+  call(
+    'cluster.delete-deployment',
+    { cluster_id: bud_cluster_id, namespace, ...reportTo(workflow_id, user_id) },
+    { give_up_at },
+  );
+
+/** What a deployment came to, whether its message fitted the workflow's state or came too late. */
+const namespaceIn = (event: Recorded): string | null => {
+  const isResult =
+    (event.type === 'WorkflowResultReceived' && event.data.result_type === 'deploy_model') ||
+    (event.type === 'WorkflowMessageIgnored' && event.data.message_type === 'deploy_model');
+  return isResult ? (parseResult('deploy_model', event.data.result)?.namespace ?? null) : null;
+};
+
+/** Releases the capacity and the name, and ends the workflow. */
+const closing = ({ wanted, option }: { wanted: Wanted; option: Option | null }, trouble: Trouble): Intent[] => {
+  const { workflow_id, endpoint_id } = wanted;
+  const { reason } = trouble;
+  return [
+    abandonCalls(),
+    ...(option ? [ask(releaseCapacity, { cluster_id: option.cluster_id, endpoint_id, workflow_id })] : []),
+    trouble.ending === 'failed'
+      ? ask(failEndpoint, { endpoint_id, workflow_id, reason })
+      : ask(cancelEndpoint, { endpoint_id, workflow_id, reason }),
+    giveUpWorkflow(workflow_id, trouble),
+  ];
+};
+
+/** Nothing was asked of the cluster yet: there is only what we hold ourselves to give back. */
+export const giveUpBeforeDeploying = (
+  state: In<'simulating' | 'looking-up' | 'reserving' | 'placing'>,
+  trouble: Trouble,
+): Reacted => {
+  const option = 'option' in state ? state.option : null;
+  return { state, intents: [...closing({ wanted: state.wanted, option }, trouble), end()] };
+};
+
+/** `left` says what may be left on the cluster. No `end`: it may still report a success, which has to be taken back. */
+const finish = (
+  { wanted, option, namespace }: { wanted: Wanted; option: Option; namespace: string | null },
+  { reason, ending }: Trouble,
+  left: string | null,
+): Reacted => {
+  const message = left === null ? reason.message : `${reason.message} ${left}`;
+  return {
+    state: { phase: 'over', wanted, bud_cluster_id: option.bud_cluster_id, namespace },
+    intents: closing({ wanted, option }, { reason: { code: reason.code, message }, ending }),
+  };
+};
+
+const undoing = (
+  state: { wanted: Wanted; option: Option },
+  trouble: Trouble,
+  rest: Pick<In<'undoing'>, 'awaiting' | 'namespace'>,
+): In<'undoing'> => ({ phase: 'undoing', wanted: state.wanted, option: state.option, trouble, ...rest });
+
+/** The cluster made, or is making, something: that goes first, as long as the cluster answers. */
+export const undo = (
+  state: In<'deploying' | 'recording'>,
+  event: Recorded,
+  { trouble, namespace }: { trouble: Trouble; namespace: string | null },
+): Reacted => {
+  const { wanted, option } = state;
+  const bound = timer(UNDO, after(event.at, UNDO_SECONDS));
+  const give_up_at = after(event.at, CALL_SECONDS);
+  if (namespace !== null) {
+    const remove = askDelete(wanted, { bud_cluster_id: option.bud_cluster_id, namespace, give_up_at });
+    return {
+      state: undoing(state, trouble, { awaiting: 'delete', namespace }),
+      intents: [abandonCalls(), remove, bound],
+    };
+  }
+  const theirs = state.phase === 'deploying' ? state.service_workflow_id : null;
+  if (theirs !== null) {
+    const cancel = call('cluster.cancel-deployment', { workflow_id: theirs }, { give_up_at });
+    return {
+      state: undoing(state, trouble, { awaiting: 'cancel', namespace }),
+      intents: [abandonCalls(), cancel, bound],
+    };
+  }
+  if (event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.deploy') {
+    return finish({ wanted, option, namespace }, trouble, null);
+  }
+  // Asked for, and not answered yet: only the answer says what there is to cancel.
+  return { state: undoing(state, trouble, { awaiting: 'deploy-answer', namespace }), intents: [abandonCalls(), bound] };
+};
+
+const isDeleted = (event: Recorded): boolean => {
+  if (event.type === 'WorkflowResultReceived') return event.data.result_type === 'delete_deployment';
+  if (event.type !== 'WorkflowMessageIgnored') return false;
+  const { message_type, message_event, status } = event.data;
+  // Its step is none of this workflow's.
+  return message_type === 'delete_deployment' && message_event === 'delete_namespace' && status === 'COMPLETED';
+};
+
+const isDeletionFailed = (event: Recorded): boolean =>
+  event.type === 'WorkflowMessageIgnored' &&
+  event.data.message_type === 'delete_deployment' &&
+  event.data.status === 'FAILED';
+
+/** While cleaning up. */
+export const reactUndoing = (state: In<'undoing'>, event: Recorded): Reacted | null => {
+  const { wanted, option, trouble, awaiting, namespace } = state;
+  const done = (left: string | null) => finish({ wanted, option, namespace }, trouble, left);
+  const give_up_at = after(event.at, CALL_SECONDS);
+  const late = namespaceIn(event);
+  if (late !== null && late !== namespace) {
+    const remove = askDelete(wanted, { bud_cluster_id: option.bud_cluster_id, namespace: late, give_up_at });
+    return { state: { ...state, awaiting: 'delete', namespace: late }, intents: [remove] };
+  }
+  const left =
+    namespace === null
+      ? 'The cluster did not confirm that it stopped the deployment; it is taken back if it comes up.'
+      : `The cluster did not confirm that it removed ${namespace}.`;
+  if (event.type === 'WorkflowTimerFired' && event.data.timer === UNDO) return done(left);
+  if (awaiting === 'delete') {
+    if (isDeleted(event)) return done(null);
+    const refused = event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.delete-deployment';
+    return refused || isDeletionFailed(event) ? done(left) : null;
+  }
+  if (event.type === 'WorkflowCallAnswered') {
+    if (awaiting === 'cancel') return event.data.call === 'cluster.cancel-deployment' ? done(null) : null;
+    const { call: name, service_workflow_id } = event.data;
+    if (name !== 'cluster.deploy' || service_workflow_id === null) return null;
+    const cancel = call('cluster.cancel-deployment', { workflow_id: service_workflow_id }, { give_up_at });
+    return { state: { ...state, awaiting: 'cancel' }, intents: [cancel] };
+  }
+  if (event.type !== 'WorkflowCallFailed') return null;
+  if (awaiting === 'cancel') return event.data.call === 'cluster.cancel-deployment' ? done(left) : null;
+  return event.data.call === 'cluster.deploy' ? done(null) : null;
+};
+
+/** After the end: a success that nobody waits for any more is taken back. */
+export const reactOver = (state: In<'over'>, event: Recorded): Reacted | null => {
+  const namespace = namespaceIn(event);
+  if (namespace === null || namespace === state.namespace) return null;
+  const give_up_at = after(event.at, LATE_SECONDS);
+  const remove = askDelete(state.wanted, { bud_cluster_id: state.bud_cluster_id, namespace, give_up_at });
+  return { state: { ...state, namespace }, intents: [remove] };
+};

@@ -1,0 +1,190 @@
+import { reserveCapacity } from '../../commands/cluster/internal/reserve-capacity.ts';
+import { countWorkers, type Observed, toObserved, toWorkers } from '../../commands/endpoint/endpoint-report.ts';
+import { failEndpointScaling } from '../../commands/endpoint/internal/fail-endpoint-scaling.ts';
+import { recordEndpointScaled } from '../../commands/endpoint/internal/record-endpoint-scaled.ts';
+import { type Worker as ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
+import { parseResult } from '../../contracts/notification.ts';
+import type { Recorded } from '../../events/catalog.ts';
+import { failed, type Trouble, troubleOf } from '../abort.ts';
+import {
+  abandonCalls,
+  after,
+  ask,
+  call,
+  cancelTimer,
+  end,
+  type Intent,
+  type Process,
+  type Reaction,
+  timer,
+} from '../process.ts';
+import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
+import { deployRequest, locate, times } from './deployment-calls.ts';
+import { type In, ScalingState, type ScalingWanted } from './scaling-state.ts';
+
+type Reacted = Reaction<ScalingState>;
+type Requested = Extract<Recorded, { type: 'EndpointScalingRequested' }>;
+
+const UP_STEPS = {
+  verify_cluster_connection: 'Reach the cluster',
+  transfer_model_to_cluster: 'Bring the model to the cluster',
+  deploy_to_engine: 'Start the replicas',
+  verify_deployment_status: 'Wait until the replicas answer',
+  run_performance_benchmark: 'Measure the performance',
+};
+const REMOVE = 'delete_worker';
+const DOWN_STEPS = { [REMOVE]: 'Stop the replicas that are too many' };
+const RECOUNT = 'recount';
+const RECOUNT_SECONDS = 3;
+
+/**
+ *     (requested) --up----> reserving -> adding ---.
+ *          |                                       |-> recording -> (scaled)
+ *          '------down----> removing <-> (count) --'
+ *
+ * From everywhere, when it fails, is late or is cancelled: the reservation goes back to what it was, and what runs goes on.
+ * Replicas are removed one at a time, and counted on the cluster in between: messages about them cannot be told apart.
+ */
+export const createEndpointScaling = ({
+  objectUri,
+}: {
+  objectUri: (key: string) => string;
+}): Process<ScalingState> => ({
+  name: 'endpoint-scaling',
+  state: ScalingState,
+  react: (state, event) => {
+    if (state) return react(state, event);
+    return event.type === 'EndpointScalingRequested' ? start(event, objectUri) : null;
+  },
+});
+
+const reserve = (wanted: ScalingWanted, replicas: number): Intent => {
+  const { cluster_id, endpoint_id, workflow_id } = wanted;
+  const resources = times(wanted.resources_per_replica, replicas);
+  return ask(reserveCapacity, { cluster_id, endpoint_id, workflow_id, replicas, resources });
+};
+
+const count = ({ bud_cluster_id, namespace, deadline }: ScalingWanted): Intent =>
+  call(
+    'cluster.list-workers',
+    { cluster_id: bud_cluster_id, namespace, refresh: true, limit: 100 },
+    { give_up_at: deadline },
+  );
+
+const start = (event: Requested, objectUri: (key: string) => string): Reacted => {
+  const { model_source, project_id, ...data } = event.data;
+  const user_id = requesterOf(event);
+  const wanted: ScalingWanted = { ...data, user_id, ...locate(model_source, objectUri) };
+  const { workflow_id, endpoint_id, name, deadline, replicas } = data;
+  const target = { area: 'endpoint', id: endpoint_id, name } as const;
+  const isUp = replicas > data.previous_replicas;
+  const steps = isUp ? UP_STEPS : DOWN_STEPS;
+  const begun = begin({ workflow_id, user_id, kind: 'endpoint-scaling', target, project_id, steps, deadline });
+  return isUp
+    ? { state: { phase: 'reserving', wanted }, intents: [...begun, reserve(wanted, replicas)] }
+    : { state: { phase: 'removing', wanted, worker_id: null }, intents: [...begun, count(wanted)] };
+};
+
+const react = (state: ScalingState, event: Recorded): Reacted | null => {
+  switch (state.phase) {
+    case 'reserving':
+      return reactReserving(state, event) ?? giveUpOn(state, event);
+    case 'adding':
+      return reactAdding(state, event) ?? giveUpOn(state, event);
+    case 'removing':
+      return reactRemoving(state, event) ?? giveUpOn(state, event);
+    case 'recording':
+      return reactRecording(state, event);
+  }
+};
+
+const giveUpOn = (state: ScalingState, event: Recorded): Reacted | null => {
+  const trouble = troubleOf(event);
+  return trouble ? giveUp(state, trouble) : null;
+};
+
+const giveUp = (state: ScalingState, trouble: Trouble): Reacted => {
+  const { wanted } = state;
+  const { endpoint_id, workflow_id } = wanted;
+  const { reason } = trouble;
+  return {
+    state,
+    intents: [
+      abandonCalls(),
+      reserve(wanted, wanted.previous_replicas),
+      ask(failEndpointScaling, { endpoint_id, workflow_id, reason }),
+      giveUpWorkflow(workflow_id, trouble),
+      end(),
+    ],
+  };
+};
+
+const reactReserving = ({ wanted }: In<'reserving'>, event: Recorded): Reacted | null => {
+  if (event.type !== 'CapacityReserved') return null;
+  const { bud_cluster_id, simulator_id, namespace, deadline } = wanted;
+  const addition = wanted.replicas - wanted.previous_replicas;
+  const request = {
+    ...deployRequest(wanted, { bud_cluster_id, simulator_id, replicas: addition }),
+    // By contract: how many are added, where there is a deployment already.
+    concurrency: addition,
+    existing_deployment_namespace: namespace,
+  };
+  return {
+    state: { phase: 'adding', wanted },
+    intents: [call('cluster.add-worker', request, { give_up_at: deadline })],
+  };
+};
+
+const record = (wanted: ScalingWanted, observed: Observed, before: Intent[]): Reacted => {
+  const { endpoint_id, workflow_id } = wanted;
+  return {
+    state: { phase: 'recording', wanted },
+    intents: [...before, ask(recordEndpointScaled, { endpoint_id, workflow_id, ...observed })],
+  };
+};
+
+const reactAdding = (state: In<'adding'>, event: Recorded): Reacted | null => {
+  if (event.type !== 'WorkflowResultReceived' || event.data.result_type !== 'add_worker') return null;
+  const status = parseResult('add_worker', event.data.result)?.deployment_status;
+  if (status?.status === 'ready') return record(state.wanted, toObserved(status), []);
+  const how = status?.status ?? 'not known';
+  return giveUp(state, failed('scaling-failed', `The cluster reports the deployment as ${how}.`));
+};
+
+/** Those that do not run go first, then the youngest by name: the oldest have served longest and are known to work. */
+const leastUseful = (workers: readonly ReportedWorker[]): string | null => {
+  const rank = ({ status }: ReportedWorker) => (status?.toLowerCase() === 'running' ? 1 : 0);
+  const named = workers.filter(({ id, name }) => id ?? name);
+  const [worker] = named.toSorted((a, b) => rank(a) - rank(b) || (b.name ?? '').localeCompare(a.name ?? ''));
+  return worker?.id ?? worker?.name ?? null;
+};
+
+const reactRemoving = (state: In<'removing'>, event: Recorded): Reacted | null => {
+  const { wanted } = state;
+  if (event.type === 'WorkflowTimerFired' && event.data.timer === RECOUNT) return { state, intents: [count(wanted)] };
+  if (event.type !== 'WorkflowCallAnswered' || event.data.call !== 'cluster.list-workers') return null;
+  const answer = WorkersAnswer.safeParse(event.data.answer);
+  if (!answer.success) return giveUp(state, failed('scaling-failed', 'The cluster could not list its replicas.'));
+  const { workers } = answer.data;
+  if (workers.length <= wanted.replicas) {
+    const known = toWorkers(workers);
+    const observed = { replicas: countWorkers(known), ingress_healthy: null, workers: known };
+    return record(wanted, observed, [cancelTimer(RECOUNT), reserve(wanted, wanted.replicas)]);
+  }
+  const again = timer(RECOUNT, after(event.at, RECOUNT_SECONDS));
+  // The last one is on its way out: one at a time, so that never more go than are too many.
+  if (workers.some(({ id, name }) => (id ?? name) === state.worker_id)) return { state, intents: [again] };
+  const worker_id = leastUseful(workers);
+  if (worker_id === null) return giveUp(state, failed('scaling-failed', 'The cluster does not name its replicas.'));
+  const request = { worker_id, ...reportTo(wanted.workflow_id, wanted.user_id) };
+  return {
+    state: { ...state, worker_id },
+    intents: [call('cluster.delete-worker', request, { give_up_at: wanted.deadline }), again],
+  };
+};
+
+const reactRecording = (state: In<'recording'>, event: Recorded): Reacted | null => {
+  if (event.type === 'EndpointScaled') return { state, intents: [succeed(state.wanted.workflow_id), end()] };
+  if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordEndpointScaled.type) return null;
+  return giveUp(state, { reason: event.data.reason, ending: 'failed' });
+};

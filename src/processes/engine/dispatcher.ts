@@ -1,0 +1,167 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import { backoff } from '../../resilience/backoff.ts';
+import { createSeldom } from '../../resilience/rate-limited.ts';
+import {
+  type ClaimedIntent,
+  claimIntents,
+  finishIntent,
+  postponeIntent,
+  releaseClaims,
+  renewClaims,
+} from './intent-queue.ts';
+import { type Attempt, FEW_ATTEMPTS, type Performer } from './perform.ts';
+import { fireDueTimers } from './timers.ts';
+
+export interface DispatcherOptions {
+  pool: Pool;
+  performer: Performer;
+  logger: Logger;
+  owner: string;
+  /** Milliseconds after which a claim that is not renewed runs out. */
+  claim_ms?: number;
+  /** Milliseconds between two looks at the queue when nobody calls. */
+  poll_ms?: number;
+  /** Milliseconds between two looks whether the database is back, at most: what is due then has waited long enough. */
+  longest_pause_ms?: number;
+  /** How many intents are performed at once. */
+  concurrency?: number;
+}
+
+/** Commands have no end of their own to their attempts while the log cannot be reached; this many are made, about a day's. */
+const COMMAND_ATTEMPTS = 3000;
+
+/** How long closing waits for what is being performed. */
+const CLOSING_MS = 3000;
+
+/**
+ * Performs intents. Any number of dispatchers may run, in any number of processes:
+ *
+ *     waiting -> due -> claimed -> done
+ *                 ^        |--(failed)--> waiting (back-off)        -> given up, told to the workflow
+ *                 |        '--(holder died: the claim runs out)--> due
+ */
+export const createDispatcher = ({
+  pool,
+  performer,
+  logger,
+  owner,
+  claim_ms = 10_000,
+  poll_ms = 500,
+  longest_pause_ms = 5000,
+  concurrency = 16,
+}: DispatcherOptions) => {
+  const working = new Map<string, Promise<void>>();
+  const seldom = createSeldom();
+  let ring = Promise.withResolvers<void>();
+  const wake = (): void => {
+    ring.resolve();
+  };
+
+  const isUsedUp = (intent: ClaimedIntent, attempt: Extract<Attempt, { again: string }>): boolean => {
+    const attempts = intent.attempts + 1;
+    if (attempt.retryable === 'a-few-times') return attempts >= FEW_ATTEMPTS;
+    return intent.give_up_at === null && attempts >= COMMAND_ATTEMPTS;
+  };
+
+  const giveUp = async (intent: ClaimedIntent): Promise<void> => {
+    const where = { process: intent.process, instance_id: intent.instance_id, intent: performer.nameOf(intent) };
+    try {
+      await performer.giveUp(intent);
+    } catch (error) {
+      if (intent.attempts < COMMAND_ATTEMPTS) {
+        logger.warn({ ...where, err: error }, 'processes: cannot tell a workflow that an attempt was given up');
+        await postponeIntent(pool, intent.id, {
+          error: intent.last_error ?? 'given up',
+          delay_ms: backoff(intent.attempts),
+        });
+        return;
+      }
+    }
+    logger.warn({ ...where, attempts: intent.attempts, last_error: intent.last_error }, 'processes: given up');
+    await finishIntent(pool, intent.id, 'given-up');
+  };
+
+  const perform = async (intent: ClaimedIntent): Promise<void> => {
+    if (intent.expired) return giveUp(intent);
+    const attempt = await performer.attempt(intent);
+    if ('done' in attempt) return finishIntent(pool, intent.id, attempt.done);
+    const failed = { ...intent, attempts: intent.attempts + 1, last_error: attempt.again };
+    if (isUsedUp(intent, attempt)) return giveUp(failed);
+    return postponeIntent(pool, intent.id, { error: attempt.again, delay_ms: backoff(failed.attempts) });
+  };
+
+  const start = (intent: ClaimedIntent): void => {
+    const work = perform(intent)
+      .catch((error) => logger.warn({ err: error, intent: intent.id }, 'processes: an intent has to wait'))
+      .finally(() => {
+        working.delete(intent.id);
+        // Its successor may be due now.
+        wake();
+      });
+    working.set(intent.id, work);
+  };
+
+  const claim = async (): Promise<number> => {
+    const limit = concurrency - working.size;
+    if (limit <= 0) return 0;
+    const claimed = await claimIntents(pool, { owner, limit, claim_ms });
+    claimed.forEach(start);
+    return claimed.length;
+  };
+
+  const keepClaims = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await delay(claim_ms / 3, undefined, { signal }).catch(() => undefined);
+      const ids = [...working.keys()];
+      if (ids.length === 0) continue;
+      await renewClaims(pool, { owner, ids, claim_ms }).catch((error) =>
+        logger.warn({ err: error }, 'processes: cannot renew claims'),
+      );
+    }
+  };
+
+  const dispatch = async (signal: AbortSignal): Promise<void> => {
+    let failures = 0;
+    while (!signal.aborted) {
+      ring = Promise.withResolvers<void>();
+      try {
+        await fireDueTimers(pool);
+        await claim();
+        failures = 0;
+      } catch (error) {
+        failures += 1;
+        seldom(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
+      }
+      const pause = new AbortController();
+      const ms = failures > 0 ? Math.min(longest_pause_ms, backoff(failures)) : poll_ms * (0.75 + Math.random() / 2);
+      await Promise.race([
+        failures > 0 ? new Promise<never>(() => undefined) : ring.promise,
+        delay(ms, undefined, { signal: AbortSignal.any([signal, pause.signal]) }).catch(() => undefined),
+      ]);
+      pause.abort();
+    }
+  };
+
+  return {
+    /** There may be something to do. */
+    wake,
+    /** Ends when `signal` aborts, after what is being performed has ended, or soon. */
+    async run(signal: AbortSignal): Promise<void> {
+      const keeping = new AbortController();
+      const kept = keepClaims(keeping.signal);
+      await dispatch(signal);
+      // Whoever closes does not wait for a slow service: what is cut off is performed again by the next dispatcher.
+      const patience = new AbortController();
+      await Promise.race([
+        Promise.all(working.values()),
+        delay(CLOSING_MS, undefined, { signal: patience.signal }).catch(() => undefined),
+      ]);
+      patience.abort();
+      keeping.abort();
+      await kept;
+      await releaseClaims(pool, owner).catch(() => undefined);
+    },
+  };
+};

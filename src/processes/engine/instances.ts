@@ -1,0 +1,178 @@
+import type { ClientBase } from 'pg';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { TenantId } from '../../events/ids.ts';
+import type { ParkedInstance, ParkedInstanceKey } from '../../ports.ts';
+
+/** What a process remembers of one workflow, and how far it has read. */
+export interface Instance {
+  process: string;
+  instance_id: string;
+  tenant_id: TenantId;
+  /** As it is stored; the process's own schema parses it. */
+  state: unknown;
+  position: Position | null;
+  ended: boolean;
+  parked: boolean;
+}
+
+interface InstanceRow extends Omit<Instance, 'ended' | 'parked'> {
+  ended_at: Date | null;
+  parked_at: Date | null;
+}
+
+const COLUMNS = 'process, instance_id, tenant_id, state, position, ended_at, parked_at';
+
+const toInstance = ({ ended_at, parked_at, ...row }: InstanceRow): Instance => ({
+  ...row,
+  ended: ended_at !== null,
+  parked: parked_at !== null,
+});
+
+/** Locked until the transaction ends, so that a retry of a parked instance and the reader cannot work on it at once. */
+export const loadInstances = async (client: ClientBase, instanceIds: readonly string[]): Promise<Instance[]> => {
+  if (instanceIds.length === 0) return [];
+  const { rows } = await client.query<InstanceRow>(
+    `select ${COLUMNS} from process_instances where instance_id = any($1::uuid[])
+     order by process, instance_id for update`,
+    [instanceIds],
+  );
+  return rows.map(toInstance);
+};
+
+export const loadInstance = async (
+  client: ClientBase,
+  { process, instance_id }: ParkedInstanceKey,
+): Promise<Instance | null> => {
+  const { rows } = await client.query<InstanceRow>(
+    `select ${COLUMNS} from process_instances where process = $1 and instance_id = $2 for update`,
+    [process, instance_id],
+  );
+  return rows[0] ? toInstance(rows[0]) : null;
+};
+
+export const saveInstances = async (client: ClientBase, instances: readonly Instance[]): Promise<void> => {
+  if (instances.length === 0) return;
+  await client.query(
+    `insert into process_instances (process, instance_id, tenant_id, state, position, ended_at)
+     select process, instance_id, tenant_id, state, position, case when ended then now() end
+     from jsonb_to_recordset($1::jsonb)
+       as i (process text, instance_id uuid, tenant_id uuid, state jsonb, position text, ended boolean)
+     on conflict (process, instance_id) do update
+       set state = excluded.state, position = excluded.position,
+         ended_at = coalesce(process_instances.ended_at, excluded.ended_at)`,
+    [JSON.stringify(instances)],
+  );
+};
+
+/** Seconds until a parked instance is tried again: attempts 1, 2, ...; null: not before somebody asks. */
+const RETRY_SECONDS: readonly (number | null)[] = [1, 5, 30, 120, null];
+
+/** Parks, or parks again after a retry that failed. */
+export const parkInstance = async (
+  client: ClientBase,
+  { process, instance_id }: Instance,
+  error: string,
+): Promise<void> => {
+  await client.query(
+    `update process_instances set parked_at = coalesce(parked_at, now()), park_error = $3,
+       park_attempts = park_attempts + 1,
+       park_retry_at = now() + ($4::integer[])[least(park_attempts + 1, cardinality($4::integer[]))] * interval '1 s'
+     where process = $1 and instance_id = $2`,
+    [process, instance_id, error, RETRY_SECONDS],
+  );
+};
+
+export const unparkInstance = async (client: ClientBase, { process, instance_id }: Instance): Promise<void> => {
+  await client.query(
+    `update process_instances set parked_at = null, park_error = null, park_attempts = 0, park_retry_at = null
+     where process = $1 and instance_id = $2`,
+    [process, instance_id],
+  );
+};
+
+export const addParkedEvent = async (
+  client: ClientBase,
+  { process, instance_id }: Instance,
+  event: RecordedEvent,
+): Promise<void> => {
+  await client.query(
+    `insert into process_parked_events (process, instance_id, position, event) values ($1, $2, $3, $4)
+     on conflict do nothing`,
+    [process, instance_id, event.position, JSON.stringify(event)],
+  );
+};
+
+/** What waits for a parked instance, in log order. */
+export const loadParkedEvents = async (
+  client: ClientBase,
+  { process, instance_id }: Instance,
+): Promise<RecordedEvent[]> => {
+  const { rows } = await client.query<{ event: RecordedEvent }>(
+    'select event from process_parked_events where process = $1 and instance_id = $2 order by position',
+    [process, instance_id],
+  );
+  return rows.map(({ event }) => event);
+};
+
+export const removeParkedEvents = async (
+  client: ClientBase,
+  { process, instance_id }: Instance,
+  upTo: string,
+): Promise<void> => {
+  await client.query('delete from process_parked_events where process = $1 and instance_id = $2 and position <= $3', [
+    process,
+    instance_id,
+    upTo,
+  ]);
+};
+
+/** Leaves the event that is in the way out for good: the instance has seen it, without any effect. */
+export const skipParkedEvent = async (client: ClientBase, instance: Instance): Promise<void> => {
+  const [event] = await loadParkedEvents(client, instance);
+  if (!event) return;
+  instance.position = event.position;
+  await removeParkedEvents(client, instance, event.position);
+};
+
+export const listParked = async (client: { query: ClientBase['query'] }): Promise<ParkedInstance[]> => {
+  const { rows } = await client.query<Omit<ParkedInstance, 'parked_at'> & { parked_at: Date }>(
+    `select i.process, i.instance_id, i.tenant_id, e.position, e.event ->> 'type' as event_type,
+       i.park_error as error, i.park_attempts as attempts, i.parked_at, e.waiting::integer
+     from process_instances i
+     cross join lateral (
+       select p.position, p.event, count(*) over () as waiting from process_parked_events p
+       where p.process = i.process and p.instance_id = i.instance_id order by p.position limit 1
+     ) e
+     where i.parked_at is not null
+     order by i.parked_at`,
+  );
+  return rows.map((row) => ({ ...row, parked_at: row.parked_at.toISOString() }));
+};
+
+/** Parked instances whose next automatic attempt is due. */
+export const dueParked = async (client: { query: ClientBase['query'] }): Promise<ParkedInstanceKey[]> => {
+  const { rows } = await client.query<ParkedInstanceKey>(
+    `select process, instance_id from process_instances
+     where parked_at is not null and park_retry_at <= now() order by park_retry_at limit 20`,
+  );
+  return rows;
+};
+
+export const loadCheckpoint = async (
+  client: { query: ClientBase['query'] },
+  reader: string,
+): Promise<Position | null> => {
+  const { rows } = await client.query<{ position: Position }>(
+    'select position from process_checkpoints where reader = $1',
+    [reader],
+  );
+  return rows[0]?.position ?? null;
+};
+
+export const saveCheckpoint = async (client: ClientBase, reader: string, position: Position): Promise<void> => {
+  await client.query(
+    `insert into process_checkpoints (reader, position) values ($1, $2)
+     on conflict (reader) do update set position = excluded.position, updated_at = now()`,
+    [reader, position],
+  );
+};

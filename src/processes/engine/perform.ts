@@ -1,0 +1,185 @@
+import { ZodError } from 'zod';
+import { systemCaller } from '../../commands/access.ts';
+import { findCommand } from '../../commands/catalog.ts';
+import type { HandleCommand } from '../../commands/engine/handle.ts';
+import { WorkflowMetadata } from '../../contracts/asynchronous.ts';
+import { calls } from '../../contracts/calls.ts';
+import { Rejected } from '../../errors.ts';
+import { commandIdOf, type TenantId } from '../../events/ids.ts';
+import type { Reason } from '../../events/values.ts';
+import { type ObjectStore, ServiceFailure, type ServiceInvoker, type Vault } from '../../ports.ts';
+import type { CallIntent, ClustersFound, CommandIntent, Deed, LookupClustersIntent } from '../process.ts';
+import type { ClaimedIntent } from './intent-queue.ts';
+import { openSealed, SecretErased } from './open-sealed.ts';
+
+/** What came of one attempt: it is over, or it is to be tried again. */
+export type Attempt = { done: string } | { again: string; retryable: 'until-given-up' | 'a-few-times' };
+
+export interface PerformOptions {
+  handle: HandleCommand;
+  invoker: ServiceInvoker;
+  vault: Vault;
+  objects: Pick<ObjectStore, 'remove'>;
+  /** The tenant's clusters among these ids of the cluster service. */
+  findClustersByBudId(budClusterIds: readonly string[], tenantId: TenantId): Promise<ClustersFound>;
+}
+
+/** How many attempts an unexpected error gets: it may be a fault of ours, which no waiting mends. */
+export const FEW_ATTEMPTS = 8;
+
+const keyOf = ({ process, event_id, n }: ClaimedIntent): string => `${process}:${event_id}:${n}`;
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const nameOf = (deed: Deed): string => {
+  switch (deed.kind) {
+    case 'command':
+      return deed.command;
+    case 'call':
+      return deed.call;
+    case 'lookup-clusters':
+    case 'remove-object':
+      return deed.kind;
+  }
+};
+
+/** Performs intents: one attempt at a time, without any transaction around it. */
+export const createPerformer = ({ handle, invoker, vault, objects, findClustersByBudId }: PerformOptions) => {
+  /** Every attempt of one intent gives its command the same id: the log keeps the first, and answers the same again. */
+  const send = (intent: ClaimedIntent, part: string, { command, data }: { command: string; data: unknown }) => {
+    const found = findCommand(command);
+    if (!found) throw new Error(`there is no command ${command}`);
+    const { process, tenant_id, event_id, meta } = intent;
+    return handle(found, data, {
+      caller: systemCaller(tenant_id, { type: 'process', id: process, name: process }),
+      command_id: commandIdOf(`${keyOf(intent)}${part}`),
+      correlation_id: meta.correlation_id,
+      causation_id: event_id,
+      may_repeat: true,
+      ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
+    });
+  };
+
+  /** Tells the workflow; where there is none, nobody waits for it. */
+  const record = async (intent: ClaimedIntent, part: string, command: { command: string; data: object }) => {
+    const { workflow_id } = intent;
+    if (workflow_id === null) return;
+    await send(intent, part, { command: command.command, data: { workflow_id, ...command.data } });
+  };
+
+  const recordAnswer = (
+    intent: ClaimedIntent,
+    data: { call: string; service_workflow_id: string | null; answer?: unknown },
+  ) => record(intent, ':answer', { command: 'RecordCallAnswer', data });
+
+  const recordFailure = (intent: ClaimedIntent, reason: Reason) => {
+    const { intent: deed, attempts } = intent;
+    return record(intent, ':failure', {
+      command: 'RecordCallFailure',
+      data: { call: nameOf(deed), attempts: Math.max(1, attempts), reason },
+    });
+  };
+
+  const recordRefusal = (intent: ClaimedIntent, reason: Reason) =>
+    record(intent, ':refusal', {
+      command: 'RecordCommandRefusal',
+      data: { command: nameOf(intent.intent), reason },
+    });
+
+  const performCommand = async (intent: ClaimedIntent, { command, data }: CommandIntent): Promise<Attempt> => {
+    try {
+      await send(intent, '', { command, data });
+      return { done: 'done' };
+    } catch (error) {
+      if (!(error instanceof Rejected)) throw error;
+      if (error.kind === 'unavailable') return { again: textOf(error), retryable: 'until-given-up' };
+      // Nothing is wrong with the command: others were faster, many times in a row.
+      if (error.code === 'concurrent-change') return { again: textOf(error), retryable: 'a-few-times' };
+      // A reason is read by people: what the domain says of its refusal is made for them.
+      await recordRefusal(intent, { code: error.code, message: textOf(error) });
+      return { done: `refused: ${error.code}` };
+    }
+  };
+
+  const failCall = async (intent: ClaimedIntent, reason: Reason): Promise<Attempt> => {
+    await recordFailure({ ...intent, attempts: intent.attempts + 1 }, reason);
+    return { done: `failed: ${reason.code}` };
+  };
+
+  const performCall = async (intent: ClaimedIntent, { call, input }: CallIntent): Promise<Attempt> => {
+    const contract = calls[call];
+    let hasSecret = true;
+    try {
+      const { opened, secret } = await openSealed(input, vault);
+      hasSecret = secret;
+      const request = contract.toRequest(opened);
+      const raw = await invoker.invoke({ ...request, traceparent: intent.meta.traceparent });
+      const answer = contract.parseAnswer(raw);
+      if (contract.asynchronous) {
+        const { workflow_id } = WorkflowMetadata.parse(answer);
+        await recordAnswer(intent, { call, service_workflow_id: workflow_id });
+      } else {
+        await recordAnswer(intent, { call, service_workflow_id: null, answer });
+      }
+      return { done: 'answered' };
+    } catch (error) {
+      // A service may quote what it was sent: of a call that carried a secret, not a word is repeated.
+      const say = (text: string) => (hasSecret ? `${call} did not succeed` : text);
+      if (error instanceof ServiceFailure) {
+        const message = say(textOf(error));
+        if (error.retryable) return { again: message, retryable: 'until-given-up' };
+        return failCall(intent, { code: 'call-refused', message });
+      }
+      if (error instanceof ZodError) {
+        return failCall(intent, {
+          code: 'contract-broken',
+          message: `${call}: what was sent or answered does not fit`,
+        });
+      }
+      if (error instanceof SecretErased) return failCall(intent, { code: 'secret-erased', message: textOf(error) });
+      throw hasSecret && !(error instanceof Rejected) ? new Error(say('')) : error;
+    }
+  };
+
+  const performLookup = async (intent: ClaimedIntent, { bud_cluster_ids }: LookupClustersIntent): Promise<Attempt> => {
+    const answer = await findClustersByBudId(bud_cluster_ids, intent.tenant_id);
+    await recordAnswer(intent, { call: 'lookup-clusters', service_workflow_id: null, answer });
+    return { done: 'answered' };
+  };
+
+  const attempt = (intent: ClaimedIntent): Promise<Attempt> => {
+    const deed = intent.intent;
+    switch (deed.kind) {
+      case 'command':
+        return performCommand(intent, deed);
+      case 'call':
+        return performCall(intent, deed);
+      case 'lookup-clusters':
+        return performLookup(intent, deed);
+      case 'remove-object':
+        return objects.remove(deed.key).then(() => ({ done: 'removed' }));
+    }
+  };
+
+  return {
+    /** One attempt. Throws only what it cannot answer for: the log or the workflow cannot be reached. */
+    async attempt(intent: ClaimedIntent): Promise<Attempt> {
+      try {
+        return await attempt(intent);
+      } catch (error) {
+        const unavailable = error instanceof Rejected && error.kind === 'unavailable';
+        return { again: textOf(error), retryable: unavailable ? 'until-given-up' : 'a-few-times' };
+      }
+    },
+    /** No further attempt is made: tells the workflow so. */
+    async giveUp(intent: ClaimedIntent): Promise<void> {
+      const message = `${nameOf(intent.intent)}: ${intent.last_error ?? 'there was no time for an attempt'}`;
+      const reason = { code: 'attempts-used-up', message };
+      if (intent.intent.kind === 'command') await recordRefusal(intent, reason);
+      else await recordFailure(intent, reason);
+    },
+    nameOf: (intent: ClaimedIntent): string => nameOf(intent.intent),
+  };
+};
+
+export type Performer = ReturnType<typeof createPerformer>;

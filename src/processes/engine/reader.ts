@@ -1,0 +1,88 @@
+import type { ClientBase, Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { Log } from '../../ports.ts';
+import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
+import { inTransaction } from '../../postgres/transaction.ts';
+import { createSeldom } from '../../resilience/rate-limited.ts';
+import type { Process } from '../process.ts';
+import { loadCheckpoint, saveCheckpoint } from './instances.ts';
+import { reportIndigestion } from './operations.ts';
+import { mayConcern, takeEvents } from './reactions.ts';
+
+export interface ReaderOptions {
+  log: Log;
+  pool: Pool;
+  processes: readonly Process[];
+  logger: Logger;
+  /** Unique to this run of this process. */
+  owner: string;
+  /** Called after a commit that left something to do. */
+  onIntents(): void;
+}
+
+const READER = 'processes';
+const BATCH = 500;
+/** Short, because after a crash nothing goes on before it has run out. */
+const LEASE_MS = 5000;
+/** How far behind the checkpoint may be, in milliseconds, while nothing happens that concerns a process. */
+const IDLE_COMMIT_MS = 1000;
+
+/**
+ * Reads the log for all processes: one reader at a time, whoever holds the lease. State, intents, timers and checkpoint of
+ * a batch are one transaction, which the lease's token fences: a reader that was paused and overtaken cannot write.
+ */
+export const createReader = ({ log, pool, processes, logger, owner, onIntents }: ReaderOptions) => {
+  const seldom = createSeldom();
+
+  const commit = async (lease: Lease, events: readonly RecordedEvent[], position: Position): Promise<void> => {
+    const take = async (client: ClientBase) => {
+      await assertLease(client, lease);
+      const result = await takeEvents(client, processes, events);
+      await saveCheckpoint(client, READER, position);
+      return result;
+    };
+    // What a crash of the server loses, it loses together with the checkpoint: the same events make the same intents again,
+    // under the same keys, and whatever was done for them already is found in the log by its command id.
+    const taken = await inTransaction(pool, take, { durable: false });
+    for (const indigestion of taken.indigestions) reportIndigestion(logger, indigestion);
+    if (taken.intents > 0) onIntents();
+  };
+
+  const read = async (lease: Lease, signal: AbortSignal): Promise<void> => {
+    const after = (await loadCheckpoint(pool, READER)) ?? 'start';
+    let committed: Position | null = after === 'start' ? null : after;
+    let committedAt = performance.now();
+    let batch: RecordedEvent[] = [];
+    const flush = async (position: Position | null) => {
+      if (position === null || position === committed) return;
+      // What concerns nobody only moves the checkpoint, and reading it again after a crash does no harm.
+      const isIdle = batch.length < BATCH && !batch.some((event) => mayConcern(processes, event));
+      if (isIdle && performance.now() - committedAt < IDLE_COMMIT_MS) return;
+      await commit(lease, batch, position);
+      batch = [];
+      committed = position;
+      committedAt = performance.now();
+    };
+    for await (const item of log.subscribe({ after, live: true, signal })) {
+      if ('caughtUp' in item) await flush(item.position);
+      else if (batch.push(item) >= BATCH) await flush(item.position);
+    }
+  };
+
+  return {
+    /** Ends when `signal` aborts. */
+    run: (signal: AbortSignal): Promise<void> =>
+      holdLease({
+        pool,
+        name: 'processes',
+        owner,
+        ttl_ms: LEASE_MS,
+        signal,
+        work: read,
+        onError: (error) =>
+          seldom(() => logger.warn({ err: error }, 'processes: reading the log is interrupted; trying again')),
+      }),
+    position: (): Promise<Position | null> => loadCheckpoint(pool, READER),
+  };
+};

@@ -1,0 +1,92 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Position } from '../../events/event.ts';
+import type { Closable, Log, ProcessOperations } from '../../ports.ts';
+import { createSeldom } from '../../resilience/rate-limited.ts';
+import type { Process } from '../process.ts';
+import { createDispatcher } from './dispatcher.ts';
+import { countOpenIntents } from './intent-queue.ts';
+import { createProcessOperations } from './operations.ts';
+import { createPerformer, type PerformOptions } from './perform.ts';
+import { keepPruned } from './prune.ts';
+import { createReader } from './reader.ts';
+
+export interface ProcessRunnerOptions extends PerformOptions {
+  log: Log;
+  pool: Pool;
+  processes: readonly Process[];
+  logger: Logger;
+  /** Unique to this run of this process; names its lease and its claims. */
+  owner: string;
+  /** Milliseconds after which the work of a dispatcher that died is taken over. */
+  claim_ms?: number;
+  poll_ms?: number;
+}
+
+export interface ProcessRunner extends Closable, ProcessOperations {
+  /** How far the log is read, and what is still to be performed. */
+  status(): Promise<{ position: Position | null; open: number; retrying: number; parked: number }>;
+}
+
+const PARKED_POLL_MS = 1000;
+
+/**
+ * Runs the processes: reads the log (one reader in all, by lease) and performs intents (everybody). All times are the
+ * database's, so several of these on several machines agree about what is due.
+ */
+export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunner => {
+  const { pool, logger, owner, log, processes } = options;
+  const closing = new AbortController();
+  const { signal } = closing;
+  const dispatcher = createDispatcher({
+    pool,
+    logger,
+    owner,
+    performer: createPerformer(options),
+    ...(options.claim_ms === undefined ? {} : { claim_ms: options.claim_ms }),
+    ...(options.poll_ms === undefined ? {} : { poll_ms: options.poll_ms }),
+  });
+  const reader = createReader({ log, pool, processes, logger, owner, onIntents: dispatcher.wake });
+
+  const { retryDue, ...operations } = createProcessOperations({
+    pool,
+    processes,
+    logger,
+    onIntents: dispatcher.wake,
+  });
+
+  const seldom = createSeldom();
+  const keepRetrying = async (): Promise<void> => {
+    while (!signal.aborted) {
+      await delay(PARKED_POLL_MS, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
+      await retryDue().catch((error) =>
+        seldom(() => logger.warn({ err: error }, 'processes: cannot retry what is parked')),
+      );
+    }
+  };
+
+  const running = Promise.all([
+    reader.run(signal),
+    dispatcher.run(signal),
+    keepRetrying(),
+    keepPruned({ pool, logger, signal }),
+  ]);
+
+  return {
+    ...operations,
+    async status() {
+      const [position, intents, parked] = await Promise.all([
+        reader.position(),
+        countOpenIntents(pool),
+        operations.listParked(),
+      ]);
+      return { position, ...intents, parked: parked.length };
+    },
+    async close() {
+      closing.abort();
+      await running;
+    },
+  };
+};

@@ -1,0 +1,107 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Position } from '../../events/event.ts';
+import type { Log, LogFilter } from '../../ports.ts';
+import { isDataError } from '../../postgres/transaction.ts';
+import type { ReadModel } from '../read-model.ts';
+import { type Batch, batches } from './batches.ts';
+import type { CheckpointTable, Writer } from './checkpoint.ts';
+import { PoisonEvent, writeBatch } from './write-batch.ts';
+
+/** Tries of a batch in which an event fails, before its stream is parked. */
+const MAX_ATTEMPTS = 3;
+const LINGER_MS = 10;
+
+export interface LaneDependencies {
+  pool: Pool;
+  log: Log;
+  logger: Logger;
+  /** Events a transaction, at most. */
+  batch_size: number;
+}
+
+export interface LaneOptions {
+  checkpoints: CheckpointTable;
+  /** false: ends once it has caught up. */
+  live: boolean;
+  signal: AbortSignal;
+}
+
+/** The earliest position; a writer that is further on leaves out what it already has. */
+const startOf = (writers: readonly Writer[]): Position | 'start' => {
+  const positions = writers.flatMap(({ checkpoint }) => checkpoint.position ?? []).sort();
+  const [earliest] = positions;
+  return earliest === undefined || positions.length < writers.length ? 'start' : earliest;
+};
+
+const filterFor = (models: readonly ReadModel[]): LogFilter => {
+  const prefixes = models.map(({ streamPrefix }) => streamPrefix);
+  return prefixes.includes(null) ? {} : { streamPrefixes: prefixes.filter((prefix) => prefix !== null) };
+};
+
+const movedTo = (writer: Writer, position: Position | null): Writer => {
+  const { checkpoint } = writer;
+  if (position === null || (checkpoint.position !== null && checkpoint.position >= position)) return writer;
+  return { ...writer, checkpoint: { ...checkpoint, position } };
+};
+
+const writeUntilParked = async (
+  { pool, logger }: LaneDependencies,
+  writing: { writers: readonly Writer[]; batch: Batch },
+  { checkpoints, signal }: LaneOptions,
+): Promise<void> => {
+  for (let attempt = 1; ; attempt += 1) {
+    const parking = attempt === MAX_ATTEMPTS;
+    try {
+      const parked = await writeBatch(pool, writing, { checkpoints, attempt, parking });
+      for (const { event, error } of parked) {
+        const { stream, position, type } = event;
+        logger.error(
+          { err: error, stream, position, type },
+          'a read model cannot take in an event: its stream is parked',
+        );
+      }
+      return;
+    } catch (error) {
+      const poison = error instanceof PoisonEvent || isDataError(error);
+      if (!poison || parking) throw error;
+      await delay(25 * 2 ** attempt, undefined, { signal });
+    }
+  }
+};
+
+/**
+ * Keeps tables up to date from one subscription to the log, a transaction a batch. Several read models share it, so that
+ * each event is read once and an append costs one small transaction and not one a read model. Throws what makes going on
+ * impossible: `LeaseLost`, `CheckpointMoved`, a lost connection.
+ */
+export const runLane = async (
+  dependencies: LaneDependencies,
+  writers: readonly Writer[],
+  options: LaneOptions,
+): Promise<readonly Writer[]> => {
+  const { log, batch_size } = dependencies;
+  const ending = new AbortController();
+  const signal = AbortSignal.any([options.signal, ending.signal]);
+  const source = log.subscribe({
+    after: startOf(writers),
+    filter: filterFor(writers.map(({ table }) => table.model)),
+    live: options.live,
+    signal,
+  });
+  let current = writers;
+  try {
+    for await (const batch of batches(source, { max: batch_size, linger_ms: LINGER_MS })) {
+      if (signal.aborted) break;
+      const next = current.map((writer) => movedTo(writer, batch.position));
+      const moved = next.some((writer, index) => writer !== current[index]);
+      // Nothing has happened since the last checkpoint: nothing to write down.
+      if (moved) await writeUntilParked(dependencies, { writers: current, batch }, options);
+      current = next;
+    }
+  } finally {
+    ending.abort();
+  }
+  return current;
+};

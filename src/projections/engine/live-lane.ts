@@ -1,0 +1,113 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Lease, LeaseLost } from '../../postgres/lease.ts';
+import { createSeldom } from '../../resilience/rate-limited.ts';
+import type { ReadModel } from '../read-model.ts';
+import { CheckpointMoved, readCheckpoints, type Writer } from './checkpoint.ts';
+import { type LaneDependencies, runLane } from './lane.ts';
+import { servingTable } from './table.ts';
+
+interface Member {
+  model: ReadModel;
+  lease: Lease;
+  /** Ends its membership, with a reason where it was put out. */
+  leave(error?: Error): void;
+}
+
+export interface LiveLane {
+  /**
+   * Keeps the read model up to date until `signal` aborts. Throws where it must be looked at anew: its lease was lost,
+   * its table was swapped.
+   */
+  join(model: ReadModel, lease: Lease, signal: AbortSignal): Promise<void>;
+}
+
+interface LiveLaneOptions extends LaneDependencies {
+  /** Once aborted, the lane ends after the batch it is writing. */
+  signal: AbortSignal;
+}
+
+/** The one live subscription of a process: all read models whose lease it holds share it. */
+export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
+  const { pool, logger, signal: closing } = options;
+  const members = new Map<string, Member>();
+  const seldom = createSeldom();
+  let round = new AbortController();
+  let running: Promise<void> | undefined;
+
+  const writersNow = async (): Promise<Writer[]> => {
+    const current = [...members.values()];
+    const names = current.map(({ model }) => model.name);
+    const checkpoints = await readCheckpoints(pool, 'projections', names);
+    return current.flatMap(({ model, lease, leave }) => {
+      const checkpoint = checkpoints.find(({ name }) => name === model.name);
+      if (checkpoint?.version === model.version) return [{ table: servingTable(model), lease, checkpoint }];
+      leave(new CheckpointMoved(model.name));
+      return [];
+    });
+  };
+
+  const putOut = (error: LeaseLost | CheckpointMoved): void => {
+    const gone = [...members.values()].find(({ model, lease }) =>
+      error instanceof LeaseLost ? lease.name === error.lease : model.name === error.projection,
+    );
+    gone?.leave(error);
+  };
+
+  const runRounds = async (): Promise<void> => {
+    let failures = 0;
+    while (members.size > 0 && !closing.aborted) {
+      round = new AbortController();
+      const signal = AbortSignal.any([closing, round.signal]);
+      try {
+        const writers = await writersNow();
+        if (writers.length > 0) await runLane(options, writers, { checkpoints: 'projections', live: true, signal });
+        failures = 0;
+      } catch (error) {
+        if (signal.aborted) continue;
+        if (error instanceof LeaseLost || error instanceof CheckpointMoved) {
+          putOut(error);
+          continue;
+        }
+        failures += 1;
+        seldom(() => logger.warn({ err: error }, 'the read models cannot be written: trying again'));
+        const pause = Math.min(5000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
+        await delay(pause, undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+
+  /** The next round begins with the members as they are then. */
+  const changed = (): void => {
+    round.abort();
+    running ??= runRounds().finally(() => {
+      running = undefined;
+      // Somebody may have joined while the last round was ending.
+      if (members.size > 0 && !closing.aborted) changed();
+    });
+  };
+
+  return {
+    join: async (model, lease, signal) => {
+      if (signal.aborted) return;
+      const { promise: left, resolve, reject } = Promise.withResolvers<void>();
+      const leave = (error?: Error): void => {
+        if (members.get(model.name)?.lease === lease) members.delete(model.name);
+        if (error) reject(error);
+        else resolve();
+      };
+      members.set(model.name, { model, lease, leave });
+      changed();
+      const onAbort = (): void => leave();
+      signal.addEventListener('abort', onAbort, { once: true });
+      try {
+        await left;
+      } finally {
+        signal.removeEventListener('abort', onAbort);
+        // Its lease is released after this: nothing may be under way in its name then.
+        const ending = running;
+        round.abort();
+        if (closing.aborted || members.size === 0) await ending;
+      }
+    },
+  };
+};

@@ -1,0 +1,177 @@
+import type { ClientBase, Pool } from 'pg';
+import { notFound, rejected } from '../../errors.ts';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { Log } from '../../ports.ts';
+import { inTransaction, isDataError } from '../../postgres/transaction.ts';
+import type { ReadModel } from '../read-model.ts';
+import { lockCheckpoint } from './checkpoint.ts';
+import { type Failure, foldStream } from './fold.ts';
+import { loadRows, rowTypes, servingTable, type Table, upsertRows } from './table.ts';
+
+/** A stream that a read model could not take in from some event on, as an operator sees it. */
+export interface ParkedEvent {
+  id: string;
+  projection: string;
+  stream: string;
+  tenant_id: string;
+  position: Position;
+  revision: number;
+  event_id: string;
+  event_type: string;
+  error: string;
+  attempts: number;
+  /** Later events of the stream that wait behind this one. */
+  waiting: number;
+  parked_at: string;
+}
+
+const COLUMNS = `id::text, projection, stream, tenant_id, position, revision, event_id, event_type, error, attempts, waiting,
+  parked_at`;
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+
+export const listParked = async (pool: Pool): Promise<ParkedEvent[]> => {
+  const { rows } = await pool.query<ParkedEvent>({
+    text: `select ${COLUMNS} from parked_events order by id`,
+    types: rowTypes,
+  });
+  return rows;
+};
+
+/** The parked streams by table. */
+export const findParkedStreams = async (
+  client: ClientBase,
+  tables: readonly Table[],
+): Promise<ReadonlyMap<string, ReadonlySet<string>>> => {
+  const { rows } = await client.query<{ projection: string; stream: string }>(
+    'select projection, stream from parked_events where projection = any($1)',
+    [tables.map(({ name }) => name)],
+  );
+  const streams = Map.groupBy(rows, ({ projection }) => projection);
+  return new Map([...streams].map(([table, parked]) => [table, new Set(parked.map(({ stream }) => stream))]));
+};
+
+export const park = async (
+  client: ClientBase,
+  table: Table,
+  failure: Failure & { attempts: number },
+): Promise<void> => {
+  const { event, error, waiting, attempts } = failure;
+  await client.query(
+    `insert into parked_events
+       (projection, stream, tenant_id, position, revision, event_id, event_type, error, attempts, waiting)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+    [
+      table.name,
+      event.stream,
+      event.meta.tenant_id,
+      event.position,
+      event.revision,
+      event.id,
+      event.type,
+      messageOf(error),
+      attempts,
+      waiting,
+    ],
+  );
+};
+
+/** More events of streams that are parked already. */
+export const addWaiting = async (
+  client: ClientBase,
+  table: Table,
+  waiting: ReadonlyMap<string, number>,
+): Promise<void> => {
+  if (waiting.size === 0) return;
+  await client.query(
+    `update parked_events p set waiting = p.waiting + more.count
+     from unnest($2::text[], $3::integer[]) as more (stream, count)
+     where p.projection = $1 and p.stream = more.stream`,
+    [table.name, [...waiting.keys()], [...waiting.values()]],
+  );
+};
+
+export interface ParkingDependencies {
+  pool: Pool;
+  log: Log;
+  models: readonly ReadModel[];
+}
+
+const findParked = async (client: ClientBase, id: string): Promise<ParkedEvent | null> => {
+  const { rows } = await client.query<ParkedEvent>({
+    text: `select ${COLUMNS} from parked_events where id = $1 for update`,
+    values: [id],
+    types: rowTypes,
+  });
+  return rows[0] ?? null;
+};
+
+/** The events of the stream that the read model would have by now, had nothing gone wrong. */
+const eventsBehind = async (
+  log: Log,
+  { stream, from, upTo }: { stream: string; from: number; upTo: Position | null },
+): Promise<RecordedEvent[]> => {
+  const events: RecordedEvent[] = [];
+  for await (const event of log.readStream(stream, { from })) {
+    if (upTo === null || event.position > upTo) break;
+    events.push(event);
+  }
+  return events;
+};
+
+/** Takes in the stream from `from` on; what fails now is parked anew. Answers whether nothing did. */
+const resume = async (
+  { pool, log, models }: ParkingDependencies,
+  id: string,
+  fromOf: (parked: ParkedEvent) => number,
+): Promise<{ resumed: boolean }> =>
+  inTransaction(pool, async (client) => {
+    const { rows: known } = await client.query<{ projection: string }>(
+      'select projection from parked_events where id::text = $1',
+      [id],
+    );
+    const [found] = known;
+    if (!found) throw notFound('parked-event', id);
+    const model = models.find(({ name }) => name === found.projection);
+    if (!model) throw rejected('projection-building', `${found.projection} is still being built.`);
+    // In the order in which the runner locks: first the checkpoint, so that no batch of this read model is under way.
+    const checkpoint = await lockCheckpoint(client, model.name);
+    const parked = await findParked(client, id);
+    if (!checkpoint || !parked) throw notFound('parked-event', id);
+    const table = servingTable(model);
+    const events = await eventsBehind(log, { stream: parked.stream, from: fromOf(parked), upTo: checkpoint.position });
+    const [first] = events;
+    const loaded = first && model.changesRows ? await loadRows(client, table, [model.keyOf(first)]) : new Map();
+    const { rows, failures } = foldStream(model, loaded, events);
+    await upsertRows(client, table, rows);
+    await client.query('delete from parked_events where id = $1', [parked.id]);
+    for (const failure of failures) await park(client, table, { ...failure, attempts: parked.attempts + 1 });
+    return { resumed: failures.length === 0 };
+  });
+
+/** What the database itself refuses stays parked as it was, with what it said. */
+const resumeOrStay = async (
+  dependencies: ParkingDependencies,
+  id: string,
+  fromOf: (parked: ParkedEvent) => number,
+): Promise<{ resumed: boolean }> => {
+  try {
+    return await resume(dependencies, id, fromOf);
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    await dependencies.pool.query('update parked_events set attempts = attempts + 1, error = $2 where id::text = $1', [
+      id,
+      messageOf(error),
+    ]);
+    return { resumed: false };
+  }
+};
+
+/** Tries the parked event and those behind it again. Throws `Rejected` where there is no such parked event. */
+export const retryParked = (dependencies: ParkingDependencies, id: string): Promise<{ resumed: boolean }> =>
+  resumeOrStay(dependencies, id, ({ revision }) => revision);
+
+/** Leaves the parked event out for good and takes in those behind it. */
+export const skipParked = (dependencies: ParkingDependencies, id: string): Promise<{ resumed: boolean }> =>
+  resumeOrStay(dependencies, id, ({ revision }) => revision + 1);

@@ -1,0 +1,150 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Pool } from 'pg';
+import type { Logger } from 'pino';
+import type { Closable, Log } from '../../ports.ts';
+import { holdLease, LeaseLost, underLease } from '../../postgres/lease.ts';
+import { createSeldom, type Seldom } from '../../resilience/rate-limited.ts';
+import { readModelCatalog } from '../catalog.ts';
+import type { ReadModel } from '../read-model.ts';
+import { CheckpointMoved, readCheckpoints, registerReadModels } from './checkpoint.ts';
+import type { LaneDependencies } from './lane.ts';
+import { createLiveLane, type LiveLane } from './live-lane.ts';
+import { buildLeaseOf, leaseOf, type ProjectionStatus, readStatus } from './operations.ts';
+import { buildTable, findDueBuilds } from './rebuild.ts';
+
+export interface ProjectionRunnerOptions {
+  log: Log;
+  /** Postgres, migrated. Needs about four connections. */
+  pool: Pool;
+  /** Unique to this run of this process. */
+  owner: string;
+  logger: Logger;
+  projections?: readonly ReadModel[];
+  /** Events a transaction, at most. While catching up, twice as many make less than twice as many rows to write. */
+  batch_size?: number;
+  /** Milliseconds after which another process takes over from one that died. */
+  lease_ttl_ms?: number;
+  /** Milliseconds between two looks for requested rebuilds. */
+  rebuild_poll_ms?: number;
+}
+
+export interface ProjectionRunner extends Closable {
+  status(): Promise<ProjectionStatus[]>;
+}
+
+interface Running extends LaneDependencies {
+  models: readonly ReadModel[];
+  owner: string;
+  lease_ttl_ms: number;
+  rebuild_poll_ms: number;
+  signal: AbortSignal;
+  /** An outage hits all read models at once, and each tries again and again: one line speaks for all. */
+  seldom: Seldom;
+}
+
+const isHandover = (error: unknown): boolean => error instanceof LeaseLost || error instanceof CheckpointMoved;
+
+const keepLive = async (
+  { pool, logger, owner, lease_ttl_ms, signal, seldom }: Running,
+  lane: LiveLane,
+  model: ReadModel,
+) => {
+  await holdLease({
+    pool,
+    name: leaseOf(model.name),
+    owner,
+    ttl_ms: lease_ttl_ms,
+    signal,
+    work: async (lease, held) => {
+      const [checkpoint] = await readCheckpoints(pool, 'projections', [model.name]);
+      // Rows of another version are for another version of this code; ours are built beside, and swapped in.
+      if (checkpoint?.version === model.version) await lane.join(model, lease, held);
+    },
+    onError: (error) => {
+      const about = { err: error, projection: model.name };
+      if (isHandover(error)) logger.info(about, 'a read model is given up for now');
+      else seldom(() => logger.warn(about, 'read models are given up for now'));
+    },
+  });
+};
+
+const buildUnderLease = async (running: Running, model: ReadModel): Promise<void> => {
+  const { pool, owner, lease_ttl_ms, logger, signal } = running;
+  try {
+    // Where somebody else is building it already, there is nothing to do.
+    await underLease({
+      pool,
+      name: buildLeaseOf(model.name),
+      owner,
+      ttl_ms: lease_ttl_ms,
+      signal,
+      work: (lease, held) => buildTable(running, { model, lease, signal: held }),
+    });
+  } catch (error) {
+    logger.warn({ err: error, projection: model.name }, 'building a read model failed: it goes on later');
+  }
+};
+
+/** One after the other: a build takes as much of the log and the database as it can get. */
+const keepBuilding = async (running: Running): Promise<void> => {
+  const { pool, models, logger, rebuild_poll_ms, signal, seldom } = running;
+  while (!signal.aborted) {
+    try {
+      for (const model of await findDueBuilds(pool, models)) {
+        if (!signal.aborted) await buildUnderLease(running, model);
+      }
+    } catch (error) {
+      seldom(() => logger.warn({ err: error }, 'due rebuilds cannot be looked for: trying again'));
+    }
+    await delay(rebuild_poll_ms, undefined, { signal }).catch(() => undefined);
+  }
+};
+
+const register = async ({ pool, models, logger, signal }: Running): Promise<void> => {
+  for (let failures = 0; !signal.aborted; failures += 1) {
+    try {
+      return await registerReadModels(pool, models);
+    } catch (error) {
+      logger.warn({ err: error }, 'the read models cannot be registered: trying again');
+      await delay(Math.min(5000, 100 * 2 ** failures), undefined, { signal }).catch(() => undefined);
+    }
+  }
+};
+
+/**
+ * Keeps the read models up to date, starting at once. Any number of processes may run it: each read model is worked on by
+ * the one that holds its lease, and taken over by another when that one ends or dies. `close` finishes the transaction that
+ * is under way and releases the leases.
+ */
+export const createProjectionRunner = (options: ProjectionRunnerOptions): ProjectionRunner => {
+  const { log, pool, owner, logger, projections: models = readModelCatalog } = options;
+  const { batch_size = 5000, lease_ttl_ms = 10_000, rebuild_poll_ms = 1000 } = options;
+  const closing = new AbortController();
+  const running: Running = {
+    log,
+    pool,
+    owner,
+    logger,
+    models,
+    batch_size,
+    lease_ttl_ms,
+    rebuild_poll_ms,
+    signal: closing.signal,
+    seldom: createSeldom(),
+  };
+
+  const run = async (): Promise<void> => {
+    await register(running);
+    const lane = createLiveLane(running);
+    await Promise.all([...models.map((model) => keepLive(running, lane, model)), keepBuilding(running)]);
+  };
+
+  const ended = run();
+  return {
+    status: () => readStatus(pool),
+    close: async () => {
+      closing.abort();
+      await ended;
+    },
+  };
+};

@@ -1,0 +1,131 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import { parseStream } from '../../events/catalog.ts';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import { ProjectId } from '../../events/ids.ts';
+import type { Closable, Log, StatusBus, StatusMessage } from '../../ports.ts';
+import { toStatusMessage } from '../status-message.ts';
+
+const MAX_STREAMS = 10_000;
+
+const NamesProject = z.object({ project_id: ProjectId.nullable() });
+
+/** The project that an event names; undefined where it says nothing about one. */
+const projectIn = ({ data }: RecordedEvent): ProjectId | null | undefined =>
+  NamesProject.safeParse(data).data?.project_id;
+
+export interface StatusMapper {
+  /** Null for what is no resource's. Reads the log where the project of the resource is not known any more. */
+  toStatus(event: RecordedEvent, previous?: Position | null): Promise<StatusMessage | null>;
+}
+
+/**
+ * Turns events into status messages. Only the first event of an endpoint or workflow says whose it is; what is known is
+ * kept for the streams used last.
+ */
+export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): StatusMapper => {
+  const projects = new Map<string, ProjectId | null>();
+
+  const remember = (stream: string, projectId: ProjectId | null): ProjectId | null => {
+    // A Map keeps the order of insertion: the first key was used longest ago.
+    projects.delete(stream);
+    projects.set(stream, projectId);
+    const [oldest] = projects.keys();
+    if (projects.size > MAX_STREAMS && oldest !== undefined) projects.delete(oldest);
+    return projectId;
+  };
+
+  const readProject = async (stream: string): Promise<ProjectId | null> => {
+    for await (const first of log.readStream(stream, { limit: 1 })) return projectIn(first) ?? null;
+    return null;
+  };
+
+  const projectOf = async (event: RecordedEvent): Promise<ProjectId | null> => {
+    const area = parseStream(event.stream)?.area;
+    // Models, clusters and users belong to the tenant.
+    if (area !== 'project' && area !== 'endpoint' && area !== 'workflow') return null;
+    const named = projectIn(event);
+    if (named !== undefined) return remember(event.stream, named);
+    const known = projects.get(event.stream);
+    return remember(event.stream, known === undefined ? await readProject(event.stream) : known);
+  };
+
+  return {
+    toStatus: async (event, previous = null) =>
+      parseStream(event.stream) ? toStatusMessage(event, { project_id: await projectOf(event), previous }) : null,
+  };
+};
+
+export interface StatusFeedOptions {
+  log: Log;
+  bus: StatusBus;
+  logger: Logger;
+  mapper?: StatusMapper;
+}
+
+const isEvent = (item: object): item is RecordedEvent => !('caughtUp' in item);
+
+/**
+ * Publishes what happens from now on, at most once: who listens closes gaps from the log, and notices them by
+ * `previousposition`. One a bus: over a shared bus it runs under a lease, in one process a bus of its own.
+ */
+export const createStatusFeed = ({
+  log,
+  bus,
+  logger,
+  mapper = createStatusMapper({ log }),
+}: StatusFeedOptions): Closable => {
+  const closing = new AbortController();
+  const { signal } = closing;
+  // Read up to here, and of that the last message: what a listener compares with.
+  let position: Position | null = null;
+  let previous: Position | null = null;
+  let failing = false;
+
+  const publish = async (event: RecordedEvent): Promise<void> => {
+    const message = await mapper.toStatus(event, previous);
+    position = event.position;
+    if (!message) return;
+    previous = event.position;
+    try {
+      await bus.publish(message);
+      if (failing) logger.info('status messages are published again');
+      failing = false;
+    } catch (error) {
+      // Not tried again: the next message tells every listener that it has missed this one. Said once: a bus that is away
+      // takes none of them.
+      if (!failing) logger.warn({ err: error, position: event.position }, 'status messages cannot be published');
+      failing = true;
+    }
+  };
+
+  const follow = async (): Promise<void> => {
+    position ??= await log.head();
+    previous ??= position;
+    for await (const item of log.subscribe({ after: position ?? 'start', live: true, signal })) {
+      if (isEvent(item)) await publish(item);
+      else position = item.position ?? position;
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    for (let failures = 0; !signal.aborted; failures += 1) {
+      try {
+        await follow();
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, 'the status feed cannot read the log: trying again');
+        await delay(Math.min(5000, 100 * 2 ** failures), undefined, { signal }).catch(() => undefined);
+      }
+    }
+  };
+
+  const ended = run();
+  return {
+    close: async () => {
+      closing.abort();
+      await ended;
+    },
+  };
+};

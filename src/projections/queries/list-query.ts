@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { type FragmentSqlToken, type PrimitiveValueExpression, sql } from 'slonik';
+import { z } from 'zod';
+import { Rejected } from '../../errors.ts';
+import type { RowSchema } from '../projection.ts';
+import { columnSchemaOf } from './row-schema.ts';
+
+/** A value that Postgres compares as it is. */
+type Scalar = string | number | boolean;
+
+const SCALARS = new Set(['string', 'enum', 'number', 'int', 'boolean', 'literal']);
+
+const invalid = (code: string, message: string, pointer: string): Rejected =>
+  new Rejected('invalid', code, message, { errors: [{ pointer, detail: message }] });
+
+const withoutNull = (schema: z.ZodType): z.ZodType =>
+  schema instanceof z.ZodNullable && schema.def.innerType instanceof z.ZodType ? schema.def.innerType : schema;
+
+const isScalar = (schema: z.ZodType): boolean => SCALARS.has(schema.def.type);
+
+const listOf = (schema: z.ZodType): boolean => schema instanceof z.ZodArray;
+
+/** `true`, `12` and text come as text; the column's own schema says what they must be. */
+const parseValue = (schema: z.ZodType, name: string, text: string): Scalar => {
+  const readings: Scalar[] = [text];
+  if (text === 'true' || text === 'false') readings.push(text === 'true');
+  if (text !== '' && Number.isFinite(Number(text))) readings.push(Number(text));
+  const value = readings.find((reading) => schema.safeParse(reading).success);
+  if (value !== undefined) return value;
+  throw invalid('invalid-filter', `"${text}" is no ${name}.`, `/${name}`);
+};
+
+const any = (conditions: readonly FragmentSqlToken[]): FragmentSqlToken =>
+  sql.fragment`(${sql.join(conditions, sql.fragment` or `)})`;
+
+const isOneOf = (expression: FragmentSqlToken, values: readonly Scalar[]): FragmentSqlToken =>
+  any(values.map((value) => sql.fragment`${expression} = ${value}`));
+
+/** `target_id` is the `id` in the object `target`. */
+const findNested = (
+  row: RowSchema<unknown>,
+  name: string,
+): { expression: FragmentSqlToken; schema: z.ZodType } | null => {
+  const [column = '', ...rest] = name.split('_');
+  const field = rest.join('_');
+  const schema = columnSchemaOf(row, column);
+  if (!(schema instanceof z.ZodObject)) return null;
+  const inner: unknown = Object.hasOwn(schema.shape, field) ? schema.shape[field] : null;
+  if (!(inner instanceof z.ZodType) || !isScalar(inner)) return null;
+  return { expression: sql.fragment`${sql.identifier([column])} ->> ${sql.literalValue(field)}`, schema: z.string() };
+};
+
+const conditionOf = (row: RowSchema<unknown>, name: string, wanted: string | readonly string[]): FragmentSqlToken => {
+  const texts = typeof wanted === 'string' ? [wanted] : wanted;
+  const found = columnSchemaOf(row, name);
+  const column = sql.fragment`${sql.identifier([name])}`;
+  // None of nothing.
+  if (texts.length === 0) return sql.fragment`false`;
+  if (found && listOf(found)) return sql.fragment`${column} @> ${sql.jsonb(texts)}`;
+  const schema = found && withoutNull(found);
+  if (schema && isScalar(schema)) {
+    return isOneOf(
+      column,
+      texts.map((text) => parseValue(schema, name, text)),
+    );
+  }
+  const nested = findNested(row, name);
+  if (nested) return isOneOf(sql.fragment`(${nested.expression})`, texts);
+  throw invalid('unknown-filter', `There is no filter ${name}.`, `/${name}`);
+};
+
+export type Filter = Readonly<Record<string, string | readonly string[]>>;
+
+/** Values of one name: any of them; of several names: all. What is deleted is left out unless a status is asked for. */
+export const filterConditions = (row: RowSchema<unknown>, filter: Filter): FragmentSqlToken[] => {
+  const conditions = Object.entries(filter).map(([name, wanted]) => conditionOf(row, name, wanted));
+  const hides = columnSchemaOf(row, 'status') !== undefined && filter.status === undefined;
+  return hides ? [...conditions, sql.fragment`status <> 'deleted'`] : conditions;
+};
+
+export interface SortKey {
+  column: string;
+  descending: boolean;
+}
+
+/** `-created_at,name`; the id comes last, so that the order of equals is fixed. */
+export const parseSort = (row: RowSchema<unknown>, sort: string): SortKey[] => {
+  const keys = sort.split(',').map((part) => {
+    const column = part.replace(/^[-+]/, '');
+    const schema = columnSchemaOf(row, column);
+    // Null sorts nowhere in a keyset: such columns cannot be sorted by.
+    if (!schema || !isScalar(schema)) throw invalid('unknown-sort', `Nothing is sorted by "${column}".`, '/sort');
+    return { column, descending: part.startsWith('-') };
+  });
+  const descending = keys.at(-1)?.descending ?? false;
+  return keys.some(({ column }) => column === 'id') ? keys : [...keys, { column: 'id', descending }];
+};
+
+export const orderBy = (keys: readonly SortKey[]): FragmentSqlToken => {
+  const parts = keys.map(({ column, descending }) =>
+    descending ? sql.fragment`${sql.identifier([column])} desc` : sql.fragment`${sql.identifier([column])} asc`,
+  );
+  return sql.fragment`order by ${sql.join(parts, sql.fragment`, `)}`;
+};
+
+const beyondKey = ({ column, descending }: SortKey, value: PrimitiveValueExpression): FragmentSqlToken =>
+  descending
+    ? sql.fragment`${sql.identifier([column])} < ${value}`
+    : sql.fragment`${sql.identifier([column])} > ${value}`;
+
+/** After the row with these values: beyond in the first key, or equal in it and beyond in the second, and so on. */
+export const afterCondition = (keys: readonly SortKey[], values: readonly Scalar[]): FragmentSqlToken => {
+  const names = sql.join(
+    keys.map(({ column }) => sql.identifier([column])),
+    sql.fragment`, `,
+  );
+  const given = sql.join([...values], sql.fragment`, `);
+  // One comparison of rows, where the directions allow it, is what an index can answer.
+  if (keys.every(({ descending }) => descending)) return sql.fragment`(${names}) < (${given})`;
+  if (keys.every(({ descending }) => !descending)) return sql.fragment`(${names}) > (${given})`;
+  return any(
+    keys.map((key, index) => {
+      const equal = keys
+        .slice(0, index)
+        .map(({ column }, before) => sql.fragment`${sql.identifier([column])} = ${values[before] ?? null}`);
+      const last = beyondKey(key, values[index] ?? null);
+      return sql.fragment`(${sql.join([...equal, last], sql.fragment` and `)})`;
+    }),
+  );
+};
+
+const CursorContent = z.tuple([z.string(), z.array(z.union([z.string(), z.number(), z.boolean()])).min(1)]);
+
+/** What a cursor belongs to: the same list, sorted and filtered the same way. */
+export const digestOf = (list: unknown): string =>
+  createHash('sha256').update(JSON.stringify(list)).digest('base64url').slice(0, 16);
+
+export const encodeCursor = (digest: string, keys: readonly SortKey[], row: object): string => {
+  const fields = new Map<string, unknown>(Object.entries(row));
+  const content = CursorContent.parse([digest, keys.map(({ column }) => fields.get(column))]);
+  return Buffer.from(JSON.stringify(content)).toString('base64url');
+};
+
+const parseJson = (text: string): unknown => {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+};
+
+/** Throws `Rejected` `invalid` for what is no cursor, or one of another list. */
+export const decodeCursor = (
+  cursor: string,
+  { digest, keys, row }: { digest: string; keys: readonly SortKey[]; row: RowSchema<unknown> },
+): Scalar[] => {
+  const parsed = CursorContent.safeParse(parseJson(Buffer.from(cursor, 'base64url').toString()));
+  const values = parsed.data?.[1] ?? [];
+  const fits =
+    parsed.data?.[0] === digest &&
+    values.length === keys.length &&
+    keys.every(({ column }, index) => columnSchemaOf(row, column)?.safeParse(values[index]).success);
+  if (fits) return values;
+  throw new Rejected('invalid', 'invalid-cursor', 'The cursor does not belong to this list.', {
+    hint: 'A cursor continues the same list with the same sort and filters; start again without it.',
+    errors: [{ pointer: '/cursor', detail: 'does not belong to this list' }],
+  });
+};

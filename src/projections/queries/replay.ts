@@ -1,0 +1,40 @@
+import { unknownPosition } from '../../errors.ts';
+import { type Fact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
+import { ofOneForm, type Position, type RecordedEvent } from '../../events/event.ts';
+import type { Log } from '../../ports.ts';
+import { type Projection, reduce } from '../projection.ts';
+import type { Stamped } from './row-schema.ts';
+
+export interface ReplayOptions {
+  id: string;
+  /** Up to and with this; none of them: up to the newest event. `time` is RFC 3339. */
+  to?: { position: Position } | { time: string } | { revision: number };
+}
+
+const isAfter = (event: RecordedEvent, to: ReplayOptions['to']): boolean => {
+  if (!to) return false;
+  if ('position' in to) {
+    if (!ofOneForm(to.position, event.position)) throw unknownPosition(to.position);
+    return event.position > to.position;
+  }
+  if ('revision' in to) return event.revision > to.revision;
+  return Date.parse(event.at) > Date.parse(to.time);
+};
+
+/**
+ * The row as it was, from the log alone; null where there was none yet. Throws `Rejected` `unknown-position` for a position of
+ * another log.
+ */
+export const replay = async <Row extends object, F extends Fact>(
+  projection: Projection<Row, F>,
+  log: Pick<Log, 'readStream'>,
+  { id, to }: ReplayOptions,
+): Promise<Stamped<Row> | null> => {
+  let row: Stamped<Row> | null = null;
+  for await (const event of log.readStream(streamOf(projection.area, id))) {
+    if (isAfter(event, to)) break;
+    // `reduce` refuses facts of another area.
+    row = reduce(projection, row, toFact(event) as Recorded<F>);
+  }
+  return row;
+};

@@ -1,0 +1,97 @@
+import { type FragmentSqlToken, type ListSqlToken, sql } from 'slonik';
+import { z } from 'zod';
+import type { Fact } from '../../events/catalog.ts';
+import { Position } from '../../events/event.ts';
+import type { ProjectId, TenantId } from '../../events/ids.ts';
+import { type Projection, STAMP_COLUMNS } from '../projection.ts';
+import {
+  afterCondition,
+  decodeCursor,
+  digestOf,
+  encodeCursor,
+  type Filter,
+  filterConditions,
+  orderBy,
+  parseSort,
+} from './list-query.ts';
+import type { ReadPool } from './read-pool.ts';
+import { columnSchemaOf, rowSchemaOf, type Stamped } from './row-schema.ts';
+
+export interface ListQuery {
+  tenant_id: TenantId;
+  /** Rows of these projects, and rows that belong to none; `all`: of whatever project. */
+  projects: 'all' | readonly ProjectId[];
+  /** By field; several values: any of them. An object's field is written `target_id`. */
+  filter?: Filter;
+  /** For example `-created_at,name`. */
+  sort?: string;
+  cursor?: string | undefined;
+  limit: number;
+}
+
+export interface Page<Row> {
+  items: readonly Row[];
+  /** Null on the last page. */
+  next_cursor: string | null;
+  has_more: boolean;
+  /** How far the read model was at least; null: nothing has happened yet. */
+  position: Position | null;
+}
+
+type Columns = Pick<Projection, 'row'>;
+
+export const columnsOf = ({ row }: Columns): ListSqlToken =>
+  sql.join(
+    [...STAMP_COLUMNS, ...Object.keys(row.shape)].map((column) => sql.identifier([column])),
+    sql.fragment`, `,
+  );
+
+/** Deleted ones too: their status says so. */
+export const findRow = <Row extends object, F extends Fact>(
+  pool: ReadPool,
+  projection: Projection<Row, F>,
+  { tenant_id, id }: { tenant_id: TenantId; id: string },
+): Promise<Stamped<Row> | null> =>
+  pool.maybeOne(sql.prepared(`find-${projection.name}-${projection.version}`, rowSchemaOf<Row>(projection))`
+    select ${columnsOf(projection)} from ${sql.identifier([projection.name])} where id = ${id} and tenant_id = ${tenant_id}
+  `);
+
+const visibleIn = (
+  { name, row }: Pick<Projection, 'name' | 'row'>,
+  projects: readonly ProjectId[],
+): FragmentSqlToken => {
+  const ids = sql.array(projects, 'uuid');
+  if (name === 'projects') return sql.fragment`id = any(${ids})`;
+  const column = columnSchemaOf(row, 'project_id');
+  if (!column) return sql.fragment`true`;
+  return column instanceof z.ZodNullable
+    ? sql.fragment`(project_id is null or project_id = any(${ids}))`
+    : sql.fragment`project_id = any(${ids})`;
+};
+
+const HeadRow = z.object({ position: Position.nullable() });
+
+export const listRows = async <Row extends object, F extends Fact>(
+  pool: ReadPool,
+  projection: Projection<Row, F>,
+  { tenant_id, projects, filter = {}, sort = '-created_at', cursor, limit }: ListQuery,
+): Promise<Page<Stamped<Row>>> => {
+  const { name, row } = projection;
+  const keys = parseSort(row, sort);
+  const digest = digestOf([name, tenant_id, keys, filter]);
+  const conditions = [sql.fragment`tenant_id = ${tenant_id}`, ...filterConditions(row, filter)];
+  if (projects !== 'all') conditions.push(visibleIn(projection, projects));
+  if (cursor !== undefined) conditions.push(afterCondition(keys, decodeCursor(cursor, { digest, keys, row })));
+  // Asked for first: the rows are at least as fresh as what the answer says.
+  const head = await pool.maybeOne(sql.type(HeadRow)`select position from projections where name = ${name}`);
+  const rows = await pool.any(sql.type(rowSchemaOf<Row>(projection))`
+    select ${columnsOf(projection)} from ${sql.identifier([name])}
+    where ${sql.join(conditions, sql.fragment` and `)}
+    ${orderBy(keys)} limit ${limit + 1}
+  `);
+  const items = rows.slice(0, limit);
+  const last = items.at(-1);
+  const has_more = rows.length > limit;
+  const next_cursor = has_more && last ? encodeCursor(digest, keys, last) : null;
+  return { items, next_cursor, has_more, position: head?.position ?? null };
+};

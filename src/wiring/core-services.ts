@@ -1,0 +1,111 @@
+import { randomUUID } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import pg from 'pg';
+import { tellLostConnections } from '../adapters/postgres/connection.ts';
+import { migrate } from '../adapters/postgres/migrate.ts';
+import { createPostgresSocket } from '../adapters/postgres/socket.ts';
+import { createVault } from '../adapters/postgres/vault.ts';
+import { createCommandHandler, type HandleCommand, type HandlerOptions } from '../commands/engine/handle.ts';
+import type { Config } from '../config/config.ts';
+import { generatedMasterKey } from '../local/generated-secret.ts';
+import type { Clock, Dependency, Log, Vault } from '../ports.ts';
+import { releaseAllLeases } from '../postgres/lease.ts';
+import { releaseAllClaims } from '../processes/engine/intent-queue.ts';
+import { createReadModels, type ReadModels } from '../projections/queries/read.ts';
+import { createReadPool } from '../projections/queries/read-pool.ts';
+import { type Database, openDatabase } from './database.ts';
+import { assertSameLog, identifyLog } from './log-identity.ts';
+import { openLog, type SystemNeeds } from './systems.ts';
+
+/** What every role works on: the log, Postgres, and commands. */
+export interface Foundation {
+  pool: pg.Pool;
+  log: Log;
+  readModels: ReadModels;
+  vault: Vault;
+  handle: HandleCommand;
+  clock: Clock;
+  /** Unique to this run of this process: names its leases and claims. */
+  owner: string;
+  dependencies: Dependency[];
+}
+
+const POOL_SIZE = 30;
+/** Longer than any statement takes, the removal of a week's old keys included. */
+const SILENCE_MS = 60_000;
+/** How long a deletion waits to know of the newest endpoints. */
+const FRESHNESS_TIMEOUT_MS = 5_000;
+
+const clock: Clock = () => new Date().toISOString();
+
+const openPool = ({ connection_string }: Database, { closing, logger }: SystemNeeds): pg.Pool => {
+  const pool = new pg.Pool({
+    connectionString: connection_string,
+    max: POOL_SIZE,
+    application_name: 'budapp',
+    stream: () => createPostgresSocket({ silence_ms: SILENCE_MS }),
+  });
+  tellLostConnections(pool, logger);
+  closing.add('connection pool', { close: () => pool.end() });
+  return pool;
+};
+
+/** Waits until the read model shows all that the log holds now. */
+export const waitForHead = async (readModels: ReadModels, log: Log, name: string): Promise<void> => {
+  const head = await log.head();
+  if (head) await readModels.waitFor([name], head, { timeout_ms: FRESHNESS_TIMEOUT_MS });
+};
+
+/** The endpoints that stand in the way of a deletion, as the log knows them now. */
+const liveEndpointsIn =
+  (readModels: ReadModels, log: Log): HandlerOptions['findLiveEndpoints'] =>
+  async (area, id, tenant_id) => {
+    if (area !== 'project' && area !== 'model' && area !== 'cluster') return [];
+    await waitForHead(readModels, log, 'endpoints');
+    const endpoints = await readModels.listLiveEndpoints({ tenant_id, area, id });
+    return endpoints.map(({ id, name, project_id }) => ({ id, name, project_id }));
+  };
+
+/** Opens Postgres, brings its schema up to date, and opens the log and the vault. */
+export const openFoundation = async (config: Config, needs: SystemNeeds): Promise<Foundation> => {
+  const { closing, logger } = needs;
+  // With all systems real nothing is kept on this machine, and its disk may be read-only.
+  if (config.stand_ins.length > 0) await mkdir(config.data_dir, { recursive: true });
+  const database = await openDatabase(config, needs);
+  const connectionString = database.connection_string;
+  await migrate({ connectionString, log: (line) => logger.info(line) });
+  const pool = openPool(database, needs);
+  if (database.stand_in) {
+    // The embedded server's folder is locked by us: whoever held anything in it is gone.
+    await releaseAllLeases(pool);
+    await releaseAllClaims(pool);
+  }
+  const readPool = await createReadPool(connectionString);
+  closing.add('read pool', { close: () => readPool.end() });
+  const { value: log, dependency } = await openLog(config, database, needs);
+  const { eventstore_url } = config;
+  await needs.patience(async () => assertSameLog({ pool, log, log_id: await identifyLog({ pool, eventstore_url }) }));
+  const vault = createVault({ pool, master_key: config.master_key ?? generatedMasterKey(config.data_dir) });
+  await vault.checkMasterKey();
+  const readModels = createReadModels({ pool: readPool });
+  const handle = createCommandHandler({
+    log,
+    vault,
+    clock,
+    findLiveEndpoints: liveEndpointsIn(readModels, log),
+    deadlines: config.deadlines,
+    // The embedded server's folder is locked by us.
+    alone_since: database.stand_in ? clock() : undefined,
+  });
+  const postgres: Dependency = {
+    name: 'postgres',
+    implementation: database.implementation,
+    stand_in: database.stand_in,
+    needed: true,
+    check: async () => {
+      await pool.query('select 1');
+    },
+  };
+  const owner = `${process.pid}-${randomUUID()}`;
+  return { pool, log, readModels, vault, handle, clock, owner, dependencies: [postgres, dependency] };
+};

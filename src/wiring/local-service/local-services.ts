@@ -1,0 +1,84 @@
+import type { LocalServiceSettings } from '../../config/local-service-settings.ts';
+import { BUDCLUSTER } from '../../contracts/budcluster.ts';
+import { BUDMETRICS } from '../../contracts/budmetrics.ts';
+import { BUDMODEL } from '../../contracts/budmodel.ts';
+import { BUDSIM } from '../../contracts/budsim.ts';
+import type { ArtefactStore } from '../../local/service/artefact-cache.ts';
+import type { Callback } from '../../local/service/callback.ts';
+import { publishOver } from '../../local/service/delivery.ts';
+import type { Listen, LocalService } from '../../local/service/loopback.ts';
+import type { Logger } from '../../telemetry.ts';
+
+interface Opening {
+  data_dir: string;
+  listen: Listen;
+  settings: LocalServiceSettings;
+  log: Logger;
+  /** Where `s3://` references lead; absent where BudApp keeps its objects on this machine. */
+  artefacts: ArtefactStore | undefined;
+}
+
+/** What a service cannot do without; `localServiceSettings` has seen to it that it is there. */
+const present = <T>(value: T | null, what: string): T => {
+  if (value === null) throw new Error(`this service needs ${what}`);
+  return value;
+};
+
+const callbackOf = ({ settings: { sidecar, notifications }, log }: Opening): Callback =>
+  sidecar === null
+    ? present(notifications, 'an address for its messages')
+    : { deliver: publishOver({ ...sidecar, log }) };
+
+interface Kind {
+  /** Reads models. */
+  artefacts: boolean;
+  /** Sends messages to BudApp. */
+  messages: boolean;
+  /** Asks the cluster service. */
+  cluster: boolean;
+  open: (opening: Opening) => Promise<LocalService>;
+}
+
+/** The services that can be processes of their own, by app id. */
+export const LOCAL_SERVICES: Readonly<Record<string, Kind>> = {
+  [BUDCLUSTER]: {
+    artefacts: true,
+    messages: true,
+    cluster: false,
+    open: async (opening) => {
+      const { createLocalCluster } = await import('../../local/cluster/local-cluster.ts');
+      return createLocalCluster({ ...opening, callback: callbackOf(opening) });
+    },
+  },
+  [BUDMODEL]: {
+    artefacts: true,
+    messages: true,
+    cluster: false,
+    open: async (opening) => {
+      const { createLocalModelService } = await import('../../local/model/local-model-service.ts');
+      return createLocalModelService({ ...opening, callback: callbackOf(opening) });
+    },
+  },
+  [BUDSIM]: {
+    artefacts: true,
+    messages: true,
+    cluster: true,
+    open: async (opening) => {
+      const { createLocalSimulator } = await import('../../local/simulator/local-simulator.ts');
+      const { readClusters } = await import('../../local/simulator/read-clusters.ts');
+      const { url, headers } = present(opening.settings.cluster, 'the cluster service');
+      const clusters = () => readClusters(url, headers);
+      return createLocalSimulator({ ...opening, clusters, callback: callbackOf(opening) });
+    },
+  },
+  [BUDMETRICS]: {
+    artefacts: false,
+    messages: false,
+    cluster: true,
+    open: async ({ listen, log, settings }) => {
+      const { createLocalMetrics } = await import('../../local/metrics/local-metrics.ts');
+      const { url, headers } = present(settings.cluster, 'the cluster service');
+      return createLocalMetrics({ cluster_url: url, cluster_headers: headers, listen, log });
+    },
+  },
+};

@@ -1,0 +1,82 @@
+import { mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { ConfigError } from '../../config/config.ts';
+import { type LocalServiceSettings, localServiceSettings } from '../../config/local-service-settings.ts';
+import { lockOwner } from '../../local/machine/owner-lock.ts';
+import type { LocalService } from '../../local/service/loopback.ts';
+import { createLogger, type Logger } from '../../telemetry.ts';
+import { closeAtSignal } from '../close-at-signal.ts';
+import { createClosing } from '../closing.ts';
+import { createPatience } from '../retry-until-available.ts';
+import { LOCAL_SERVICES } from './local-services.ts';
+
+/** As the command line spells them. */
+export interface LocalServiceFlags {
+  port: string;
+  host: string;
+  public_url?: string | undefined;
+  data_dir: string;
+}
+
+interface Asked {
+  name: string;
+  port: number;
+  flags: LocalServiceFlags;
+  settings: LocalServiceSettings;
+}
+
+const openArtefacts = async ({ minio, start_timeout_ms }: LocalServiceSettings, logger: Logger) => {
+  if (minio === null) return undefined;
+  const { createMinioObjects } = await import('../../adapters/minio/objects.ts');
+  const patience = createPatience({ timeout_ms: start_timeout_ms, logger });
+  return patience(() => createMinioObjects({ ...minio, logger }));
+};
+
+const openService = async ({ name, port, flags, settings }: Asked, log: Logger): Promise<LocalService> => {
+  const closing = createClosing();
+  try {
+    const data_dir = resolve(flags.data_dir);
+    await mkdir(data_dir, { recursive: true });
+    closing.add('lock', await lockOwner(join(data_dir, 'service.lock'), data_dir));
+    const listen = { host: flags.host, port, public_url: flags.public_url };
+    const kind = kindOf(name);
+    const artefacts = kind.artefacts ? await openArtefacts(settings, log) : undefined;
+    const service = closing.add(name, await kind.open({ data_dir, listen, settings, log, artefacts }));
+    return { url: service.url, close: () => closing.close() };
+  } catch (error) {
+    await closing.close();
+    throw error;
+  }
+};
+
+const kindOf = (name: string) => {
+  const kind = Object.hasOwn(LOCAL_SERVICES, name) ? LOCAL_SERVICES[name] : undefined;
+  if (kind) return kind;
+  throw new ConfigError([`there is no local service ${name}: one of ${Object.keys(LOCAL_SERVICES).join(', ')}`]);
+};
+
+const portOf = (text: string): number => {
+  const port = Number(text);
+  if (Number.isInteger(port) && port > 0 && port < 65536) return port;
+  throw new ConfigError([`--port must be a number between 1 and 65535, not ${JSON.stringify(text)}`]);
+};
+
+/**
+ * Serves one local service until SIGTERM or SIGINT. Throws `ConfigError` for a wrong name, port or setting, and where it
+ * cannot be opened.
+ */
+export const runLocalService = async (
+  name: string,
+  flags: LocalServiceFlags,
+  environment: NodeJS.ProcessEnv,
+): Promise<void> => {
+  const { messages, cluster } = kindOf(name);
+  const settings = localServiceSettings(environment, { messages, cluster });
+  const log = createLogger({ level: settings.log_level }).child({ part: name });
+  const starting = openService({ name, port: portOf(flags.port), flags, settings }, log);
+  closeAtSignal(starting, log);
+  const { url } = await starting;
+  const way = settings.sidecar === null ? 'straight to BudApp' : `over ${settings.sidecar.pubsub_name}`;
+  log.warn(`stands in for ${name} at ${url}, for trials and tests only${messages ? `; messages go ${way}` : ''}`);
+  process.send?.({ ready: { url } });
+};

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { CaughtUp, Log, LogImport } from '../../ports.ts';
+
+export type ReadableLog = Pick<Log, 'subscribe' | 'head'>;
+export type TargetLog = ReadableLog & LogImport;
+
+/** The target holds something else than an unbroken beginning of the source: nothing can be copied to it. */
+export class LogsDiffer extends Error {
+  constructor(problem: string) {
+    super(`The logs differ: ${problem}`);
+    this.name = 'LogsDiffer';
+  }
+}
+
+/** The target holds the beginning of the source, and not its end: copying goes on from there. */
+export class TargetBehind extends Error {
+  constructor(events: number, next: string) {
+    super(`The target ends after the first ${events} events of the source, before ${next}.`);
+    this.name = 'TargetBehind';
+  }
+}
+
+export interface CopyProgress {
+  /** Events of the source that the target has by now, those of earlier runs included. */
+  events: number;
+  /** How many of them this run has copied. */
+  copied: number;
+  /** In the source: how far the copy is. */
+  position: Position | null;
+}
+
+export interface CopyOptions {
+  from: ReadableLog;
+  to: TargetLog;
+  /** Events handed over at once, at most. */
+  batch: number;
+  /** true: goes on with what is appended to the source meanwhile, until `signal` aborts. */
+  follow?: boolean;
+  signal?: AbortSignal;
+  onProgress?(progress: CopyProgress): void;
+}
+
+export interface Comparison {
+  events: number;
+  streams: number;
+  /** SHA-256 over everything but the positions, hex: two logs with the same history have the same one. */
+  digest: string;
+  /** Positions of the last event that both have; null where there is none. */
+  from: Position | null;
+  to: Position | null;
+}
+
+/** Keys in one order: what is the same must read the same, whichever log it came from. */
+const inOrder = (_key: string, value: unknown): unknown =>
+  typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
+
+/** Everything about an event but its position. */
+const textOf = ({ stream, revision, id, type, version, at, data, meta }: RecordedEvent): string =>
+  JSON.stringify([stream, revision, id, type, version, at, data, meta], inOrder);
+
+const nameOf = ({ stream, revision, id }: RecordedEvent): string => `${stream} ${revision} (${id})`;
+
+const isEvent = (item: RecordedEvent | CaughtUp): item is RecordedEvent => !('caughtUp' in item);
+
+async function* eventsOf(log: ReadableLog): AsyncGenerator<RecordedEvent, undefined> {
+  for await (const item of log.subscribe({ after: 'start', live: false })) if (isEvent(item)) yield item;
+}
+
+const assertSame = (source: RecordedEvent, target: RecordedEvent): string => {
+  const text = textOf(source);
+  if (text === textOf(target)) return text;
+  const where = `where the source has ${nameOf(source)}, the target has ${nameOf(target)}`;
+  throw new LogsDiffer(source.id === target.id ? `${nameOf(source)} is not the same in both.` : `${where}.`);
+};
+
+/**
+ * Copies what the target does not have yet. What it has must be the beginning of the source, event by event, so a copy
+ * that was broken off at any moment goes on where it was. Throws `LogsDiffer`.
+ */
+export const copyLog = async (options: CopyOptions): Promise<CopyProgress> => {
+  const { from, to, batch, follow = false, signal, onProgress = () => undefined } = options;
+  const held = eventsOf(to);
+  let holding = true;
+  let progress: CopyProgress = { events: 0, copied: 0, position: null };
+  let waiting: RecordedEvent[] = [];
+
+  const flush = async (): Promise<void> => {
+    await to.importEvents(waiting);
+    const { events, copied, position } = progress;
+    const last = waiting.at(-1)?.position ?? position;
+    progress = { events: events + waiting.length, copied: copied + waiting.length, position: last };
+    waiting = [];
+    onProgress(progress);
+  };
+
+  /** True where the target has the event already. */
+  const isHeld = async (event: RecordedEvent): Promise<boolean> => {
+    if (!holding) return false;
+    const { value: same } = await held.next();
+    holding = same !== undefined;
+    if (!same) return false;
+    assertSame(event, same);
+    progress = { ...progress, events: progress.events + 1, position: event.position };
+    if (progress.events % batch === 0) onProgress(progress);
+    return true;
+  };
+
+  try {
+    for await (const item of from.subscribe({ after: 'start', live: follow, ...(signal ? { signal } : {}) })) {
+      if (!isEvent(item)) {
+        const { value: more } = holding ? await held.next() : { value: undefined };
+        if (more) throw new LogsDiffer(`the target has ${nameOf(more)}, which is not in the source.`);
+        holding = false;
+        if (waiting.length > 0) await flush();
+      } else if (!(await isHeld(item)) && waiting.push(item) >= batch) await flush();
+    }
+  } finally {
+    await held.return(undefined);
+  }
+  if (waiting.length > 0) await flush();
+  return progress;
+};
+
+/**
+ * Reads both logs side by side, to the present end of the source. `onPair` gets the positions of each event in both; it is
+ * awaited. Throws `LogsDiffer` at the first event that is not the same or that only the target has, and `TargetBehind` at the
+ * first one that only the source has.
+ */
+export const compareLogs = async (
+  { from, to }: { from: ReadableLog; to: ReadableLog },
+  onPair: (from: Position, to: Position) => Promise<void> | void = () => undefined,
+): Promise<Comparison> => {
+  const hash = createHash('sha256');
+  const theirs = eventsOf(to);
+  const comparison: Omit<Comparison, 'digest'> = { events: 0, streams: 0, from: null, to: null };
+  try {
+    for await (const source of eventsOf(from)) {
+      const { value: target } = await theirs.next();
+      if (!target) throw new TargetBehind(comparison.events, nameOf(source));
+      hash.update(`${assertSame(source, target)}\n`);
+      comparison.events += 1;
+      if (source.revision === 0) comparison.streams += 1;
+      comparison.from = source.position;
+      comparison.to = target.position;
+      await onPair(source.position, target.position);
+    }
+    const { value: more } = await theirs.next();
+    if (more) throw new LogsDiffer(`the target has ${nameOf(more)}, which is not in the source.`);
+  } finally {
+    await theirs.return(undefined);
+  }
+  return { ...comparison, digest: hash.digest('hex') };
+};
+
+/**
+ * How far a position is towards another one of the same log, 0 to 1, for an estimate of the time that is left. Positions
+ * are opaque to everybody else; that they grow with the log is all that is used here.
+ */
+export const fractionOf = (position: Position, end: Position): number => {
+  const numberOf = (text: string): number => {
+    const [first = '0'] = text.split(/[_-]/);
+    return first === text ? Number(text) : Number.parseInt(first, 16);
+  };
+  const fraction = numberOf(position) / numberOf(end);
+  return Number.isFinite(fraction) ? Math.min(1, fraction) : 0;
+};

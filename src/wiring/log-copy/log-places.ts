@@ -1,0 +1,77 @@
+import pg from 'pg';
+import { eventStoreLogIdentity } from '../../adapters/eventstore/identity.ts';
+import { createEventStoreImport } from '../../adapters/eventstore/import.ts';
+import { checkPostgres } from '../../adapters/postgres/check-server.ts';
+import { surviveLostConnections } from '../../adapters/postgres/connection.ts';
+import { createPostgresLog } from '../../adapters/postgres/log.ts';
+import { createPostgresLogImport, postgresLogIdentity } from '../../adapters/postgres/log-import.ts';
+import { migrate } from '../../adapters/postgres/migrate.ts';
+import type { Config } from '../../config/config.ts';
+import type { Log, LogImport } from '../../ports.ts';
+import type { Logger } from '../../telemetry.ts';
+import type { Closing } from '../closing.ts';
+import type { Database } from '../database.ts';
+import { shownUrl } from '../shown-url.ts';
+import { COPY_APPLICATION } from './log-cut-over.ts';
+
+/** A log as `budapp log copy` names it. */
+export interface LogPlace {
+  /** For people, without a password. */
+  name: string;
+  id: string;
+  log: Log & LogImport;
+}
+
+/** A place cannot be understood; the message says which ones can. */
+export class UnknownPlace extends Error {
+  constructor(problem: string) {
+    super(
+      `${problem} A log is named as: postgres (the POSTGRES_* settings, or the embedded one), eventstore (EVENTSTORE_URL), ` +
+        'or by an address that starts with postgres://, esdb:// or esdb+discover://.',
+    );
+    this.name = 'UnknownPlace';
+  }
+}
+
+export interface PlaceNeeds {
+  config: Config;
+  database: Database;
+  closing: Closing;
+  logger: Logger;
+}
+
+/** A pool of this program's own, known by its name to whoever looks for BudApps at work. */
+export const openCopyPool = (connectionString: string, closing: Closing): pg.Pool => {
+  const pool = new pg.Pool({ connectionString, max: 6, application_name: COPY_APPLICATION });
+  surviveLostConnections(pool);
+  closing.add('connection pool', { close: () => pool.end() });
+  return pool;
+};
+
+const openPostgres = async (name: string, connectionString: string, { closing }: PlaceNeeds): Promise<LogPlace> => {
+  const pool = openCopyPool(connectionString, closing);
+  const log = closing.add('log', await createPostgresLog({ pool }));
+  return { name, id: await postgresLogIdentity(pool), log: { ...log, ...createPostgresLogImport({ pool }) } };
+};
+
+const openOtherPostgres = async (url: string, needs: PlaceNeeds): Promise<LogPlace> => {
+  await checkPostgres({ connectionString: url });
+  await migrate({ connectionString: url, log: (line) => needs.logger.info(line) });
+  return openPostgres(shownUrl(url), url, needs);
+};
+
+const openEventStore = async (url: string, { closing, logger }: PlaceNeeds): Promise<LogPlace> => {
+  const log = closing.add('log', await createEventStoreImport({ url, logger }));
+  return { name: shownUrl(url), id: await eventStoreLogIdentity({ url }), log };
+};
+
+/** Opens the log that a word or an address names. Throws `UnknownPlace` and `SystemUnusable`. */
+export const openLogPlace = async (place: string, needs: PlaceNeeds): Promise<LogPlace> => {
+  const { config, database } = needs;
+  if (place === 'postgres') return openPostgres(database.implementation, database.connection_string, needs);
+  if (/^postgres(ql)?:\/\//.test(place)) return openOtherPostgres(place, needs);
+  if (/^esdb(\+discover)?:\/\//.test(place)) return openEventStore(place, needs);
+  if (place !== 'eventstore') throw new UnknownPlace(`${shownUrl(place)} names no log.`);
+  if (config.eventstore_url === null) throw new UnknownPlace('EVENTSTORE_URL is not set.');
+  return openEventStore(config.eventstore_url, needs);
+};

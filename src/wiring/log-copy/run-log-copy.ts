@@ -1,0 +1,152 @@
+import { performance } from 'node:perf_hooks';
+import { migrate } from '../../adapters/postgres/migrate.ts';
+import type { Config } from '../../config/config.ts';
+import { createLogger } from '../../telemetry.ts';
+import { type Closing, createClosing } from '../closing.ts';
+import { openDatabase } from '../database.ts';
+import { createPatience } from '../retry-until-available.ts';
+import {
+  type Comparison,
+  type CopyProgress,
+  compareLogs,
+  copyLog,
+  fractionOf,
+  LogsDiffer,
+  TargetBehind,
+} from './log-copy.ts';
+import { CutOverRefused, cutOver } from './log-cut-over.ts';
+import { type LogPlace, openCopyPool, openLogPlace } from './log-places.ts';
+
+interface LogCopyRequest {
+  /** Names of logs: see `openLogPlace`. */
+  from: string;
+  to: string;
+  /** Events handed over at once, at most. */
+  batch: number;
+  /** Compares, and copies nothing. */
+  verify: boolean;
+  /** Goes on with what is appended meanwhile, until `signal` aborts. */
+  follow: boolean;
+  /** Moves this installation's positions to the target. */
+  cut_over: boolean;
+  reset_checkpoints: boolean;
+  signal: AbortSignal;
+}
+
+/** What the program ends with. */
+const EXIT = { done: 0, failed: 1, different: 2, source_moved: 3 } as const;
+
+const REPORT_EVERY_MS = 2_000;
+const DATABASE_PATIENCE_MS = 10_000;
+
+const counted = (number: number): string => Math.round(number).toLocaleString('en');
+
+/** One line: events, events a second, and how long it takes yet, as far as that can be known. */
+const describeProgress = (progress: CopyProgress, started: number, fraction: number): string => {
+  const seconds = (performance.now() - started) / 1000;
+  const rate = seconds > 0 ? progress.events / seconds : 0;
+  const left = fraction > 0 && fraction < 1 ? `, about ${counted((seconds * (1 - fraction)) / fraction)} s left` : '';
+  return `${counted(progress.events)} events (${counted(progress.copied)} of them new), ${counted(rate)} a second${left}`;
+};
+
+const describeComparison = ({ events, streams, digest }: Comparison): string =>
+  `The logs are the same: ${counted(events)} events in ${counted(streams)} streams; ids, revisions, times, data and order agree (SHA-256 ${digest}).`;
+
+interface Run extends LogCopyRequest {
+  source: LogPlace;
+  target: LogPlace;
+  print: (line: string) => void;
+}
+
+const copy = async ({ source, target, batch, follow, signal, print }: Run): Promise<void> => {
+  const started = performance.now();
+  const end = await source.log.head();
+  let reported = started;
+  const onProgress = (progress: CopyProgress): void => {
+    const now = performance.now();
+    if (now - reported < REPORT_EVERY_MS) return;
+    reported = now;
+    const fraction = end && progress.position ? fractionOf(progress.position, end) : 0;
+    print(describeProgress(progress, started, fraction));
+  };
+  if (follow) print('Following the source until Ctrl-C.');
+  const progress = await copyLog({ from: source.log, to: target.log, batch, follow, signal, onProgress });
+  print(`Copied: ${describeProgress(progress, started, 1)}.`);
+};
+
+/** The copy is good, but no longer complete. */
+const isComplete = async ({ source, print }: Run, comparison: Comparison): Promise<boolean> => {
+  if ((await source.log.head()) === comparison.from) return true;
+  print('The source has got new events since. Stop BudApp and start the same again: only those are copied then.');
+  return false;
+};
+
+const verify = async (run: Run): Promise<number> => {
+  run.print('Comparing.');
+  const comparison = await compareLogs({ from: run.source.log, to: run.target.log });
+  run.print(describeComparison(comparison));
+  return (await isComplete(run, comparison)) ? EXIT.done : EXIT.source_moved;
+};
+
+const moveOver = async (run: Run, connectionString: string, closing: Closing): Promise<number> => {
+  const { source, target, reset_checkpoints, print } = run;
+  print('Comparing, and cutting over.');
+  const comparison = await cutOver({
+    pool: openCopyPool(connectionString, closing),
+    from_id: source.id,
+    to_id: target.id,
+    reset: reset_checkpoints,
+    compare: (onPair) => compareLogs({ from: source.log, to: target.log }, onPair),
+    head: () => source.log.head(),
+  });
+  print(describeComparison(comparison));
+  print(`This installation goes on with ${target.name} from its next start on: set EVENTSTORE_URL accordingly.`);
+  return EXIT.done;
+};
+
+/** What is an answer, not a failure of this program; null: it is one. */
+const exitOf = (error: unknown): number | null => {
+  if (error instanceof LogsDiffer) return EXIT.different;
+  if (error instanceof TargetBehind) return EXIT.source_moved;
+  return error instanceof CutOverRefused ? EXIT.failed : null;
+};
+
+const run = async (config: Config, request: LogCopyRequest, print: Run['print'], closing: Closing): Promise<number> => {
+  const logger = createLogger({ level: config.log_level === 'info' ? 'warn' : config.log_level });
+  const patience = createPatience({ timeout_ms: DATABASE_PATIENCE_MS, logger });
+  const database = await openDatabase(config, { closing, logger, patience });
+  await migrate({ connectionString: database.connection_string });
+  const needs = { config, database, closing, logger };
+  const source = await openLogPlace(request.from, needs);
+  const target = await openLogPlace(request.to, needs);
+  if (source.id === target.id) {
+    print(`${source.name} and ${target.name} are one and the same log.`);
+    return EXIT.failed;
+  }
+  print(`From ${source.name} to ${target.name}.`);
+  const whole: Run = { ...request, source, target, print };
+  if (!request.verify) await copy(whole);
+  if (request.signal.aborted && !request.follow) {
+    print('Stopped. The same command goes on from here.');
+    return EXIT.failed;
+  }
+  return request.cut_over ? moveOver(whole, database.connection_string, closing) : verify(whole);
+};
+
+/**
+ * `budapp log copy`: copies, compares, and where asked to cuts over; answers the exit code. Throws what cannot be opened.
+ * Started again after any interruption it goes on where it was.
+ */
+export const runLogCopy = async (config: Config, request: LogCopyRequest, print: Run['print']): Promise<number> => {
+  const closing = createClosing();
+  try {
+    return await run(config, request, print, closing);
+  } catch (error) {
+    const code = exitOf(error);
+    if (code === null || !(error instanceof Error)) throw error;
+    print(error.message);
+    return code;
+  } finally {
+    await closing.close();
+  }
+};

@@ -1,0 +1,209 @@
+import { EventEmitter, once } from 'node:events';
+import { expect } from 'chai';
+import { WebSocket } from 'ws';
+import { createCallers } from '../../../src/api/callers/caller.ts';
+import { serveClient } from '../../../src/api/live/client.ts';
+import { createHub } from '../../../src/api/live/hub.ts';
+import type { Tokens } from '../../../src/ports.ts';
+import { createStatusMapper } from '../../../src/projections/engine/status-feed.ts';
+import { type RunningApi, startApi } from '../running-api.ts';
+
+interface Frame {
+  type: string;
+  position?: string;
+  projectid?: string;
+  data: Record<string, unknown>;
+}
+
+/** A client that keeps what it is sent. */
+const listen = async (api: RunningApi, query: string, token: string | null) => {
+  const headers = token === null ? {} : { authorization: `Bearer ${token}` };
+  const socket = new WebSocket(`${api.url.replace('http', 'ws')}/stream?${query}`, { headers });
+  const frames: Frame[] = [];
+  const news = new EventEmitter();
+  socket.on('message', (data) => {
+    frames.push(JSON.parse(String(data)));
+    news.emit('frame');
+  });
+  const closed = once(socket, 'close') as Promise<[number, Buffer]>;
+  await Promise.race([once(socket, 'open'), closed]);
+  return {
+    socket,
+    frames,
+    closed,
+    positions: () => frames.map(({ position }) => position),
+    async until(isThere: (frame: Frame) => boolean): Promise<Frame> {
+      for (;;) {
+        const found = frames.find(isThere);
+        if (found) return found;
+        await once(news, 'frame');
+      }
+    },
+  };
+};
+
+const named = (name: string) => (frame: Frame) => frame.data.name === name;
+
+describe('the live stream', () => {
+  let api: RunningApi;
+  before(async () => {
+    api = await startApi();
+    await api.admin.get('/auth/me');
+  });
+  after(() => api.close());
+
+  const create = (name: string) => api.admin.post('/projects', { name });
+
+  it('sends what was from the start, then what comes, without a gap or a duplicate', async () => {
+    for (let index = 0; index < 20; index += 1) await create(`before-${index}`);
+    const racing = Promise.all(Array.from({ length: 30 }, (_, index) => create(`during-${index}`)));
+    const client = await listen(api, 'from=start&area=project', api.admin.token);
+    await racing;
+    await create('last');
+    await client.until(named('last'));
+    const names = client.frames
+      .filter(({ type }) => type === 'bud.project.project-created')
+      .map(({ data }) => data.name);
+    const wanted = [...Array(20).keys()]
+      .map((n) => `before-${n}`)
+      .concat([...Array(30).keys()].map((n) => `during-${n}`));
+    expect(names).to.include.members(wanted);
+    expect(new Set(client.positions()).size).to.equal(client.frames.length);
+    expect(client.positions()).to.deep.equal([...client.positions()].sort());
+    client.socket.close();
+  });
+
+  it('goes on after the position that a client names', async () => {
+    await create('seen');
+    const write = await create('also seen');
+    await create('missed');
+    const client = await listen(api, `from=${write.headers.get('position')}&area=project`, api.admin.token);
+    await client.until(named('missed'));
+    expect(client.frames.map(({ data }) => data.name)).to.deep.equal(['missed']);
+    client.socket.close();
+  });
+
+  it('closes gaps that the bus leaves from the log', async () => {
+    const client = await listen(api, 'from=now&area=project', api.admin.token);
+    const { bus } = api.services;
+    const publish = bus.publish.bind(bus);
+    const lost = once(api.server, 'lost');
+    bus.publish = async (message) => {
+      if (!message.payload.includes('lost on the way')) return publish(message);
+      api.server.emit('lost');
+    };
+    await create('lost on the way');
+    await lost;
+    await create('arrives');
+    await client.until(named('arrives'));
+    bus.publish = publish;
+    expect(client.frames.map(({ data }) => data.name)).to.deep.equal(['lost on the way', 'arrives']);
+    client.socket.close();
+  });
+
+  it('shows a client only what it may see, and more once it may', async () => {
+    const person = api.as({ email: 'watcher@example.org', role: 'developer' });
+    const { body: me } = await person.get('/auth/me');
+    const secret = await create('secret');
+    const client = await listen(api, 'from=start&area=project', person.token);
+    await api.admin.post(`/projects/${secret.body.id}/members`, { user_id: me.user_id, scopes: ['project:view'] });
+    await api.admin.call('PATCH', `/projects/${secret.body.id}`, { name: 'not secret' });
+    await client.until(({ type }) => type === 'bud.project.project-renamed');
+    const mine = client.frames.filter(({ data }) => data.project_id !== me.default_project_id);
+    // The history before it was let in is history of a project that it may see now.
+    expect(new Set(mine.map(({ data }) => data.project_id))).to.deep.equal(new Set([secret.body.id]));
+    client.socket.close();
+  });
+
+  it('starts anew, and says so, where the log does not reach as far as the position', async () => {
+    const client = await listen(api, 'from=zzzzzzzz', api.admin.token);
+    const first = await client.until(() => true);
+    expect(first.type).to.equal('bud.stream.reset');
+    await create('after the reset');
+    await client.until(named('after the reset'));
+    client.socket.close();
+  });
+
+  it('refuses bad positions and tokens with a problem document', async () => {
+    const refusal = async (query: string, token: string) => {
+      const socket = new WebSocket(`${api.url.replace('http', 'ws')}/stream?${query}`, {
+        headers: { authorization: `Bearer ${token}` },
+      });
+      socket.on('error', () => undefined);
+      const [, response] = await once(socket, 'unexpected-response');
+      return response.statusCode;
+    };
+    expect(await refusal('from=not%20a%20position', api.admin.token)).to.equal(400);
+    expect(await refusal('colour=red', api.admin.token)).to.equal(400);
+    expect(await refusal('from=now', 'forged')).to.equal(401);
+  });
+
+  it('takes the token as the first message, as browsers must', async () => {
+    const client = await listen(api, 'from=start', null);
+    client.socket.send(JSON.stringify({ access_token: api.admin.token }));
+    await client.until(({ type }) => type === 'bud.project.project-created');
+    client.socket.close();
+    const forger = await listen(api, 'from=start', null);
+    forger.socket.send(JSON.stringify({ access_token: 'forged' }));
+    expect((await forger.closed)[0]).to.equal(4401);
+    expect(forger.frames).to.deep.equal([]);
+  });
+
+  it('ends with the token that it was opened with', async () => {
+    const tokens: Tokens = api.identity.issue({ email: 'brief@example.org', role: 'viewer', lifetime: 1 });
+    const client = await listen(api, 'from=now', tokens.access_token);
+    expect((await client.closed)[0]).to.equal(4401);
+  });
+
+  it('cuts off a client that leaves more than 1 MiB lying', async () => {
+    const { log, bus, logger } = api.services;
+    const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
+    const callers = createCallers(api.services);
+    const { token } = api.admin;
+    const { promise: ended, resolve: end } = Promise.withResolvers<string>();
+    const sent = new EventEmitter();
+    let lying = 0;
+    const transport = { send: () => sent.emit('frame'), beat: () => undefined, buffered: () => lying, end };
+    const caller = await callers.fromToken(token);
+    const seldom = (say: () => void) => say();
+    serveClient({
+      hub,
+      log,
+      callers,
+      logger,
+      seldom,
+      transport,
+      caller,
+      token,
+      query: { from: 'now', area: 'project' },
+    });
+    for (const name of ['taken', 'taken too']) {
+      const arrived = once(sent, 'frame');
+      await create(name);
+      await arrived;
+    }
+    lying = 2 ** 20 + 1;
+    await create('not taken');
+    expect(await ended).to.equal('too-slow');
+    await hub.close();
+  });
+
+  it('sends the same as server-sent events, and goes on after Last-Event-ID', async () => {
+    const before = await create('sse before');
+    const stop = new AbortController();
+    const response = await fetch(`${api.url}/stream/events?area=project`, {
+      headers: { authorization: `Bearer ${api.admin.token}`, 'last-event-id': before.headers.get('position') ?? '' },
+      signal: stop.signal,
+    });
+    expect(response.headers.get('content-type')).to.match(/^text\/event-stream/);
+    await create('sse after');
+    let text = '';
+    for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+      text += chunk;
+      if (text.includes('sse after')) break;
+    }
+    expect(text).to.match(/^id: \S+$/m);
+    expect(text).to.not.contain('sse before');
+    stop.abort();
+  });
+});

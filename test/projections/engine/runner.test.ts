@@ -1,0 +1,301 @@
+import { expect } from 'chai';
+import type { Pool } from 'pg';
+import { pino } from 'pino';
+import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
+import type { Position } from '../../../src/events/event.ts';
+import { EndpointId } from '../../../src/events/ids.ts';
+import type { Log } from '../../../src/ports.ts';
+import { endpoints } from '../../../src/projections/endpoints.ts';
+import { createProjectionOperations } from '../../../src/projections/engine/operations.ts';
+import { createProjectionRunner, type ProjectionRunner } from '../../../src/projections/engine/runner.ts';
+import { type ReadModel, readModelOf } from '../../../src/projections/read-model.ts';
+import { openPool } from '../../pool.ts';
+import { type TestDatabase, testDatabase } from '../../postgres.ts';
+import { reported, type Started, startEndpoint, startProject } from '../facts.ts';
+
+const logger = pino({ level: 'silent' });
+const idOf = ({ id }: Started) => EndpointId.parse(id);
+
+const until = async <T>(what: string, look: () => Promise<T | null | undefined | false>): Promise<T> => {
+  const deadline = Date.now() + 8000;
+  while (Date.now() < deadline) {
+    const found = await look();
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+  throw new Error(`${what} did not happen in time`);
+};
+
+describe('the projection runner', () => {
+  let database: TestDatabase;
+  let pool: Pool;
+  let closePool: () => Promise<void>;
+  let log: Log;
+  let runners: ProjectionRunner[];
+
+  const start = (owner: string, options: Partial<Parameters<typeof createProjectionRunner>[0]> = {}) => {
+    const runner = createProjectionRunner({
+      log,
+      pool,
+      owner,
+      logger,
+      lease_ttl_ms: 1000,
+      rebuild_poll_ms: 20,
+      ...options,
+    });
+    runners.push(runner);
+    return runner;
+  };
+
+  const caughtUp = (name: string, position: Position | null, from = pool) =>
+    until(`${name} at ${position}`, async () => {
+      const { rows } = await from.query('select position from projections where name = $1', [name]);
+      return rows[0]?.position >= (position ?? '');
+    });
+
+  const rowOf = async ({ id }: Started, table = 'endpoints') =>
+    (await pool.query(`select * from ${table} where id = $1`, [id])).rows[0];
+
+  beforeEach(async () => {
+    database = await testDatabase();
+    const opened = openPool(database.connection_string, 8);
+    pool = opened.pool;
+    closePool = opened.close;
+    log = createMemoryLog();
+    runners = [];
+  });
+
+  afterEach(async () => {
+    await Promise.all(runners.map((runner) => runner.close()));
+    await log.close();
+    await closePool();
+    await database.close();
+  });
+
+  it('shows what happened before it started and what happens afterwards', async () => {
+    const early = await startEndpoint(log);
+    start('one');
+    const late = await startEndpoint(log);
+    const position = await late.append(reported(idOf(late), 1));
+    await Promise.all([caughtUp('endpoints', position), caughtUp('audit_log', position)]);
+    expect((await rowOf(early)).revision).to.equal(0);
+    expect(await rowOf(late)).to.deep.include({ revision: 1, position });
+    expect((await pool.query('select count(*)::int as n from audit_log')).rows[0].n).to.equal(3);
+  });
+
+  it('moves every checkpoint on, also of read models that nothing happened to', async () => {
+    start('one');
+    await startProject(log);
+    const position = await log.head();
+    await Promise.all(['projects', 'users', 'endpoints', 'audit_log'].map((name) => caughtUp(name, position)));
+  });
+
+  it('keeps what Postgres cannot store by replacing it', async () => {
+    start('one');
+    const project = await startProject(log, { name: 'nul \0 and half \ud800 a pair' });
+    await caughtUp('projects', await log.head());
+    expect((await rowOf(project, 'projects')).name).to.equal('nul \uFFFD and half \uFFFD a pair');
+  });
+
+  it('lets exactly one of two runners work, and the other take over', async () => {
+    const first = start('one');
+    await startProject(log);
+    await caughtUp('audit_log', await log.head());
+    start('two');
+    const owners = async () => new Set((await first.status()).map(({ owner }) => owner));
+    expect(await owners()).to.deep.equal(new Set(['one']));
+    await first.close();
+    const project = await startProject(log);
+    await caughtUp('projects', await log.head());
+    expect((await rowOf(project, 'projects')).revision).to.equal(0);
+    await until('everything with two', async () => {
+      const seen = await owners();
+      return seen.size === 1 && seen.has('two');
+    });
+  });
+
+  it('refuses the write of an owner that was paused and replaced', async () => {
+    const lines: string[] = [];
+    // Too long for it to find out by renewing: the transaction itself must refuse.
+    start('one', { lease_ttl_ms: 60_000, logger: pino({ level: 'info' }, { write: (line) => lines.push(line) }) });
+    const endpoint = await startEndpoint(log);
+    await caughtUp('endpoints', await log.head());
+    // As if another process had taken over while this one was paused: its token is not the newest any more.
+    await pool.query("update leases set token = token + 1, owner = 'other', expires_at = now() + interval '1 hour'");
+    await endpoint.append(reported(idOf(endpoint), 1));
+    await until('the old owner being refused', async () => lines.some((line) => line.includes('LeaseLost')));
+    expect((await rowOf(endpoint)).revision).to.equal(0);
+    await pool.query("update leases set expires_at = '-infinity'");
+    start('three');
+    await caughtUp('endpoints', await log.head());
+    expect((await rowOf(endpoint)).revision).to.equal(1);
+  });
+
+  it('goes on after its connections were cut', async () => {
+    start('one');
+    const endpoint = await startEndpoint(log);
+    await caughtUp('endpoints', await log.head());
+    for (let n = 0; n < 5; n += 1) {
+      await pool.query(
+        'select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()',
+      );
+      await endpoint.append(reported(idOf(endpoint), n));
+    }
+    await caughtUp('endpoints', await log.head());
+    expect((await rowOf(endpoint)).revision).to.equal(5);
+  });
+
+  describe('with an event that its reducer cannot take in', () => {
+    let broken: boolean;
+    const real = readModelOf(endpoints);
+    const fragile: ReadModel = {
+      ...real,
+      next: (row, event) => {
+        if (broken && event.type === 'EndpointReplicasReported' && event.revision === 2) throw new Error('it hurts');
+        return real.next(row, event);
+      },
+    };
+
+    beforeEach(() => {
+      broken = true;
+    });
+
+    const parkOne = async () => {
+      start('one', { projections: [fragile] });
+      const operations = createProjectionOperations({ pool, log, models: [fragile] });
+      const ill = await startEndpoint(log);
+      const well = await startEndpoint(log);
+      await ill.append(reported(idOf(ill), 1), reported(idOf(ill), 2), reported(idOf(ill), 1));
+      await well.append(reported(idOf(well), 1));
+      await caughtUp('endpoints', await log.head());
+      return { operations, ill, well };
+    };
+
+    it('parks its stream, where later events wait, and goes on with the others', async () => {
+      const { operations, ill, well } = await parkOne();
+      expect((await rowOf(ill)).revision).to.equal(1);
+      expect((await rowOf(well)).revision).to.equal(1);
+      await caughtUp('endpoints', await ill.append(reported(idOf(ill), 0)));
+      const parked = await operations.listParked();
+      expect(parked).to.have.length(1);
+      expect(parked[0]).to.deep.include({ stream: ill.stream, revision: 2, waiting: 2, attempts: 3 });
+      expect(parked[0]?.error).to.contain('it hurts');
+      expect((await rowOf(ill)).revision).to.equal(1);
+    });
+
+    it('takes in the event and those behind it once it is retried', async () => {
+      const { operations, ill } = await parkOne();
+      const [parked] = await operations.listParked();
+      expect(await operations.retryParked(parked?.id ?? '')).to.deep.equal({ resumed: false });
+      broken = false;
+      const [again] = await operations.listParked();
+      expect(again?.attempts).to.equal(4);
+      expect(await operations.retryParked(again?.id ?? '')).to.deep.equal({ resumed: true });
+      expect(await operations.listParked()).to.deep.equal([]);
+      expect((await rowOf(ill)).revision).to.equal(3);
+      await caughtUp('endpoints', await ill.append(reported(idOf(ill), 0)));
+      expect((await rowOf(ill)).revision).to.equal(4);
+    });
+
+    it('leaves out the event and takes in those behind it once it is skipped', async () => {
+      const { operations, ill } = await parkOne();
+      const [parked] = await operations.listParked();
+      expect(await operations.skipParked(parked?.id ?? '')).to.deep.equal({ resumed: true });
+      expect((await rowOf(ill)).observed.replicas.available).to.equal(1);
+      expect((await rowOf(ill)).revision).to.equal(3);
+    });
+
+    it('refuses to retry what is not parked', async () => {
+      const { operations } = await parkOne();
+      const refusal = await operations.retryParked('999').catch((error: unknown) => error);
+      expect(refusal).to.have.property('code', 'parked-event-not-found');
+    });
+  });
+
+  it('parks a row that breaks its schema instead of storing it', async () => {
+    const real = readModelOf(endpoints);
+    const buggy: ReadModel = {
+      ...real,
+      next: (row, event) => {
+        const next = real.next(row, event);
+        return next && event.revision > 0 ? { ...next, status: 'upside-down' } : next;
+      },
+    };
+    start('one', { projections: [buggy] });
+    const endpoint = await startEndpoint(log);
+    await endpoint.append(reported(idOf(endpoint), 1));
+    await caughtUp('endpoints', await log.head());
+    expect(await rowOf(endpoint)).to.deep.include({ status: 'pending', revision: 0 });
+    expect(await createProjectionOperations({ pool, log }).listParked()).to.have.length(1);
+  });
+
+  it('parks only the stream whose row the database refuses', async () => {
+    await pool.query("alter table projects add constraint no_evil check (name <> 'evil')");
+    start('one');
+    const evil = await startProject(log, { name: 'evil' });
+    const good = await startProject(log, { name: 'good' });
+    await caughtUp('projects', await log.head());
+    expect(await rowOf(evil, 'projects')).to.equal(undefined);
+    expect((await rowOf(good, 'projects')).name).to.equal('good');
+    const operations = createProjectionOperations({ pool, log });
+    const [parked] = await operations.listParked();
+    expect(await operations.retryParked(parked?.id ?? '')).to.deep.equal({ resumed: false });
+    await pool.query('alter table projects drop constraint no_evil');
+    expect(await operations.retryParked(parked?.id ?? '')).to.deep.equal({ resumed: true });
+    expect((await rowOf(evil, 'projects')).name).to.equal('evil');
+  });
+
+  it('rebuilds on request beside the table that serves, while events flow in', async () => {
+    const runner = start('one');
+    const endpoint = await startEndpoint(log);
+    await caughtUp('endpoints', await log.head());
+    await pool.query("update endpoints set name = 'spoilt'");
+    let flowing = true;
+    const flow = (async () => {
+      for (let n = 0; flowing; n += 1) {
+        await endpoint.append(reported(idOf(endpoint), n % 3));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    })();
+    const operations = createProjectionOperations({ pool, log });
+    await operations.rebuild('endpoints');
+    await until('the swap', async () => (await runner.status()).find(({ name }) => name === 'endpoints')?.swapped_at);
+    flowing = false;
+    await flow;
+    const events: number[] = [];
+    for await (const event of log.readStream(endpoint.stream)) events.push(event.revision);
+    await caughtUp('endpoints', await log.head());
+    expect(await rowOf(endpoint)).to.deep.include({ name: 'reader', revision: events.length - 1 });
+  });
+
+  it('builds a raised version beside the old one, which goes on serving, and swaps', async () => {
+    const old = start('old', { projections: [readModelOf(endpoints)] });
+    const endpoint = await startEndpoint(log);
+    await caughtUp('endpoints', await log.head());
+    const loud: ReadModel = { ...readModelOf(endpoints), version: 2 };
+    const shouting: ReadModel = {
+      ...loud,
+      check: (row) => ({ ...loud.check(row), name: String(row.name).toUpperCase() }),
+    };
+    start('new', { projections: [shouting] });
+    await until('the swap', async () => (await old.status())[0]?.version === 2);
+    const position = await endpoint.append(reported(idOf(endpoint), 2));
+    await caughtUp('endpoints', position);
+    expect(await rowOf(endpoint)).to.deep.include({ name: 'READER', revision: 1 });
+    const [status] = await old.status();
+    expect(status).to.deep.include({ owner: 'new', version: 2, building: null });
+    const tables = await pool.query("select 1 from pg_tables where tablename like 'endpoints%'");
+    expect(tables.rows).to.have.length(1);
+  });
+
+  it('builds a read model that is added later beside the others', async () => {
+    const first = start('one', { projections: [readModelOf(endpoints)] });
+    const project = await startProject(log);
+    await startEndpoint(log);
+    await caughtUp('endpoints', await log.head());
+    await first.close();
+    start('two');
+    await caughtUp('projects', await log.head());
+    expect((await rowOf(project, 'projects')).revision).to.equal(0);
+  });
+});
