@@ -2,7 +2,7 @@ import type { Server } from 'node:http';
 import type Koa from 'koa';
 import type { Closable } from '../ports.ts';
 import { createStatusMapper } from '../projections/engine/status-feed.ts';
-import { createSeldom } from '../resilience/rate-limited.ts';
+import { createThrottle } from '../resilience/throttle.ts';
 import { createApp } from './app.ts';
 import { createCallers } from './callers/caller.ts';
 import { createIdempotency } from './idempotency.ts';
@@ -57,8 +57,8 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
   const callers = createCallers(services);
   const idempotency = createIdempotency({ pool, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
-  const seldom = createSeldom();
-  const live: LiveOptions = { hub, log, callers, logger, seldom };
+  const throttled = createThrottle();
+  const live: LiveOptions = { hub, log, callers, logger, throttled };
   const openStreams = new Set<() => void>();
   const attached: Closable[] = [];
 

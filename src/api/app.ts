@@ -1,7 +1,7 @@
 import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { Histogram } from 'prom-client';
-import { createSeldom } from '../resilience/rate-limited.ts';
+import { createThrottle } from '../resilience/throttle.ts';
 import type { Callers } from './callers/caller.ts';
 import { dispatch } from './dispatch.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from './http/problem.ts';
@@ -30,7 +30,7 @@ const drain = ({ req, res }: Context): void => {
 };
 
 const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
-  const seldom = createSeldom();
+  const throttled = createThrottle();
   const tell = (
     error: unknown,
     status: number,
@@ -40,7 +40,7 @@ const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
       logger.error({ err: error, ...request }, 'a request failed');
       return;
     }
-    seldom(() =>
+    throttled(() =>
       logger.warn({ err: error, ...request }, 'the database cannot be reached (POSTGRES_HOST): requests get 503'),
     );
   };

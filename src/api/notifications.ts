@@ -11,7 +11,7 @@ import { type DeliveryAnswer, Notification, type NotificationPayload, parseResul
 import { Rejected } from '../errors.ts';
 import { streamOf } from '../events/catalog.ts';
 import { CommandId, commandIdOf, newId, TenantId, WorkflowId } from '../events/ids.ts';
-import { createSeldom } from '../resilience/rate-limited.ts';
+import { createThrottle } from '../resilience/throttle.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { ApiServices } from './services.ts';
 
@@ -33,7 +33,7 @@ const serviceCaller = (tenantId: TenantId, source: string): Caller =>
 export const createNotifications = (services: ApiServices) => {
   const { handle, log, readModels, logger } = services;
   // In an outage each message comes again every few seconds.
-  const seldom = createSeldom();
+  const throttled = createThrottle();
 
   const perform = (
     command: AnyCommand,
@@ -143,7 +143,7 @@ export const createNotifications = (services: ApiServices) => {
     const isFinal = error instanceof Rejected && error.kind !== 'unavailable' && error.code !== 'concurrent-change';
     if (isFinal) return drop(message, `refused, ${error.code}`);
     const about = { err: error, message_id: message.id };
-    seldom(() => logger.warn(about, 'messages could not be recorded now and will come again'));
+    throttled(() => logger.warn(about, 'messages could not be recorded now and will come again'));
     return 'RETRY';
   };
 

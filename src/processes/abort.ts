@@ -2,15 +2,15 @@ import type { Recorded } from '../events/catalog.ts';
 import type { Reason } from '../events/values.ts';
 
 /** Why a workflow cannot go on, and how it ends because of that. */
-export interface Trouble {
+export interface Abort {
   reason: Reason;
   ending: 'failed' | 'cancelled';
 }
 
-export const failed = (code: string, message: string): Trouble => ({ reason: { code, message }, ending: 'failed' });
+export const failed = (code: string, message: string): Abort => ({ reason: { code, message }, ending: 'failed' });
 
 /** Whatever ends a workflow before its time, for all processes alike; null: the event is no trouble. */
-export const troubleOf = (event: Recorded): Trouble | null => {
+export const abortOf = (event: Recorded): Abort | null => {
   switch (event.type) {
     case 'WorkflowStepFailed':
     case 'WorkflowCallFailed':

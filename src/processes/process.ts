@@ -58,8 +58,8 @@ export interface EndIntent {
 }
 
 /** What is performed outside the transaction, at least once, in the order in which one instance asked for it. */
-export type Deed = CommandIntent | CallIntent | LookupClustersIntent | RemoveObjectIntent;
-export type Intent = Deed | TimerIntent | CancelTimerIntent | AbandonCallsIntent | EndIntent;
+export type Effect = CommandIntent | CallIntent | LookupClustersIntent | RemoveObjectIntent;
+export type Intent = Effect | TimerIntent | CancelTimerIntent | AbandonCallsIntent | EndIntent;
 
 export interface Reaction<State> {
   state: State;

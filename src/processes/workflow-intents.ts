@@ -6,7 +6,7 @@ import { type NotificationMetadata, SOURCE_TOPIC } from '../contracts/asynchrono
 import type { Recorded } from '../events/catalog.ts';
 import { type ProjectId, UserId, type WorkflowId } from '../events/ids.ts';
 import type { WorkflowKind, WorkflowTarget } from '../events/workflow-events.ts';
-import { DEADLINE, type Trouble } from './abort.ts';
+import { type Abort, DEADLINE } from './abort.ts';
 import { ask, type Intent, timer } from './process.ts';
 
 /** Who asked for the workflow and is told about it. Throws where no person did: such an event is parked. */
@@ -41,7 +41,7 @@ export const begin = ({ steps, ...workflow }: Start): Intent[] => [
 export const succeed = (workflow_id: WorkflowId): Intent => ask(completeWorkflow, { workflow_id });
 
 /** Ends the workflow the way its trouble wants it. */
-export const giveUpWorkflow = (workflow_id: WorkflowId, { reason, ending }: Trouble): Intent =>
+export const giveUpWorkflow = (workflow_id: WorkflowId, { reason, ending }: Abort): Intent =>
   ending === 'failed'
     ? ask(failWorkflow, { workflow_id, reason })
     : ask(markWorkflowCancelled, { workflow_id, reason });

@@ -7,10 +7,10 @@ import { generatedServiceToken } from '../local/generated-secret.ts';
 import type { Closable, Dependency } from '../ports.ts';
 import type { Logger } from '../telemetry.ts';
 import { type Closing, createClosing } from './closing.ts';
-import { openFoundation } from './core-services.ts';
+import { openCoreServices } from './core-services.ts';
 import { openHttpServer } from './http-server.ts';
 import { openIdentity } from './identity.ts';
-import { createPatience } from './retry-until-available.ts';
+import { createRetryUntilAvailable } from './retry-until-available.ts';
 import { openRevocations } from './revocations.ts';
 import { attach, openApi, openHealthApi, type RoleNeeds, startProcesses, startProjector } from './roles.ts';
 import { openServices } from './services.ts';
@@ -45,10 +45,10 @@ const settingsOf = (config: Config, local_url: string): ApiSettings => ({
 });
 
 const openIdentityFor = async (needs: RoleNeeds, public_url: string) => {
-  const { config, closing, logger, foundation } = needs;
-  const revocations = await openRevocations(config, { closing, logger, pool: foundation.pool });
+  const { config, closing, logger, core } = needs;
+  const revocations = await openRevocations(config, { closing, logger, pool: core.pool });
   const identity = await openIdentity(config, { ...needs, revocations: revocations.value, public_url });
-  foundation.dependencies.push(identity.dependency, ...(revocations.dependency ? [revocations.dependency] : []));
+  core.dependencies.push(identity.dependency, ...(revocations.dependency ? [revocations.dependency] : []));
   return identity;
 };
 
@@ -61,10 +61,10 @@ interface StartOptions {
 const start = async (config: Config, { logger, closing, signal }: StartOptions): Promise<Omit<BudApp, 'close'>> => {
   const http = closing.add('HTTP server', await openHttpServer(config));
   const local_url = `http://${config.host}:${http.port}`;
-  const patience = createPatience({ timeout_ms: config.start_timeout_ms, logger, signal });
-  const foundation = await openFoundation(config, { closing, logger, patience });
-  const { dependencies } = foundation;
-  const needs: RoleNeeds = { config, closing, logger, patience, foundation };
+  const retryUntilAvailable = createRetryUntilAvailable({ timeout_ms: config.start_timeout_ms, logger, signal });
+  const core = await openCoreServices(config, { closing, logger, retryUntilAvailable });
+  const { dependencies } = core;
+  const needs: RoleNeeds = { config, closing, logger, retryUntilAvailable, core };
   const settings = settingsOf(config, local_url);
   const callback = {
     url: `${config.notifications_url ?? local_url}/notifications`,

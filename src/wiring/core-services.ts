@@ -18,7 +18,7 @@ import { assertSameLog, identifyLog } from './log-identity.ts';
 import { openLog, type SystemNeeds } from './systems.ts';
 
 /** What every role works on: the log, Postgres, and commands. */
-export interface Foundation {
+export interface CoreServices {
   pool: pg.Pool;
   log: Log;
   readModels: ReadModels;
@@ -67,7 +67,7 @@ const liveEndpointsIn =
   };
 
 /** Opens Postgres, brings its schema up to date, and opens the log and the vault. */
-export const openFoundation = async (config: Config, needs: SystemNeeds): Promise<Foundation> => {
+export const openCoreServices = async (config: Config, needs: SystemNeeds): Promise<CoreServices> => {
   const { closing, logger } = needs;
   // With all systems real nothing is kept on this machine, and its disk may be read-only.
   if (config.stand_ins.length > 0) await mkdir(config.data_dir, { recursive: true });
@@ -84,7 +84,9 @@ export const openFoundation = async (config: Config, needs: SystemNeeds): Promis
   closing.add('read pool', { close: () => readPool.end() });
   const { value: log, dependency } = await openLog(config, database, needs);
   const { eventstore_url } = config;
-  await needs.patience(async () => assertSameLog({ pool, log, log_id: await identifyLog({ pool, eventstore_url }) }));
+  await needs.retryUntilAvailable(async () =>
+    assertSameLog({ pool, log, log_id: await identifyLog({ pool, eventstore_url }) }),
+  );
   const vault = createVault({ pool, master_key: config.master_key ?? generatedMasterKey(config.data_dir) });
   await vault.checkMasterKey();
   const readModels = createReadModels({ pool: readPool });

@@ -3,7 +3,7 @@ import { checkPostgres } from '../adapters/postgres/check-server.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
-import type { Patience } from './retry-until-available.ts';
+import type { RetryUntilAvailable } from './retry-until-available.ts';
 
 export interface Database {
   connection_string: string;
@@ -24,14 +24,17 @@ const externalDatabase = (postgres: NonNullable<Config['postgres']>): Database =
 interface Needs {
   closing: Closing;
   logger: Logger;
-  patience: Patience;
+  retryUntilAvailable: RetryUntilAvailable;
 }
 
 /** The Postgres that the settings name, once it can be used, or the embedded one. Throws `SystemUnusable`. */
-export const openDatabase = async (config: Config, { closing, logger, patience }: Needs): Promise<Database> => {
+export const openDatabase = async (
+  config: Config,
+  { closing, logger, retryUntilAvailable }: Needs,
+): Promise<Database> => {
   if (config.postgres) {
     const database = externalDatabase(config.postgres);
-    await patience(() => checkPostgres({ connectionString: database.connection_string }));
+    await retryUntilAvailable(() => checkPostgres({ connectionString: database.connection_string }));
     return database;
   }
   const { createEmbeddedPostgres } = await import('../local/postgres/embedded-postgres.ts');

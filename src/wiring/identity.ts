@@ -82,11 +82,14 @@ const realmSetup = ({ url, public_url, realms }: Keycloak, name: string): OidcRe
   };
 };
 
-const openKeycloak = async (keycloak: Keycloak, { logger, patience, revocations }: Needs): Promise<OpenedIdentity> => {
+const openKeycloak = async (
+  keycloak: Keycloak,
+  { logger, retryUntilAvailable, revocations }: Needs,
+): Promise<OpenedIdentity> => {
   const [first, ...others] = keycloak.realms.map((name) => realmSetup(keycloak, name));
   if (first === undefined) throw new Error('KEYCLOAK_REALM names no realm');
   const { url, client_id, client_secret, allow_http } = keycloak;
-  const identity = await patience(() =>
+  const identity = await retryUntilAvailable(() =>
     createOidcIdentity({
       realms: [first, ...others],
       client_id,

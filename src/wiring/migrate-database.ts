@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts';
 import type { Logger } from '../telemetry.ts';
 import { createClosing } from './closing.ts';
 import { openDatabase } from './database.ts';
-import { createPatience } from './retry-until-available.ts';
+import { createRetryUntilAvailable } from './retry-until-available.ts';
 
 /**
  * Brings the schema up to date and does nothing else: for a job that runs before the new version starts. Answers the names
@@ -12,10 +12,10 @@ import { createPatience } from './retry-until-available.ts';
  */
 export const migrateDatabase = async (config: Config, logger: Logger): Promise<string[]> => {
   const closing = createClosing();
-  const patience = createPatience({ timeout_ms: config.start_timeout_ms, logger });
+  const retryUntilAvailable = createRetryUntilAvailable({ timeout_ms: config.start_timeout_ms, logger });
   try {
     const local = { ...config, data_dir: resolve(config.data_dir) };
-    const { connection_string } = await openDatabase(local, { closing, logger, patience });
+    const { connection_string } = await openDatabase(local, { closing, logger, retryUntilAvailable });
     return await migrate({ connectionString: connection_string });
   } finally {
     await closing.close();

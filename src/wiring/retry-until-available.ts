@@ -6,9 +6,9 @@ const LOOK_AGAIN_MS = 500;
 const REMIND_MS = 10_000;
 
 /** Opens something, again and again while only time is missing. */
-export type Patience = <T>(open: () => Promise<T>) => Promise<T>;
+export type RetryUntilAvailable = <T>(open: () => Promise<T>) => Promise<T>;
 
-interface PatienceOptions {
+interface RetryOptions {
   timeout_ms: number;
   logger: Logger;
   signal?: AbortSignal | undefined;
@@ -19,7 +19,7 @@ interface PatienceOptions {
  * order. What waiting does not help (a wrong password) is thrown at once, and what takes longer than `timeout_ms` in all,
  * as the `SystemUnusable` that names the settings, and so when `signal` aborts.
  */
-export const createPatience = ({ timeout_ms, logger, signal }: PatienceOptions): Patience => {
+export const createRetryUntilAvailable = ({ timeout_ms, logger, signal }: RetryOptions): RetryUntilAvailable => {
   const giveUpAt = performance.now() + timeout_ms;
 
   return async (open) => {

@@ -15,9 +15,9 @@ import { createProjectionOperations } from '../projections/engine/operations.ts'
 import { createProjectionRunner } from '../projections/engine/runner.ts';
 import { createStatusFeed } from '../projections/engine/status-feed.ts';
 import type { ReadModels } from '../projections/queries/read.ts';
-import { createSeldom } from '../resilience/rate-limited.ts';
+import { createThrottle } from '../resilience/throttle.ts';
 import { createMetrics } from '../telemetry.ts';
-import { type Foundation, waitForHead } from './core-services.ts';
+import { type CoreServices, waitForHead } from './core-services.ts';
 import type { OpenedIdentity } from './identity.ts';
 import type { SystemNeeds } from './systems.ts';
 
@@ -40,7 +40,7 @@ const clustersIn =
 
 export interface RoleNeeds extends SystemNeeds {
   config: Config;
-  foundation: Foundation;
+  core: CoreServices;
 }
 
 const processesOf = (config: Config, objects: ObjectStore) =>
@@ -59,11 +59,11 @@ export interface ApiParts {
 }
 
 /** The role `api`: everything that the world can ask. */
-export const openApi = async ({ closing, logger, config, foundation }: RoleNeeds, parts: ApiParts): Promise<Api> => {
+export const openApi = async ({ closing, logger, config, core }: RoleNeeds, parts: ApiParts): Promise<Api> => {
   const { identity, objects, ...others } = parts;
-  const { pool, log } = foundation;
+  const { pool, log } = core;
   const api = await createApi({
-    ...foundation,
+    ...core,
     ...others,
     objects,
     logger,
@@ -77,19 +77,19 @@ export const openApi = async ({ closing, logger, config, foundation }: RoleNeeds
 };
 
 /** What a process without the role `api` answers: whether it lives, whether it can work, and its figures. */
-export const openHealthApi = ({ logger, foundation }: RoleNeeds, settings: ApiSettings) =>
+export const openHealthApi = ({ logger, core }: RoleNeeds, settings: ApiSettings) =>
   createHealthApi({
-    ...foundation,
+    ...core,
     logger,
     settings,
-    projections: createProjectionOperations(foundation),
+    projections: createProjectionOperations(core),
     metrics: createMetrics(),
   });
 
 /** Over a bus that all processes share one feed speaks for all: whoever has the lease. */
-const createSharedFeed = ({ logger, foundation: { log, pool, owner } }: RoleNeeds, bus: StatusBus) => {
+const createSharedFeed = ({ logger, core: { log, pool, owner } }: RoleNeeds, bus: StatusBus) => {
   const closing = new AbortController();
-  const seldom = createSeldom();
+  const throttled = createThrottle();
   const held = holdLease({
     pool,
     name: 'status-feed',
@@ -104,7 +104,7 @@ const createSharedFeed = ({ logger, foundation: { log, pool, owner } }: RoleNeed
       await over;
       await feed.close();
     },
-    onError: (error) => seldom(() => logger.info({ err: error }, 'the status feed is given up for now')),
+    onError: (error) => throttled(() => logger.info({ err: error }, 'the status feed is given up for now')),
   });
   return {
     close: async () => {
@@ -116,8 +116,8 @@ const createSharedFeed = ({ logger, foundation: { log, pool, owner } }: RoleNeed
 
 /** The role `projector`: read models, and what the live stream hears. */
 export const startProjector = (needs: RoleNeeds, bus: StatusBus): void => {
-  const { closing, logger, config, foundation } = needs;
-  const { log, pool, owner } = foundation;
+  const { closing, logger, config, core } = needs;
+  const { log, pool, owner } = core;
   const isShared = config.nats_url !== null;
   closing.add('status feed', isShared ? createSharedFeed(needs, bus) : createStatusFeed({ log, bus, logger }));
   closing.add('projections', createProjectionRunner({ log, pool, owner, logger }));
@@ -125,14 +125,14 @@ export const startProjector = (needs: RoleNeeds, bus: StatusBus): void => {
 
 /** The role `processes`: what happens next, and the calls to other services. */
 export const startProcesses = (
-  { closing, logger, config, foundation }: RoleNeeds,
+  { closing, logger, config, core }: RoleNeeds,
   { objects, invoker }: Pick<ApiParts, 'objects' | 'invoker'>,
 ): void => {
-  const { log, readModels } = foundation;
+  const { log, readModels } = core;
   closing.add(
     'processes',
     createProcessRunner({
-      ...foundation,
+      ...core,
       ...{ invoker, objects, logger },
       processes: processesOf(config, objects),
       findClustersByBudId: clustersIn(readModels, log),

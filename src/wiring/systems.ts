@@ -8,7 +8,7 @@ import type { Dependency, Log, ObjectStore, StatusBus } from '../ports.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
 import type { Database } from './database.ts';
-import type { Patience } from './retry-until-available.ts';
+import type { RetryUntilAvailable } from './retry-until-available.ts';
 import { shownUrl } from './shown-url.ts';
 
 // The clients of the real systems are loaded on demand: the embedded default needs none of them.
@@ -16,7 +16,7 @@ import { shownUrl } from './shown-url.ts';
 export interface SystemNeeds {
   closing: Closing;
   logger: Logger;
-  patience: Patience;
+  retryUntilAvailable: RetryUntilAvailable;
 }
 
 /** Something that was opened, and how `/health/ready` shows it. */
@@ -29,7 +29,7 @@ interface Opened<T> {
 export const openLog = async (
   config: Config,
   database: Database,
-  { closing, logger, patience }: SystemNeeds,
+  { closing, logger, retryUntilAvailable }: SystemNeeds,
 ): Promise<Opened<Log>> => {
   const open = async (): Promise<{ log: Log; implementation: string }> => {
     const url = config.eventstore_url;
@@ -40,7 +40,7 @@ export const openLog = async (
       };
     }
     const { createEventStoreLog } = await import('../adapters/eventstore/log.ts');
-    const log = await patience(() => createEventStoreLog({ url, logger }));
+    const log = await retryUntilAvailable(() => createEventStoreLog({ url, logger }));
     return { log, implementation: `EventStoreDB at ${shownUrl(url)}` };
   };
   const { log, implementation } = await open();
@@ -52,7 +52,10 @@ export const openLog = async (
 };
 
 /** MinIO where the settings name it, else files on this machine. */
-export const openObjects = async (config: Config, { logger, patience }: SystemNeeds): Promise<Opened<ObjectStore>> => {
+export const openObjects = async (
+  config: Config,
+  { logger, retryUntilAvailable }: SystemNeeds,
+): Promise<Opened<ObjectStore>> => {
   const open = async (): Promise<{ objects: ObjectStore; implementation: string }> => {
     const { minio } = config;
     if (minio === null) {
@@ -60,7 +63,7 @@ export const openObjects = async (config: Config, { logger, patience }: SystemNe
       return { objects, implementation: `files under ${config.data_dir}` };
     }
     const { createMinioObjects } = await import('../adapters/minio/objects.ts');
-    const objects = await patience(() => createMinioObjects({ ...minio, logger }));
+    const objects = await retryUntilAvailable(() => createMinioObjects({ ...minio, logger }));
     return { objects, implementation: `MinIO at ${minio.endpoint}, bucket ${minio.bucket}` };
   };
   const { objects, implementation } = await open();
@@ -74,7 +77,7 @@ export const openObjects = async (config: Config, { logger, patience }: SystemNe
 /** NATS where the settings name it, else a bus inside this process. */
 export const openStatusBus = async (
   config: Config,
-  { closing, logger, patience }: SystemNeeds,
+  { closing, logger, retryUntilAvailable }: SystemNeeds,
 ): Promise<Opened<StatusBus>> => {
   const url = config.nats_url;
   if (url === null) {
@@ -84,7 +87,7 @@ export const openStatusBus = async (
     return { value: bus, dependency: { name: 'status-bus', implementation, stand_in: true, needed: false, check } };
   }
   const { createNatsStatusBus } = await import('../adapters/nats/status-bus.ts');
-  const bus = closing.add('status bus', await patience(() => createNatsStatusBus({ url, log: logger })));
+  const bus = closing.add('status bus', await retryUntilAvailable(() => createNatsStatusBus({ url, log: logger })));
   const implementation = `NATS at ${natsServersOf(url).shown}`;
   return {
     value: bus,

@@ -10,7 +10,7 @@ export interface SidecarRequest {
 }
 
 /** What is asked, as messages name it, and how long it may take. */
-interface Patience {
+interface RetryUntilAvailable {
   what: string;
   timeout_ms: number;
   timeout: AbortSignal;
@@ -18,7 +18,7 @@ interface Patience {
 
 export interface DaprTransport extends Closable {
   /** One request and all of its answer: the parsed JSON, null where it is empty. Throws nothing but `ServiceFailure`. */
-  exchange(url: string, request: SidecarRequest, patience: Patience): Promise<unknown>;
+  exchange(url: string, request: SidecarRequest, patience: RetryUntilAvailable): Promise<unknown>;
 }
 
 /** Makes failures of the sidecar itself. Tells of trouble once, and of its end once: every call in between only repeats it. */
@@ -70,7 +70,7 @@ export const createDaprTransport = (where: string, logger: Logger | undefined): 
   const closing = new AbortController();
   const report = createTroubleReport(where, logger);
 
-  const failureOf = (cause: unknown, { what, timeout_ms, timeout }: Patience): ServiceFailure => {
+  const failureOf = (cause: unknown, { what, timeout_ms, timeout }: RetryUntilAvailable): ServiceFailure => {
     if (cause instanceof ServiceFailure) return cause;
     const passing = { retryable: true, status: null, cause };
     if (timeout.aborted) return new ServiceFailure(`${what} did not answer within ${timeout_ms} ms`, passing);

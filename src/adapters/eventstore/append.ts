@@ -10,8 +10,16 @@ import type { Appended, Clock } from '../../ports.ts';
 import { eventIdsTaken } from '../append-check.ts';
 import { type Batches, createBatches, type Written } from './batch.ts';
 import type { EventStoreClient } from './client.ts';
-import { type Connection, isPassing, logClosed, logUnavailable, Mute, type Outage, pause } from './connection.ts';
-import type { Highest } from './high-water-mark.ts';
+import {
+  type Connection,
+  isPassing,
+  logClosed,
+  logUnavailable,
+  type Outage,
+  pause,
+  ResponseTimeout,
+} from './connection.ts';
+import type { HighWaterMark } from './high-water-mark.ts';
 import { createInTurn } from './in-turn.ts';
 import type { ReadServer } from './read.ts';
 import { type Found, findInStream, readOne } from './read-stream.ts';
@@ -21,7 +29,7 @@ interface AppenderOptions {
   connection: Connection;
   /** Of its own, so that much reading does not hold up appends. */
   reading: ReadServer;
-  highest: Highest;
+  highest: HighWaterMark;
   outage: Outage;
   clock: Clock;
   /** Milliseconds for which an append is tried again. */
@@ -55,7 +63,7 @@ const dataOf = (event: NewEvent, at: string): EventData => {
 
 const withinTime = <T>(work: Promise<T>, milliseconds: number): Promise<T> => {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Mute('an append')), milliseconds);
+  const timer = setTimeout(() => reject(new ResponseTimeout('an append')), milliseconds);
   return Promise.race([work, promise]).finally(() => clearTimeout(timer));
 };
 
@@ -97,7 +105,7 @@ export const createAppender = (options: AppenderOptions): Appender => {
     if (event?.id === events.at(-1)?.id && event) return answerOf(event);
     const { repeated } = await look(append);
     if (repeated) return repeated;
-    throw new Mute(`an event just appended to ${stream}`);
+    throw new ResponseTimeout(`an event just appended to ${stream}`);
   };
 
   const answer = async (
@@ -158,7 +166,7 @@ export const createAppender = (options: AppenderOptions): Appender => {
   /** `deadline`, in milliseconds of `performance.now()`, is the caller's: waiting for the stream's turn counts. */
   const appendSurely = async (append: Append, deadline: number): Promise<Appended> => {
     const state = { sent: false };
-    let trouble: unknown = new Mute(`the append before one to ${append.stream}`);
+    let trouble: unknown = new ResponseTimeout(`the append before one to ${append.stream}`);
     for (let failures = 0; performance.now() < deadline; failures += 1) {
       if (failures > 0) await pause(failures - 1);
       try {

@@ -6,7 +6,7 @@ import { SETTING } from './address.ts';
 import type { EventStoreClient } from './client.ts';
 
 /** The server, or the way to it, gave no sign of life in time. */
-export class Mute extends Error {
+export class ResponseTimeout extends Error {
   constructor(what: string) {
     super(`no answer in time: ${what}`);
     this.name = 'Mute';

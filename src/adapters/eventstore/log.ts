@@ -8,7 +8,7 @@ import { createAppender } from './append.ts';
 import { openClient } from './client.ts';
 import { createConnection, createOutage, logClosed, type Outage, retryWith, silentOutage } from './connection.ts';
 import { diagnose } from './diagnosis.ts';
-import { createHighest } from './high-water-mark.ts';
+import { createHighWaterMark } from './high-water-mark.ts';
 import type { ReadServer } from './read.ts';
 import { createHeadFinder, readAll } from './read-all.ts';
 import { readStream } from './read-stream.ts';
@@ -71,7 +71,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   };
   const readOutage = createOutage({ logger, what: 'the log cannot be read' });
   const bounded = readServer(closing.signal, readOutage, timeout);
-  const highest = createHighest();
+  const highest = createHighWaterMark();
   const head = createHeadFinder(bounded);
   const appender = createAppender({
     connection: writing,

@@ -1,5 +1,5 @@
 import type { EventStoreClient } from './client.ts';
-import { type Connection, Mute, type Retry } from './connection.ts';
+import { type Connection, ResponseTimeout, type Retry } from './connection.ts';
 
 /** Longer than any page takes; a server that is mute for so long is taken for dead. */
 const PAGE_TIMEOUT_MS = 10_000;
@@ -42,7 +42,7 @@ const drain = <T>(source: Source<T>, take: (item: T) => void, { signal, pageTime
       reject(error);
     };
     const abort = (): void => fail(signal.reason);
-    const timer = setTimeout(() => fail(new Mute('a read')), pageTimeout ?? PAGE_TIMEOUT_MS);
+    const timer = setTimeout(() => fail(new ResponseTimeout('a read')), pageTimeout ?? PAGE_TIMEOUT_MS);
     source.on('error', fail);
     source.on('data', (item) => {
       if (settled) return;

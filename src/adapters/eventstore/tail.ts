@@ -3,8 +3,8 @@ import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { SETTING } from './address.ts';
 import { type EventStoreClient, LEADER } from './client.ts';
-import { type Connection, EndedEarly, Mute, type Outage, pause } from './connection.ts';
-import type { Highest } from './high-water-mark.ts';
+import { type Connection, EndedEarly, type Outage, pause, ResponseTimeout } from './connection.ts';
+import type { HighWaterMark } from './high-water-mark.ts';
 import { BUFFER, type ReadServer } from './read.ts';
 import { checkStillThere, PositionLost } from './read-all.ts';
 import { toRecorded, toServerPosition } from './row.ts';
@@ -19,7 +19,7 @@ interface TailOptions {
   /** For looking whether the place to go on from is still there; tried again for as long as it takes. */
   reading: ReadServer;
   head(): Promise<Position | null>;
-  highest: Highest;
+  highest: HighWaterMark;
   outage: Outage;
   logger: Logger;
   /** Milliseconds between two looks whether the subscription still tells what there is. */
@@ -105,7 +105,7 @@ export const createTail = (options: TailOptions): Tail => {
     let missing: Position | null = null;
     const look = async (): Promise<void> => {
       const newest = await head().catch(() => null);
-      if (isBeyond(missing, end)) reject(new Mute('the subscription'));
+      if (isBeyond(missing, end)) reject(new ResponseTimeout('the subscription'));
       missing = isBeyond(newest, end) ? newest : null;
     };
     const timer = setInterval(look, watchInterval);
@@ -173,7 +173,7 @@ export const createTail = (options: TailOptions): Tail => {
         if (closing.signal.aborted) return;
         if (error instanceof PositionLost) return lose(error);
         outage.noticed(error);
-        if (error instanceof Mute) {
+        if (error instanceof ResponseTimeout) {
           // The next one may fall silent, too: whoever waits reads what is missing first, and begins anew from there.
           forget();
           return tell();

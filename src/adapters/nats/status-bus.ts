@@ -3,7 +3,7 @@ import { type ConnectionOptions, connect, DebugEvents, ErrorCode, Events, type N
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
 import type { StatusBus, StatusMessage } from '../../ports.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import { codeOf, isTlsCode } from '../failure-code.ts';
 import { isPattern } from '../subject-pattern.ts';
 import { natsServersOf } from './servers.ts';
@@ -121,7 +121,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
   const window = createWindow(connection);
   const gaps = new Set<() => void>();
   // A changed password is refused at every attempt to connect.
-  const seldom = createSeldom({ every_ms: TELL_REFUSAL_MS });
+  const throttled = createThrottle({ every_ms: TELL_REFUSAL_MS });
   let isConnected = true;
   let isClosing = false;
 
@@ -157,7 +157,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
       if (type === Events.Disconnect) lost();
       else if (type === Events.Reconnect || type === DebugEvents.PingTimer) void back();
       else if (type === Events.Error) {
-        seldom(() =>
+        throttled(() =>
           log.error({ reason: data, servers: shown, setting: SETTING }, `NATS refuses something: look at ${SETTING}`),
         );
       }

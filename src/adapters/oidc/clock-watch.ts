@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 
 /** Seconds by which our clock and the provider's may differ. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
@@ -19,11 +19,11 @@ export interface ClockWatch {
  * apart: the refusals that follow from that look like anything but a clock.
  */
 export const createClockWatch = ({ log, now }: { log: Logger; now: () => number }): ClockWatch => {
-  const seldom = createSeldom({ every_ms: SAY_AGAIN_MS, now });
+  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS, now });
   let providerAheadSeconds = 0;
 
   const differ = (seconds: number): void =>
-    seldom(() => {
+    throttled(() => {
       const way = seconds > 0 ? 'behind' : 'ahead of';
       log.warn(
         { clock_difference_seconds: Math.round(seconds) },

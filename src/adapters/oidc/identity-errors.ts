@@ -1,7 +1,7 @@
 import { ResponseBodyError, WWWAuthenticateChallengeError } from 'openid-client';
 import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 
 const SAY_AGAIN_MS = 60_000;
 
@@ -45,12 +45,12 @@ const refusesClient = (error: unknown): boolean =>
  * refused is the operator's to know, and goes to the log with the settings to look at.
  */
 export const createRefusals = ({ log }: { log: Logger }) => {
-  const seldom = createSeldom({ every_ms: SAY_AGAIN_MS });
+  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS });
 
   const unavailable = (error: unknown): Rejected => {
     if (error instanceof Rejected) return error;
     if (refusesClient(error)) {
-      seldom(() =>
+      throttled(() =>
         log.error(
           { err: error },
           'the identity provider refuses BudApp as a client, so nobody can log in; look at KEYCLOAK_CLIENT_ID and KEYCLOAK_CLIENT_SECRET, and whether the client may use direct access grants and has the scopes email and profile',

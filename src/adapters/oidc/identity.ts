@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
 import type { Identity } from '../../ports.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import { createClockWatch } from './clock-watch.ts';
 import type { ClientOptions, RealmAddress } from './discovery.ts';
 import { unauthenticated } from './identity-errors.ts';
@@ -49,7 +49,7 @@ const refuseOtherRedirect = (redirectUri: string, allowed: readonly string[] | u
 export const createOidcIdentity = async (options: OidcIdentityOptions): Promise<Identity> => {
   const { revocations, redirect_uris, client_id, log, now = Date.now } = options;
   const clock = createClockWatch({ log, now });
-  const seldom = createSeldom({ every_ms: SAY_AGAIN_MS });
+  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS });
   const open = async ({ tenant, longest_seconds, ...address }: OidcRealmSetup) => ({
     ...(await openOidcRealm(address, { ...options, clock })),
     rules: { client_id, tenant, longest_seconds },
@@ -98,7 +98,7 @@ export const createOidcIdentity = async (options: OidcIdentityOptions): Promise<
     async endSession(logoutToken) {
       const ended = await readLogoutToken(logoutToken, realms, now()).catch((error: unknown) => {
         // Where it is really the provider that sends them, sessions go on here that have ended there.
-        seldom(() => log.warn({ err: error }, 'a logout token was refused: sessions may go on that have ended'));
+        throttled(() => log.warn({ err: error }, 'a logout token was refused: sessions may go on that have ended'));
         throw error;
       });
       if (!(await revocations.end(ended))) throw repeatedLogoutToken();

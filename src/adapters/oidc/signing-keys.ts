@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import type { Logger } from 'pino';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import type { ReachRealm } from './discovery.ts';
 import { identityUnavailable } from './identity-errors.ts';
 
@@ -26,7 +26,7 @@ export interface SigningKeysOptions {
  */
 export const createSigningKeys = (options: SigningKeysOptions): JWTVerifyGetKey => {
   const { jwks_uri, log, cooldown_ms = COOLDOWN_MS } = options;
-  const seldom = createSeldom({ every_ms: SAY_AGAIN_MS });
+  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS });
   let kept: { text: string; at: number } | null = null;
   let failure: unknown = null;
 
@@ -40,7 +40,7 @@ export const createSigningKeys = (options: SigningKeysOptions): JWTVerifyGetKey 
     } catch (error) {
       failure = error;
       if (kept === null || Date.now() - kept.at > KEEP_MS) throw error;
-      seldom(() => log.warn({ err: error }, 'the signing keys cannot be fetched: those of the last time serve'));
+      throttled(() => log.warn({ err: error }, 'the signing keys cannot be fetched: those of the last time serve'));
       return new Response(kept.text);
     }
   };

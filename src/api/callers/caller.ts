@@ -7,7 +7,7 @@ import type { Scope } from '../../events/values.ts';
 import type { Claims } from '../../ports.ts';
 import type { ApiServices } from '../services.ts';
 import { createProviderRoles } from './provider-role.ts';
-import { registerOnFirstSight } from './provision-user.ts';
+import { provisionUser } from './provision-user.ts';
 
 /** A person whose token was checked. */
 export interface ApiCaller extends Caller {
@@ -81,11 +81,7 @@ export const createCallers = (services: ApiServices) => {
   const lookUp = async (claims: Claims, userId: UserId): Promise<Known> => {
     await freshen(userId);
     const wanted = { tenant_id: claims.tenant_id, user_id: userId };
-    const stored = await registerOnFirstSight(
-      services,
-      { claims, user_id: userId },
-      await readModels.findAccess(wanted),
-    );
+    const stored = await provisionUser(services, { claims, user_id: userId }, await readModels.findAccess(wanted));
     const seal = await vault.sealer(userId);
     return { stored, access: accessOf(stored), sealed_name: seal(claims.name), until: Date.now() + CACHE_MS };
   };

@@ -35,7 +35,7 @@ const unlessDone = async (code: string, run: () => Promise<Outcome>): Promise<Ou
  * Makes the user and the user's default project where the read model does not know them yet. Command ids follow from
  * the user's, so first logins that race make one of each, and a login after a crash makes what is missing.
  */
-export const registerOnFirstSight = async (services: ApiServices, person: Person, found: StoredAccess) => {
+export const provisionUser = async (services: ApiServices, person: Person, found: StoredAccess) => {
   if (found?.projects.some(({ project_id }) => project_id === found.default_project_id)) return found;
   const { handle, readModels } = services;
   const { claims, user_id } = person;

@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
 import { ofOneForm, type Position } from '../../events/event.ts';
 import type { Log } from '../../ports.ts';
-import type { Seldom } from '../../resilience/rate-limited.ts';
+import type { Throttle } from '../../resilience/throttle.ts';
 import type { ApiCaller, Callers } from '../callers/caller.ts';
 import type { Frame } from './frame.ts';
 import type { Hub } from './hub.ts';
@@ -27,7 +27,7 @@ export interface LiveOptions {
   callers: Callers;
   logger: Logger;
   /** An outage ends all streams at once: one line speaks for all of them. */
-  seldom: Seldom;
+  throttled: Throttle;
 }
 
 export interface ClientOptions extends LiveOptions {
@@ -67,7 +67,7 @@ const isPosition = (from: SubscriptionQuery['from']): from is Position =>
  * then what comes. Answers how to stop.
  */
 export const serveClient = (options: ClientOptions): (() => void) => {
-  const { hub, log, callers, logger, seldom, transport, query, token } = options;
+  const { hub, log, callers, logger, throttled, transport, query, token } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   let { caller } = options;
@@ -130,7 +130,7 @@ export const serveClient = (options: ClientOptions): (() => void) => {
       end(error.code === 'expired-token' ? 'token-expired' : 'access-lost');
       return;
     }
-    seldom(() => logger.warn({ err: error }, 'live streams broke: clients go on from their last position'));
+    throttled(() => logger.warn({ err: error }, 'live streams broke: clients go on from their last position'));
     end('server-error');
   };
 

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { newUuid } from '../../events/ids.ts';
 import type { Closable } from '../../ports.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import { bearerTokenOf } from '../callers/caller.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../http/problem.ts';
 import { parseQuery } from '../http/query.ts';
@@ -72,7 +72,7 @@ const refuse = (socket: Duplex, error: unknown): void => {
 /** `GET /stream`: status messages over WebSocket. Takes over the server's upgrades. */
 export const attachWebSocket = (server: Server, options: LiveOptions): Closable => {
   const { callers, logger } = options;
-  const seldom = createSeldom();
+  const throttled = createThrottle();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
   const serve = (
@@ -112,7 +112,7 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     socket.on('error', () => socket.destroy());
     upgrade(request, socket, head).catch((error) => {
       const { unexpected, status } = problemOf(error, '');
-      if (status === 503) seldom(() => logger.warn({ err: error }, 'live streams cannot begin: clients get 503'));
+      if (status === 503) throttled(() => logger.warn({ err: error }, 'live streams cannot begin: clients get 503'));
       else if (unexpected) logger.error({ err: error }, 'a live stream could not begin');
       refuse(socket, error);
     });

@@ -6,8 +6,8 @@ import { commandRoutes } from '../command-route.ts';
 import { itemRoute, listRoute } from '../read-route.ts';
 import { resources } from '../resource.ts';
 import type { Route } from '../route.ts';
+import { waitForStartedWorkflow } from '../wait-for-started-workflow.ts';
 import type { WriteServices } from '../write.ts';
-import { waitingForYoung } from '../young-workflow.ts';
 
 const tag = 'workflows';
 
@@ -19,7 +19,9 @@ export const workflowRoutes = (services: WriteServices): Route[] => {
       filters: { status: WorkflowStatus, kind: WorkflowKind, user_id: UserId },
       sortable: ['created_at', 'updated_at'],
     }),
-    waitingForYoung(itemRoute(services, resources.workflow, { tag, parameter: 'workflow_id' })),
-    waitingForYoung(command('POST', '/workflows/{workflow_id}/cancel', cancelWorkflow, { tag, starts_process: true })),
+    waitForStartedWorkflow(itemRoute(services, resources.workflow, { tag, parameter: 'workflow_id' })),
+    waitForStartedWorkflow(
+      command('POST', '/workflows/{workflow_id}/cancel', cancelWorkflow, { tag, starts_process: true }),
+    ),
   ];
 };

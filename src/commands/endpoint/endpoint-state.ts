@@ -12,7 +12,7 @@ import {
 import type { DeployConfig, ReplicaCounts, Resources, Worker } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
 
-interface Wanted {
+interface EndpointSpec {
   endpoint_id: EndpointId;
   project_id: ProjectId;
   model_id: ModelId;
@@ -64,7 +64,7 @@ type Leaving = { status: 'deleting' | 'failed'; placement: Placement | null; nam
  *                   '-----> deleting --> deleted                (also from running and degraded)
  *                 failed <-----'                                (something may be left on the cluster)
  */
-export type EndpointState = Wanted & (Unplaced | Deploying | Live | Updating | Leaving);
+export type EndpointState = EndpointSpec & (Unplaced | Deploying | Live | Updating | Leaving);
 
 const NOWHERE = { placement: null, namespace: null } as const;
 
@@ -82,7 +82,7 @@ const observedOf = ({ replicas, ingress_healthy, workers }: Observed): Observed 
   workers,
 });
 
-const isServing = (state: EndpointState): state is Wanted & (Live | Updating) =>
+const isServing = (state: EndpointState): state is EndpointSpec & (Live | Updating) =>
   state.status === 'running' || state.status === 'degraded' || state.status === 'updating';
 
 type ServingFact = Extract<
@@ -174,7 +174,7 @@ export const endpoint: Aggregate<EndpointState, EndpointFact> = {
 export const { change: endpointCommand, create: endpointCreation } = commandsOn(endpoint);
 
 /** Does it run, well or badly, with nothing going on? Throws `Rejected` `endpoint-not-running` otherwise. */
-export const assertRunning: (state: EndpointState) => asserts state is Wanted & Live = (state) => {
+export const assertRunning: (state: EndpointState) => asserts state is EndpointSpec & Live = (state) => {
   if (state.status === 'running' || state.status === 'degraded') return;
   throw rejected('endpoint-not-running', `The endpoint is ${state.status}, not running.`, {
     hint: 'Try again when the endpoint runs.',

@@ -3,7 +3,7 @@ import { failClusterDeletion } from '../../commands/cluster/internal/fail-cluste
 import { recordClusterDeleted } from '../../commands/cluster/internal/record-cluster-deleted.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { ClusterId, WorkflowId } from '../../events/ids.ts';
-import { type Trouble, troubleOf } from '../abort.ts';
+import { type Abort, abortOf } from '../abort.ts';
 import { abandonCalls, ask, call, end, type Process, type Reaction } from '../process.ts';
 import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
 
@@ -61,11 +61,11 @@ const reactDeleting = (state: State, event: Recorded): Reaction<State> | null =>
   if (isDeleted(event)) {
     return { state: { ...state, phase: 'recording' }, intents: [ask(recordClusterDeleted, { cluster_id })] };
   }
-  const trouble = troubleOf(event);
+  const trouble = abortOf(event);
   return trouble ? giveUp(state, trouble) : null;
 };
 
-const giveUp = (state: State, trouble: Trouble): Reaction<State> => {
+const giveUp = (state: State, trouble: Abort): Reaction<State> => {
   const { cluster_id, workflow_id } = state;
   const fail = ask(failClusterDeletion, { cluster_id, reason: trouble.reason });
   return { state, intents: [abandonCalls(), fail, giveUpWorkflow(workflow_id, trouble), end()] };

@@ -6,7 +6,7 @@ import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { ClusterType } from '../../events/cluster-events.ts';
 import { ClusterId, UserId, WorkflowId } from '../../events/ids.ts';
-import { failed, type Trouble, troubleOf } from '../abort.ts';
+import { type Abort, abortOf, failed } from '../abort.ts';
 import { abandonCalls, after, ask, call, end, type Intent, type Process, type Reaction } from '../process.ts';
 import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
 
@@ -90,7 +90,7 @@ const askDelete = (state: State, event: Recorded, bud_cluster_id: string): Inten
     { give_up_at: after(event.at, FOLLOW_UP_SECONDS) },
   );
 
-const giveUp = (state: State, trouble: Trouble, cleanUp: { bud_cluster_id: string | null; call: Intent[] }) => {
+const giveUp = (state: State, trouble: Abort, cleanUp: { bud_cluster_id: string | null; call: Intent[] }) => {
   const { workflow_id, user_id, cluster_id, cluster_type } = state;
   const { bud_cluster_id } = cleanUp;
   const over: State = { phase: 'over', workflow_id, user_id, cluster_id, cluster_type, bud_cluster_id };
@@ -124,7 +124,7 @@ const reactRegistering = (state: In<'registering'>, event: Recorded): Reaction<S
   const unreadable = event.type === 'WorkflowResultReceived' && event.data.result_type === 'register_cluster';
   const trouble = unreadable
     ? failed('registration-failed', 'The cluster service could not register the cluster.')
-    : troubleOf(event);
+    : abortOf(event);
   if (!trouble) return null;
   const give_up_at = after(event.at, FOLLOW_UP_SECONDS);
   const cancel =

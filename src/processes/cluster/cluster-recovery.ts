@@ -6,7 +6,7 @@ import { startWorkflowStep } from '../../commands/workflow/internal/start-workfl
 import { HealthAnswer, NodesAnswer } from '../../contracts/budcluster.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { ClusterId, WorkflowId } from '../../events/ids.ts';
-import { DEADLINE, failed, type Trouble } from '../abort.ts';
+import { type Abort, DEADLINE, failed } from '../abort.ts';
 import { abandonCalls, after, ask, call, end, type Process, type Reaction, timer, workflowOf } from '../process.ts';
 import { begin, giveUpWorkflow, succeed } from '../workflow-intents.ts';
 
@@ -87,7 +87,7 @@ const react = (state: State, event: Recorded): Reaction<State> | null => {
   }
 };
 
-const giveUp = (state: State, trouble: Trouble): Reaction<State> => ({
+const giveUp = (state: State, trouble: Abort): Reaction<State> => ({
   state,
   intents: [abandonCalls(), giveUpWorkflow(state.workflow_id, trouble), end()],
 });

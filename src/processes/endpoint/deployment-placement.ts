@@ -6,7 +6,7 @@ import type { Recommendation } from '../../contracts/budsim.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import type { PlacementCandidate } from '../../events/values.ts';
-import { failed, troubleOf } from '../abort.ts';
+import { abortOf, failed } from '../abort.ts';
 import { ask, ClustersFound, cancelTimer, type Reaction } from '../process.ts';
 import { times } from './deployment-calls.ts';
 import type { DeploymentState, In, Option } from './deployment-state.ts';
@@ -24,7 +24,7 @@ export const giveUpPlacing = (
 ): Reacted | null => {
   // Once there is room the time for finding it does not matter any more, even if its timer has just gone off.
   const isLate = state.phase !== 'placing' && event.type === 'WorkflowTimerFired' && event.data.timer === PLACEMENT;
-  const trouble = isLate ? failed('placement-timed-out', 'No cluster was found in time.') : troubleOf(event);
+  const trouble = isLate ? failed('placement-timed-out', 'No cluster was found in time.') : abortOf(event);
   return trouble ? giveUpBeforeDeploying(state, trouble) : null;
 };
 

@@ -3,7 +3,7 @@ import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from '.
 import { DeployConfig, PlacementCandidate, Reason, Resources } from '../../events/values.ts';
 
 /** What was asked for, as every phase needs it. */
-const Wanted = z.object({
+const EndpointSpec = z.object({
   workflow_id: WorkflowId,
   user_id: UserId,
   endpoint_id: EndpointId,
@@ -32,7 +32,7 @@ const chosen = { ...placement, option: Option };
 /** Something is on its way out; what must still be heard of before the workflow can end. */
 const Undoing = z.object({
   phase: z.literal('undoing'),
-  wanted: Wanted,
+  wanted: EndpointSpec,
   option: Option,
   trouble: z.object({ reason: Reason, ending: z.enum(['failed', 'cancelled']) }),
   awaiting: z.enum(['deploy-answer', 'cancel', 'delete']),
@@ -42,40 +42,40 @@ const Undoing = z.object({
 export const DeploymentState = z.discriminatedUnion('phase', [
   z.object({
     phase: z.literal('simulating'),
-    wanted: Wanted,
+    wanted: EndpointSpec,
     /** The simulator's own workflow; its result can come before its answer. */
     simulator_id: z.string().nullable(),
     candidates: z.array(PlacementCandidate).nullable(),
   }),
-  z.object({ phase: z.literal('looking-up'), wanted: Wanted, ...placement }),
+  z.object({ phase: z.literal('looking-up'), wanted: EndpointSpec, ...placement }),
   z.object({
     phase: z.literal('reserving'),
-    wanted: Wanted,
+    wanted: EndpointSpec,
     ...chosen,
     /** Further clusters, best first. */
     others: z.array(Option),
     /** What the clusters before this one answered. */
     refusals: z.array(z.string()),
   }),
-  z.object({ phase: z.literal('placing'), wanted: Wanted, ...chosen }),
+  z.object({ phase: z.literal('placing'), wanted: EndpointSpec, ...chosen }),
   z.object({
     phase: z.literal('deploying'),
-    wanted: Wanted,
+    wanted: EndpointSpec,
     ...chosen,
     /** The cluster service's own workflow; its result can come before its answer. */
     service_workflow_id: z.string().nullable(),
   }),
-  z.object({ phase: z.literal('recording'), wanted: Wanted, ...chosen, namespace: z.string() }),
+  z.object({ phase: z.literal('recording'), wanted: EndpointSpec, ...chosen, namespace: z.string() }),
   Undoing,
   /** Given up for good; a success that is reported all the same is taken back. */
   z.object({
     phase: z.literal('over'),
-    wanted: Wanted,
+    wanted: EndpointSpec,
     bud_cluster_id: z.string(),
     /** What was taken back already. */
     namespace: z.string().nullable(),
   }),
 ]);
 export type DeploymentState = z.output<typeof DeploymentState>;
-export type Wanted = z.output<typeof Wanted>;
+export type EndpointSpec = z.output<typeof EndpointSpec>;
 export type In<Phase extends DeploymentState['phase']> = Extract<DeploymentState, { phase: Phase }>;

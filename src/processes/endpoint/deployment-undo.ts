@@ -3,10 +3,10 @@ import { cancelEndpoint } from '../../commands/endpoint/internal/cancel-endpoint
 import { failEndpoint } from '../../commands/endpoint/internal/fail-endpoint.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import type { Trouble } from '../abort.ts';
+import type { Abort } from '../abort.ts';
 import { abandonCalls, after, ask, call, end, type Intent, type Reaction, timer } from '../process.ts';
 import { giveUpWorkflow, reportTo } from '../workflow-intents.ts';
-import type { DeploymentState, In, Option, Wanted } from './deployment-state.ts';
+import type { DeploymentState, EndpointSpec, In, Option } from './deployment-state.ts';
 
 type Reacted = Reaction<DeploymentState>;
 
@@ -18,7 +18,7 @@ const LATE_SECONDS = 3600;
 const UNDO = 'undo';
 
 const askDelete = (
-  { workflow_id, user_id }: Wanted,
+  { workflow_id, user_id }: EndpointSpec,
   { bud_cluster_id, namespace, give_up_at }: { bud_cluster_id: string; namespace: string; give_up_at: string },
 ): Intent =>
   call(
@@ -36,7 +36,7 @@ const namespaceIn = (event: Recorded): string | null => {
 };
 
 /** Releases the capacity and the name, and ends the workflow. */
-const closing = ({ wanted, option }: { wanted: Wanted; option: Option | null }, trouble: Trouble): Intent[] => {
+const closing = ({ wanted, option }: { wanted: EndpointSpec; option: Option | null }, trouble: Abort): Intent[] => {
   const { workflow_id, endpoint_id } = wanted;
   const { reason } = trouble;
   return [
@@ -52,7 +52,7 @@ const closing = ({ wanted, option }: { wanted: Wanted; option: Option | null }, 
 /** Nothing was asked of the cluster yet: there is only what we hold ourselves to give back. */
 export const giveUpBeforeDeploying = (
   state: In<'simulating' | 'looking-up' | 'reserving' | 'placing'>,
-  trouble: Trouble,
+  trouble: Abort,
 ): Reacted => {
   const option = 'option' in state ? state.option : null;
   return { state, intents: [...closing({ wanted: state.wanted, option }, trouble), end()] };
@@ -60,8 +60,8 @@ export const giveUpBeforeDeploying = (
 
 /** `left` says what may be left on the cluster. No `end`: it may still report a success, which has to be taken back. */
 const finish = (
-  { wanted, option, namespace }: { wanted: Wanted; option: Option; namespace: string | null },
-  { reason, ending }: Trouble,
+  { wanted, option, namespace }: { wanted: EndpointSpec; option: Option; namespace: string | null },
+  { reason, ending }: Abort,
   left: string | null,
 ): Reacted => {
   const message = left === null ? reason.message : `${reason.message} ${left}`;
@@ -72,8 +72,8 @@ const finish = (
 };
 
 const undoing = (
-  state: { wanted: Wanted; option: Option },
-  trouble: Trouble,
+  state: { wanted: EndpointSpec; option: Option },
+  trouble: Abort,
   rest: Pick<In<'undoing'>, 'awaiting' | 'namespace'>,
 ): In<'undoing'> => ({ phase: 'undoing', wanted: state.wanted, option: state.option, trouble, ...rest });
 
@@ -81,7 +81,7 @@ const undoing = (
 export const undo = (
   state: In<'deploying' | 'recording'>,
   event: Recorded,
-  { trouble, namespace }: { trouble: Trouble; namespace: string | null },
+  { trouble, namespace }: { trouble: Abort; namespace: string | null },
 ): Reacted => {
   const { wanted, option } = state;
   const bound = timer(UNDO, after(event.at, UNDO_SECONDS));

@@ -4,7 +4,7 @@ import { failEndpointDeletion } from '../../commands/endpoint/internal/fail-endp
 import { recordEndpointDeleted } from '../../commands/endpoint/internal/record-endpoint-deleted.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { ClusterId, EndpointId, WorkflowId } from '../../events/ids.ts';
-import { type Trouble, troubleOf } from '../abort.ts';
+import { type Abort, abortOf } from '../abort.ts';
 import { abandonCalls, ask, call, end, type Intent, type Process, type Reaction } from '../process.ts';
 import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
 
@@ -66,11 +66,11 @@ const isDeleted = (event: Recorded): boolean =>
 
 const reactDeleting = (state: State, event: Recorded): Reaction<State> | null => {
   if (isDeleted(event)) return record(state, []);
-  const trouble = troubleOf(event);
+  const trouble = abortOf(event);
   return trouble ? giveUp(state, trouble) : null;
 };
 
-const giveUp = (state: State, trouble: Trouble): Reaction<State> => {
+const giveUp = (state: State, trouble: Abort): Reaction<State> => {
   const { endpoint_id, workflow_id } = state;
   const fail = ask(failEndpointDeletion, { endpoint_id, workflow_id, reason: trouble.reason });
   return { state, intents: [abandonCalls(), fail, giveUpWorkflow(workflow_id, trouble), end()] };

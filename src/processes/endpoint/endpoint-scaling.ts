@@ -5,7 +5,7 @@ import { recordEndpointScaled } from '../../commands/endpoint/internal/record-en
 import { type Worker as ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import { failed, type Trouble, troubleOf } from '../abort.ts';
+import { type Abort, abortOf, failed } from '../abort.ts';
 import {
   abandonCalls,
   after,
@@ -99,11 +99,11 @@ const react = (state: ScalingState, event: Recorded): Reacted | null => {
 };
 
 const giveUpOn = (state: ScalingState, event: Recorded): Reacted | null => {
-  const trouble = troubleOf(event);
+  const trouble = abortOf(event);
   return trouble ? giveUp(state, trouble) : null;
 };
 
-const giveUp = (state: ScalingState, trouble: Trouble): Reacted => {
+const giveUp = (state: ScalingState, trouble: Abort): Reacted => {
   const { wanted } = state;
   const { endpoint_id, workflow_id } = wanted;
   const { reason } = trouble;

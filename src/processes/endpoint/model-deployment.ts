@@ -6,12 +6,12 @@ import { completeWorkflowStep } from '../../commands/workflow/internal/complete-
 import { startWorkflowStep } from '../../commands/workflow/internal/start-workflow-step.ts';
 import { type DeploymentResult, parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import { failed, troubleOf } from '../abort.ts';
+import { abortOf, failed } from '../abort.ts';
 import { after, ask, call, end, type Process, type Reaction, timer } from '../process.ts';
 import { begin, requesterOf, succeed } from '../workflow-intents.ts';
 import { deployRequest, locate, simulationRequest } from './deployment-calls.ts';
 import { giveUpPlacing, PLACEMENT, reactLookingUp, reactReserving, reactSimulating } from './deployment-placement.ts';
-import { DeploymentState, type In, type Wanted } from './deployment-state.ts';
+import { DeploymentState, type EndpointSpec, type In } from './deployment-state.ts';
 import { reactOver, reactUndoing, undo } from './deployment-undo.ts';
 
 type Reacted = Reaction<DeploymentState>;
@@ -65,7 +65,7 @@ const start = (
   const { workflow_id, endpoint_id, project_id, name, deadline } = data;
   const user_id = requesterOf(event);
   const placed_by = earlier(after(event.at, placement_seconds), deadline);
-  const wanted: Wanted = {
+  const wanted: EndpointSpec = {
     workflow_id,
     user_id,
     endpoint_id,
@@ -133,7 +133,7 @@ const reactDeploying = (state: In<'deploying'>, event: Recorded): Reacted | null
     const trouble = failed('deployment-failed', 'The cluster could not deploy the model.');
     return undo(state, event, { trouble, namespace: null });
   }
-  const trouble = troubleOf(event);
+  const trouble = abortOf(event);
   return trouble ? undo(state, event, { trouble, namespace: null }) : null;
 };
 

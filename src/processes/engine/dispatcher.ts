@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { backoff } from '../../resilience/backoff.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import {
   type ClaimedIntent,
   claimIntents,
@@ -53,10 +53,10 @@ export const createDispatcher = ({
   concurrency = 16,
 }: DispatcherOptions) => {
   const working = new Map<string, Promise<void>>();
-  const seldom = createSeldom();
-  let ring = Promise.withResolvers<void>();
+  const throttled = createThrottle();
+  let wakeUp = Promise.withResolvers<void>();
   const wake = (): void => {
-    ring.resolve();
+    wakeUp.resolve();
   };
 
   const isUsedUp = (intent: ClaimedIntent, attempt: Extract<Attempt, { again: string }>): boolean => {
@@ -125,19 +125,19 @@ export const createDispatcher = ({
   const dispatch = async (signal: AbortSignal): Promise<void> => {
     let failures = 0;
     while (!signal.aborted) {
-      ring = Promise.withResolvers<void>();
+      wakeUp = Promise.withResolvers<void>();
       try {
         await fireDueTimers(pool);
         await claim();
         failures = 0;
       } catch (error) {
         failures += 1;
-        seldom(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
+        throttled(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
       }
       const pause = new AbortController();
       const ms = failures > 0 ? Math.min(longest_pause_ms, backoff(failures)) : poll_ms * (0.75 + Math.random() / 2);
       await Promise.race([
-        failures > 0 ? new Promise<never>(() => undefined) : ring.promise,
+        failures > 0 ? new Promise<never>(() => undefined) : wakeUp.promise,
         delay(ms, undefined, { signal: AbortSignal.any([signal, pause.signal]) }).catch(() => undefined),
       ]);
       pause.abort();

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import { type EventId, TenantId, type WorkflowId } from '../../events/ids.ts';
-import type { Deed } from '../process.ts';
+import type { Effect } from '../process.ts';
 
 /** What every command that follows from an event carries on. */
 export interface IntentMeta {
@@ -16,7 +16,7 @@ export interface NewIntent {
   workflow_id: WorkflowId | null;
   event_id: EventId;
   n: number;
-  intent: Deed;
+  intent: Effect;
   meta: IntentMeta;
   /** Null: after a number of attempts. */
   give_up_at: string | null;

@@ -5,7 +5,7 @@ import type { ParkedInstanceKey, ProcessOperations } from '../../ports.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import type { Process } from '../process.ts';
 import { dueParked, type Instance, listParked, loadInstance, skipParkedEvent } from './instances.ts';
-import { type Indigestion, retryInstance } from './reactions.ts';
+import { type HandlerFailure, retryInstance } from './reactions.ts';
 
 export interface OperationsOptions {
   pool: Pool;
@@ -16,7 +16,7 @@ export interface OperationsOptions {
 }
 
 /** Tells whoever is on call what a process cannot digest. */
-export const reportIndigestion = (logger: Logger, { process, instance_id, event, error }: Indigestion): void => {
+export const reportHandlerFailure = (logger: Logger, { process, instance_id, event, error }: HandlerFailure): void => {
   const where = { process, instance_id, event_type: event.type, position: event.position };
   logger.error({ ...where, err: error }, 'a process cannot digest an event; its instance is parked');
 };
@@ -42,8 +42,8 @@ export const createProcessOperations = ({ pool, processes, logger, onIntents }: 
     });
     if (!result) return null;
     if (result.intents > 0) onIntents?.();
-    if (result.indigestion) reportIndigestion(logger, result.indigestion);
-    return { resumed: result.indigestion === null };
+    if (result.handlerFailure) reportHandlerFailure(logger, result.handlerFailure);
+    return { resumed: result.handlerFailure === null };
   };
 
   const retry = (key: ParkedInstanceKey) => resume(key, async () => {});

@@ -8,7 +8,7 @@ import { Rejected } from '../../errors.ts';
 import { commandIdOf, type TenantId } from '../../events/ids.ts';
 import type { Reason } from '../../events/values.ts';
 import { type ObjectStore, ServiceFailure, type ServiceInvoker, type Vault } from '../../ports.ts';
-import type { CallIntent, ClustersFound, CommandIntent, Deed, LookupClustersIntent } from '../process.ts';
+import type { CallIntent, ClustersFound, CommandIntent, Effect, LookupClustersIntent } from '../process.ts';
 import type { ClaimedIntent } from './intent-queue.ts';
 import { openSealed, SecretErased } from './open-sealed.ts';
 
@@ -31,15 +31,15 @@ const keyOf = ({ process, event_id, n }: ClaimedIntent): string => `${process}:$
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const nameOf = (deed: Deed): string => {
-  switch (deed.kind) {
+const nameOf = (effect: Effect): string => {
+  switch (effect.kind) {
     case 'command':
-      return deed.command;
+      return effect.command;
     case 'call':
-      return deed.call;
+      return effect.call;
     case 'lookup-clusters':
     case 'remove-object':
-      return deed.kind;
+      return effect.kind;
   }
 };
 
@@ -73,10 +73,10 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
   ) => record(intent, ':answer', { command: 'RecordCallAnswer', data });
 
   const recordFailure = (intent: ClaimedIntent, reason: Reason) => {
-    const { intent: deed, attempts } = intent;
+    const { intent: effect, attempts } = intent;
     return record(intent, ':failure', {
       command: 'RecordCallFailure',
-      data: { call: nameOf(deed), attempts: Math.max(1, attempts), reason },
+      data: { call: nameOf(effect), attempts: Math.max(1, attempts), reason },
     });
   };
 
@@ -148,16 +148,16 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
   };
 
   const attempt = (intent: ClaimedIntent): Promise<Attempt> => {
-    const deed = intent.intent;
-    switch (deed.kind) {
+    const effect = intent.intent;
+    switch (effect.kind) {
       case 'command':
-        return performCommand(intent, deed);
+        return performCommand(intent, effect);
       case 'call':
-        return performCall(intent, deed);
+        return performCall(intent, effect);
       case 'lookup-clusters':
-        return performLookup(intent, deed);
+        return performLookup(intent, effect);
       case 'remove-object':
-        return objects.remove(deed.key).then(() => ({ done: 'removed' }));
+        return objects.remove(effect.key).then(() => ({ done: 'removed' }));
     }
   };
 

@@ -2,7 +2,7 @@ import type { ClientBase } from 'pg';
 import { type Recorded, toFact } from '../../events/catalog.ts';
 import type { RecordedEvent } from '../../events/event.ts';
 import { WorkflowId } from '../../events/ids.ts';
-import { type Deed, type Intent, type Process, workflowOf } from '../process.ts';
+import { type Effect, type Intent, type Process, workflowOf } from '../process.ts';
 import {
   addParkedEvent,
   type Instance,
@@ -17,7 +17,7 @@ import { abandonCalls, addIntents, type IntentMeta } from './intent-queue.ts';
 import { dropTimer, dropTimers, setTimer } from './timers.ts';
 
 /** An event that a process could not digest. */
-export interface Indigestion {
+export interface HandlerFailure {
   process: string;
   instance_id: string;
   event: RecordedEvent;
@@ -28,7 +28,7 @@ export interface Indigestion {
 export interface Taken {
   /** How many intents were stored. */
   intents: number;
-  indigestions: readonly Indigestion[];
+  handlerFailures: readonly HandlerFailure[];
 }
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
@@ -49,7 +49,7 @@ export const mayConcern = (processes: readonly Process[], event: RecordedEvent):
 };
 
 /** Who is told what came of an intent: the instance's own workflow, where it follows one. */
-const toldOf = (process: Process, instance: Instance, event: Recorded): WorkflowId | null =>
+const workflowToTell = (process: Process, instance: Instance, event: Recorded): WorkflowId | null =>
   process.keyOf ? workflowOf(event) : WorkflowId.parse(instance.instance_id);
 
 /** Where the event itself cannot be read by this version, its raw data still says whose it is. */
@@ -58,7 +58,7 @@ const rawKeyOf = ({ data }: RecordedEvent): string | null => {
   return typeof key === 'string' ? key : null;
 };
 
-const isDeed = (intent: Intent): intent is Deed =>
+const isEffect = (intent: Intent): intent is Effect =>
   intent.kind === 'command' ||
   intent.kind === 'call' ||
   intent.kind === 'lookup-clusters' ||
@@ -69,7 +69,7 @@ const metaOf = ({ meta }: RecordedEvent): IntentMeta => ({
   ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
 });
 
-/** Stores what one reaction asks for; answers how many deeds that are. */
+/** Stores what one reaction asks for; answers how many effects that are. */
 const storeIntents = async (
   client: ClientBase,
   { process, instance_id, tenant_id }: Instance,
@@ -78,17 +78,17 @@ const storeIntents = async (
   const common = { process, instance_id, tenant_id, event_id: event.id, meta: metaOf(event) };
   // First, so that it cannot hit what this very reaction asks for.
   if (intents.some(({ kind }) => kind === 'abandon-calls')) await abandonCalls(client, common);
-  const deeds = intents.flatMap((intent, n) => {
-    if (!isDeed(intent)) return [];
+  const effects = intents.flatMap((intent, n) => {
+    if (!isEffect(intent)) return [];
     return [{ ...common, workflow_id, n, intent, give_up_at: 'give_up_at' in intent ? intent.give_up_at : null }];
   });
-  await addIntents(client, deeds);
+  await addIntents(client, effects);
   for (const [n, intent] of intents.entries()) {
     if (intent.kind === 'timer') await setTimer(client, { ...common, n, timer: intent.timer, due_at: intent.at });
     if (intent.kind === 'cancel-timer') await dropTimer(client, common, intent.timer);
     if (intent.kind === 'end') await dropTimers(client, common);
   }
-  return deeds.length;
+  return effects.length;
 };
 
 /** One event for one instance: the instance afterwards and what it asks for; null where the event means nothing to it. */
@@ -110,14 +110,14 @@ const newInstance = (process: Process, instance_id: string, event: RecordedEvent
 });
 
 /**
- * Takes one event into one instance, whose fields it changes; answers how many deeds are asked for. What `react` throws
- * comes back as `Indigestion`; a database that fails throws, and takes the whole transaction with it.
+ * Takes one event into one instance, whose fields it changes; answers how many effects are asked for. What `react` throws
+ * comes back as `HandlerFailure`; a database that fails throws, and takes the whole transaction with it.
  */
 const takeInto = async (
   client: ClientBase,
   { process, instance }: { process: Process; instance: Instance },
   raw: RecordedEvent,
-): Promise<number | Indigestion> => {
+): Promise<number | HandlerFailure> => {
   let digested: ReturnType<typeof digest>;
   try {
     digested = digest(process, instance, raw);
@@ -129,7 +129,7 @@ const takeInto = async (
   instance.state = reaction.state;
   instance.position = raw.position;
   instance.ended = reaction.intents.some(({ kind }) => kind === 'end');
-  const workflow_id = toldOf(process, instance, event);
+  const workflow_id = workflowToTell(process, instance, event);
   return storeIntents(client, instance, { event, intents: reaction.intents, workflow_id });
 };
 
@@ -162,7 +162,7 @@ export const takeEvents = async (
   }
 
   const changed = new Set<Instance>();
-  const indigestions: Indigestion[] = [];
+  const handlerFailures: HandlerFailure[] = [];
   let intents = 0;
   for (const { process, event, key, readable } of concerned) {
     if (key === null) continue;
@@ -179,22 +179,22 @@ export const takeEvents = async (
       intents += taken;
     } else {
       instance.parked = true;
-      indigestions.push(taken);
+      handlerFailures.push(taken);
     }
     instances.set(name, instance);
     changed.add(instance);
   }
   await saveInstances(client, [...changed]);
-  await park(client, instances, indigestions);
-  return { intents, indigestions };
+  await park(client, instances, handlerFailures);
+  return { intents, handlerFailures };
 };
 
 const park = async (
   client: ClientBase,
   instances: ReadonlyMap<string, Instance>,
-  indigestions: readonly Indigestion[],
+  handlerFailures: readonly HandlerFailure[],
 ): Promise<void> => {
-  for (const { process, instance_id, event, error } of indigestions) {
+  for (const { process, instance_id, event, error } of handlerFailures) {
     const instance = instances.get(`${process}:${instance_id}`);
     if (!instance) continue;
     await addParkedEvent(client, instance, event);
@@ -207,19 +207,19 @@ export const retryInstance = async (
   client: ClientBase,
   process: Process,
   instance: Instance,
-): Promise<{ intents: number; indigestion: Indigestion | null }> => {
+): Promise<{ intents: number; handlerFailure: HandlerFailure | null }> => {
   let intents = 0;
   for (const event of await loadParkedEvents(client, instance)) {
     const taken = hasSeen(instance, event) ? 0 : await takeInto(client, { process, instance }, event);
     if (typeof taken !== 'number') {
       await saveInstances(client, [instance]);
       await parkInstance(client, instance, messageOf(taken.error));
-      return { intents, indigestion: taken };
+      return { intents, handlerFailure: taken };
     }
     intents += taken;
     await removeParkedEvents(client, instance, event.position);
   }
   await saveInstances(client, [instance]);
   await unparkInstance(client, instance);
-  return { intents, indigestion: null };
+  return { intents, handlerFailure: null };
 };

@@ -4,10 +4,10 @@ import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Log } from '../../ports.ts';
 import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { loadCheckpoint, saveCheckpoint } from './instances.ts';
-import { reportIndigestion } from './operations.ts';
+import { reportHandlerFailure } from './operations.ts';
 import { mayConcern, takeEvents } from './reactions.ts';
 
 export interface ReaderOptions {
@@ -33,7 +33,7 @@ const IDLE_COMMIT_MS = 1000;
  * a batch are one transaction, which the lease's token fences: a reader that was paused and overtaken cannot write.
  */
 export const createReader = ({ log, pool, processes, logger, owner, onIntents }: ReaderOptions) => {
-  const seldom = createSeldom();
+  const throttled = createThrottle();
 
   const commit = async (lease: Lease, events: readonly RecordedEvent[], position: Position): Promise<void> => {
     const take = async (client: ClientBase) => {
@@ -45,7 +45,7 @@ export const createReader = ({ log, pool, processes, logger, owner, onIntents }:
     // What a crash of the server loses, it loses together with the checkpoint: the same events make the same intents again,
     // under the same keys, and whatever was done for them already is found in the log by its command id.
     const taken = await inTransaction(pool, take, { durable: false });
-    for (const indigestion of taken.indigestions) reportIndigestion(logger, indigestion);
+    for (const handlerFailure of taken.handlerFailures) reportHandlerFailure(logger, handlerFailure);
     if (taken.intents > 0) onIntents();
   };
 
@@ -81,7 +81,7 @@ export const createReader = ({ log, pool, processes, logger, owner, onIntents }:
         signal,
         work: read,
         onError: (error) =>
-          seldom(() => logger.warn({ err: error }, 'processes: reading the log is interrupted; trying again')),
+          throttled(() => logger.warn({ err: error }, 'processes: reading the log is interrupted; trying again')),
       }),
     position: (): Promise<Position | null> => loadCheckpoint(pool, READER),
   };

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Position } from '../../events/event.ts';
 import type { Closable, Log, ProcessOperations } from '../../ports.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { countOpenIntents } from './intent-queue.ts';
@@ -56,13 +56,13 @@ export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunne
     onIntents: dispatcher.wake,
   });
 
-  const seldom = createSeldom();
+  const throttled = createThrottle();
   const keepRetrying = async (): Promise<void> => {
     while (!signal.aborted) {
       await delay(PARKED_POLL_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       await retryDue().catch((error) =>
-        seldom(() => logger.warn({ err: error }, 'processes: cannot retry what is parked')),
+        throttled(() => logger.warn({ err: error }, 'processes: cannot retry what is parked')),
       );
     }
   };

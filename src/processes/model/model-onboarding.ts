@@ -7,7 +7,7 @@ import { CloudModelAnswer, type ModelInfo } from '../../contracts/budmodel.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { ModelId, WorkflowId } from '../../events/ids.ts';
-import { failed, type Trouble, troubleOf } from '../abort.ts';
+import { type Abort, abortOf, failed } from '../abort.ts';
 import {
   abandonCalls,
   after,
@@ -111,7 +111,7 @@ const react = (
     const done = ask(completeWorkflowStep, { workflow_id, step: CLOUD_STEP, message });
     return recordMetadata(state, answer.data.model_info, [done]);
   }
-  const trouble = troubleOf(event);
+  const trouble = abortOf(event);
   return trouble ? giveUp(state, event, trouble) : null;
 };
 
@@ -122,7 +122,7 @@ const recordMetadata = (state: State, info: ModelInfo, before: Intent[]): Reacti
   intents: [...before, ask(recordModelMetadata, { model_id: state.model_id, metadata: toModelMetadata(info) })],
 });
 
-const giveUp = (state: State, event: Recorded, trouble: Trouble): Reaction<State> => {
+const giveUp = (state: State, event: Recorded, trouble: Abort): Reaction<State> => {
   const { model_id, workflow_id, object_key } = state;
   const give_up_at = after(event.at, REMOVAL_SECONDS);
   return {

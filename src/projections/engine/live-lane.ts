@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Lease, LeaseLost } from '../../postgres/lease.ts';
-import { createSeldom } from '../../resilience/rate-limited.ts';
+import { createThrottle } from '../../resilience/throttle.ts';
 import type { ReadModel } from '../read-model.ts';
 import { CheckpointMoved, readCheckpoints, type Writer } from './checkpoint.ts';
 import { type LaneDependencies, runLane } from './lane.ts';
@@ -30,7 +30,7 @@ interface LiveLaneOptions extends LaneDependencies {
 export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
   const { pool, logger, signal: closing } = options;
   const members = new Map<string, Member>();
-  const seldom = createSeldom();
+  const throttled = createThrottle();
   let round = new AbortController();
   let running: Promise<void> | undefined;
 
@@ -69,7 +69,7 @@ export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
           continue;
         }
         failures += 1;
-        seldom(() => logger.warn({ err: error }, 'the read models cannot be written: trying again'));
+        throttled(() => logger.warn({ err: error }, 'the read models cannot be written: trying again'));
         const pause = Math.min(5000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
         await delay(pause, undefined, { signal }).catch(() => undefined);
       }

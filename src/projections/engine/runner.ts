@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Closable, Log } from '../../ports.ts';
 import { holdLease, LeaseLost, underLease } from '../../postgres/lease.ts';
-import { createSeldom, type Seldom } from '../../resilience/rate-limited.ts';
+import { createThrottle, type Throttle } from '../../resilience/throttle.ts';
 import { readModelCatalog } from '../catalog.ts';
 import type { ReadModel } from '../read-model.ts';
 import { CheckpointMoved, readCheckpoints, registerReadModels } from './checkpoint.ts';
@@ -39,13 +39,13 @@ interface Running extends LaneDependencies {
   rebuild_poll_ms: number;
   signal: AbortSignal;
   /** An outage hits all read models at once, and each tries again and again: one line speaks for all. */
-  seldom: Seldom;
+  throttled: Throttle;
 }
 
 const isHandover = (error: unknown): boolean => error instanceof LeaseLost || error instanceof CheckpointMoved;
 
 const keepLive = async (
-  { pool, logger, owner, lease_ttl_ms, signal, seldom }: Running,
+  { pool, logger, owner, lease_ttl_ms, signal, throttled }: Running,
   lane: LiveLane,
   model: ReadModel,
 ) => {
@@ -63,7 +63,7 @@ const keepLive = async (
     onError: (error) => {
       const about = { err: error, projection: model.name };
       if (isHandover(error)) logger.info(about, 'a read model is given up for now');
-      else seldom(() => logger.warn(about, 'read models are given up for now'));
+      else throttled(() => logger.warn(about, 'read models are given up for now'));
     },
   });
 };
@@ -87,14 +87,14 @@ const buildUnderLease = async (running: Running, model: ReadModel): Promise<void
 
 /** One after the other: a build takes as much of the log and the database as it can get. */
 const keepBuilding = async (running: Running): Promise<void> => {
-  const { pool, models, logger, rebuild_poll_ms, signal, seldom } = running;
+  const { pool, models, logger, rebuild_poll_ms, signal, throttled } = running;
   while (!signal.aborted) {
     try {
       for (const model of await findDueBuilds(pool, models)) {
         if (!signal.aborted) await buildUnderLease(running, model);
       }
     } catch (error) {
-      seldom(() => logger.warn({ err: error }, 'due rebuilds cannot be looked for: trying again'));
+      throttled(() => logger.warn({ err: error }, 'due rebuilds cannot be looked for: trying again'));
     }
     await delay(rebuild_poll_ms, undefined, { signal }).catch(() => undefined);
   }
@@ -130,7 +130,7 @@ export const createProjectionRunner = (options: ProjectionRunnerOptions): Projec
     lease_ttl_ms,
     rebuild_poll_ms,
     signal: closing.signal,
-    seldom: createSeldom(),
+    throttled: createThrottle(),
   };
 
   const run = async (): Promise<void> => {

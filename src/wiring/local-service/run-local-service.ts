@@ -7,7 +7,7 @@ import type { LocalService } from '../../local/service/loopback.ts';
 import { createLogger, type Logger } from '../../telemetry.ts';
 import { closeAtSignal } from '../close-at-signal.ts';
 import { createClosing } from '../closing.ts';
-import { createPatience } from '../retry-until-available.ts';
+import { createRetryUntilAvailable } from '../retry-until-available.ts';
 import { LOCAL_SERVICES } from './local-services.ts';
 
 /** As the command line spells them. */
@@ -28,8 +28,8 @@ interface Asked {
 const openArtefacts = async ({ minio, start_timeout_ms }: LocalServiceSettings, logger: Logger) => {
   if (minio === null) return undefined;
   const { createMinioObjects } = await import('../../adapters/minio/objects.ts');
-  const patience = createPatience({ timeout_ms: start_timeout_ms, logger });
-  return patience(() => createMinioObjects({ ...minio, logger }));
+  const retryUntilAvailable = createRetryUntilAvailable({ timeout_ms: start_timeout_ms, logger });
+  return retryUntilAvailable(() => createMinioObjects({ ...minio, logger }));
 };
 
 const openService = async ({ name, port, flags, settings }: Asked, log: Logger): Promise<LocalService> => {

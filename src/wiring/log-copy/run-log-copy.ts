@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { createLogger } from '../../telemetry.ts';
 import { type Closing, createClosing } from '../closing.ts';
 import { openDatabase } from '../database.ts';
-import { createPatience } from '../retry-until-available.ts';
+import { createRetryUntilAvailable } from '../retry-until-available.ts';
 import {
   type Comparison,
   type CopyProgress,
@@ -113,8 +113,8 @@ const exitOf = (error: unknown): number | null => {
 
 const run = async (config: Config, request: LogCopyRequest, print: Run['print'], closing: Closing): Promise<number> => {
   const logger = createLogger({ level: config.log_level === 'info' ? 'warn' : config.log_level });
-  const patience = createPatience({ timeout_ms: DATABASE_PATIENCE_MS, logger });
-  const database = await openDatabase(config, { closing, logger, patience });
+  const retryUntilAvailable = createRetryUntilAvailable({ timeout_ms: DATABASE_PATIENCE_MS, logger });
+  const database = await openDatabase(config, { closing, logger, retryUntilAvailable });
   await migrate({ connectionString: database.connection_string });
   const needs = { config, database, closing, logger };
   const source = await openLogPlace(request.from, needs);

@@ -165,13 +165,13 @@ describe('the live stream', () => {
     let lying = 0;
     const transport = { send: () => sent.emit('frame'), beat: () => undefined, buffered: () => lying, end };
     const caller = await callers.fromToken(token);
-    const seldom = (say: () => void) => say();
+    const throttled = (say: () => void) => say();
     serveClient({
       hub,
       log,
       callers,
       logger,
-      seldom,
+      throttled,
       transport,
       caller,
       token,

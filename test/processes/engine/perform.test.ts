@@ -7,12 +7,12 @@ import type { Sealed } from '../../../src/events/sealed.ts';
 import { ServiceFailure } from '../../../src/ports.ts';
 import type { ClaimedIntent } from '../../../src/processes/engine/intent-queue.ts';
 import { createPerformer } from '../../../src/processes/engine/perform.ts';
-import type { Deed } from '../../../src/processes/process.ts';
+import type { Effect } from '../../../src/processes/process.ts';
 
 const SECRET = 'token: very-secret';
 const sealed = 'sealed:1:subject:aXY:dGFn:dGV4dA' as Sealed;
 
-const claimed = (intent: Deed): ClaimedIntent => ({
+const claimed = (intent: Effect): ClaimedIntent => ({
   id: '1',
   process: 'cluster-onboarding',
   instance_id: '01890a5d-ac96-774b-bcce-b302099a8001',

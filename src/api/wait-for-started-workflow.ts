@@ -16,7 +16,7 @@ const isMissing = (error: unknown): boolean => error instanceof Rejected && erro
  * The answer to a command names the workflow before the process has started it. Who asks for it at once is kept waiting
  * for a moment instead of being told that there is none; an id that is not young is answered at once.
  */
-export const waitingForYoung = (route: Route): Route => ({
+export const waitForStartedWorkflow = (route: Route): Route => ({
   ...route,
   handle: async (exchange: Exchange) => {
     const { workflow_id } = exchange.params as { workflow_id: string };
