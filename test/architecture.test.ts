@@ -10,7 +10,7 @@ const files = everything
   .map((entry) => join(entry.parentPath, entry.name).slice(ROOT.length));
 const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
-const FACTS = ['events', 'contracts', 'errors.ts', 'ports.ts'];
+const FACTS = ['events', 'contracts', 'errors.ts', 'ports'];
 /** Mechanisms that know nothing of the domain. */
 const MECHANISMS = ['resilience', 'postgres'];
 
@@ -21,7 +21,7 @@ const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
   resilience: [],
   postgres: ['resilience'],
   'errors.ts': ['events', 'contracts'],
-  'ports.ts': ['events', 'contracts', 'errors.ts'],
+  ports: ['events', 'contracts', 'errors.ts'],
   commands: [...FACTS, ...MECHANISMS],
   projections: [...FACTS, ...MECHANISMS],
   processes: [...FACTS, ...MECHANISMS, 'commands', 'projections'],

@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { notFound, Rejected } from '../errors.ts';
 import { newUuid } from '../events/ids.ts';
-import type { ObjectStore, StoredObject } from '../ports.ts';
+import type { ObjectStore, StoredObject } from '../ports/object-store.ts';
 import { codeOf } from './failure-code.ts';
 import { assertObjectKey } from './object-key.ts';
 

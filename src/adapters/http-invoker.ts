@@ -1,4 +1,4 @@
-import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../ports.ts';
+import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../ports/service-invoker.ts';
 import { formOf, readAnswer, targetOf } from './service-answer.ts';
 
 const initOf = (request: ServiceRequest, signal: AbortSignal): RequestInit => {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import type { StatusBus, StatusMessage } from '../ports.ts';
+import type { StatusBus, StatusMessage } from '../ports/status-bus.ts';
 import { isPattern, subjectMatches } from './subject-pattern.ts';
 
 interface Subscription {

@@ -1,15 +1,15 @@
 import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../events/event.ts';
+import type { Clock } from '../ports/clock.ts';
 import type {
   Appended,
   CaughtUp,
-  Clock,
   Log,
   LogFilter,
   LogImport,
   ReadStreamOptions,
   SubscribeOptions,
-} from '../ports.ts';
+} from '../ports/log.ts';
 import { checkAppend, eventIdsTaken } from './append-check.ts';
 
 const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);

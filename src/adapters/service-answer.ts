@@ -1,4 +1,4 @@
-import { ServiceFailure, type ServiceRequest } from '../ports.ts';
+import { ServiceFailure, type ServiceRequest } from '../ports/service-invoker.ts';
 
 const LARGEST_ANSWER = 8 * 1024 * 1024;
 const LONGEST_QUOTE = 300;

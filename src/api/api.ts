@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type Koa from 'koa';
-import type { Closable } from '../ports.ts';
+import type { Closable } from '../ports/closable.ts';
 import { createStatusMapper } from '../projections/engine/status-feed.ts';
 import { createThrottle } from '../resilience/throttle.ts';
 import { createApp } from './app.ts';

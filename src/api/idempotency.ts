@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { Rejected } from '../errors.ts';
 import { CommandId, newId } from '../events/ids.ts';
-import type { Closable } from '../ports.ts';
+import type { Closable } from '../ports/closable.ts';
 import type { ApiCaller } from './callers/caller.ts';
 
 /** The id that a command gets, and whether it may have been performed before. */

@@ -2,17 +2,15 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Registry } from 'prom-client';
 import type { HandleCommand } from '../commands/engine/handle.ts';
-import type {
-  Clock,
-  Dependency,
-  Identity,
-  Log,
-  ObjectStore,
-  ProcessOperations,
-  ServiceInvoker,
-  StatusBus,
-  Vault,
-} from '../ports.ts';
+import type { Clock } from '../ports/clock.ts';
+import type { Dependency } from '../ports/dependency.ts';
+import type { Identity } from '../ports/identity.ts';
+import type { Log } from '../ports/log.ts';
+import type { ObjectStore } from '../ports/object-store.ts';
+import type { ProcessOperations } from '../ports/process-operations.ts';
+import type { ServiceInvoker } from '../ports/service-invoker.ts';
+import type { StatusBus } from '../ports/status-bus.ts';
+import type { Vault } from '../ports/vault.ts';
 import type { ProjectionOperations } from '../projections/engine/operations.ts';
 import type { ReadModels } from '../projections/queries/read.ts';
 

@@ -2,7 +2,7 @@ import { type Area, parseStream } from '../events/catalog.ts';
 import type { Position, RecordedEvent } from '../events/event.ts';
 import type { ProjectId } from '../events/ids.ts';
 import { isSealed } from '../events/sealed.ts';
-import type { StatusMessage } from '../ports.ts';
+import type { StatusMessage } from '../ports/status-bus.ts';
 
 /** What an event does not say of itself. */
 export interface StatusContext {

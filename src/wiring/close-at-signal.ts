@@ -1,4 +1,4 @@
-import type { Closable } from '../ports.ts';
+import type { Closable } from '../ports/closable.ts';
 import type { Logger } from '../telemetry.ts';
 
 /** Longer than any orderly end takes; whoever waits for us (a container, say) would lose patience too. */

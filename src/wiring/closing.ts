@@ -1,4 +1,4 @@
-import type { Closable } from '../ports.ts';
+import type { Closable } from '../ports/closable.ts';
 
 /** Closes what was opened, newest first, whatever goes wrong with one of them; throws all that did. */
 export const createClosing = () => {

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { newUuid } from '../events/ids.ts';
-import type { Closable } from '../ports.ts';
+import type { Closable } from '../ports/closable.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

@@ -3,7 +3,8 @@ import { tenantOfRealm } from '../adapters/oidc/realm-tenant.ts';
 import { LONGEST_TOKEN_SECONDS } from '../adapters/oidc/revocation-entries.ts';
 import type { Revocations } from '../adapters/oidc/revocations.ts';
 import type { Config } from '../config/config.ts';
-import type { Dependency, Identity } from '../ports.ts';
+import type { Dependency } from '../ports/dependency.ts';
+import type { Identity } from '../ports/identity.ts';
 import { answers } from './probe.ts';
 import type { SystemNeeds } from './systems.ts';
 

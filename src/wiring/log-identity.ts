@@ -2,7 +2,7 @@ import type { Pool } from 'pg';
 import { postgresLogIdentity } from '../adapters/postgres/log-import.ts';
 import { Rejected, SystemUnusable } from '../errors.ts';
 import { Position } from '../events/event.ts';
-import type { Log } from '../ports.ts';
+import type { Log } from '../ports/log.ts';
 
 export interface LogIdentityOptions {
   /** The database of checkpoints, read models and process state, migrated. */

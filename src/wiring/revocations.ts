@@ -1,7 +1,7 @@
 import type { Pool } from 'pg';
 import { createRevocations, type Revocations } from '../adapters/oidc/revocations.ts';
 import type { Config } from '../config/config.ts';
-import type { Dependency } from '../ports.ts';
+import type { Dependency } from '../ports/dependency.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
 

@@ -9,7 +9,8 @@ import { BUDSIM } from '../contracts/budsim.ts';
 import type { ArtefactStore } from '../local/service/artefact-cache.ts';
 import type { Callback } from '../local/service/callback.ts';
 import type { LocalService } from '../local/service/loopback.ts';
-import type { Dependency, ServiceInvoker } from '../ports.ts';
+import type { Dependency } from '../ports/dependency.ts';
+import type { ServiceInvoker } from '../ports/service-invoker.ts';
 import { answers } from './probe.ts';
 import type { SystemNeeds } from './systems.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Rejected } from '../../src/errors.ts';
 import { TenantId } from '../../src/events/ids.ts';
-import type { Claims, Identity, Tokens } from '../../src/ports.ts';
+import type { Claims, Identity, Tokens } from '../../src/ports/identity.ts';
 
 export const TENANT = TenantId.parse('01930000-0000-7000-8000-0000000000aa');
 export const OTHER_TENANT = TenantId.parse('01930000-0000-7000-8000-0000000000bb');

@@ -13,7 +13,7 @@ import { createVault } from '../../src/adapters/postgres/vault.ts';
 import { createApi } from '../../src/api/api.ts';
 import type { ApiServices } from '../../src/api/services.ts';
 import { createCommandHandler } from '../../src/commands/engine/handle.ts';
-import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../../src/ports.ts';
+import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../../src/ports/service-invoker.ts';
 import { createProcesses } from '../../src/processes/catalog.ts';
 import { createProcessOperations } from '../../src/processes/engine/operations.ts';
 import { createProjectionOperations } from '../../src/projections/engine/operations.ts';

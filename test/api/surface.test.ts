@@ -1,6 +1,6 @@
 import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
-import type { Dependency } from '../../src/ports.ts';
+import type { Dependency } from '../../src/ports/dependency.ts';
 import { type RunningApi, SERVICE_TOKEN, startApi } from './running-api.ts';
 
 type Json = Record<string, unknown>;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createDaprInvoker } from '../../src/adapters/dapr/invoker.ts';
 import { createHttpInvoker } from '../../src/adapters/http-invoker.ts';
-import type { ServiceInvoker } from '../../src/ports.ts';
+import type { ServiceInvoker } from '../../src/ports/service-invoker.ts';
 import { aRequest, startService } from '../contract/invoker.ts';
 import { startDaprd } from '../systems/daprd.ts';
 import { keptPort } from '../systems/ports.ts';

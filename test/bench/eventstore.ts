@@ -1,7 +1,7 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import { pino } from 'pino';
 import { createEventStoreLog } from '../../src/adapters/eventstore/log.ts';
-import type { Log } from '../../src/ports.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { createEventStoreDouble } from '../eventstore-double/double.ts';
 import { aRealisticEvent } from './log.ts';
 import { type BenchLine, callers, compare, type Run, timed } from './measure.ts';

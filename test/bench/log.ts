@@ -9,7 +9,7 @@ import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import type { NewEvent } from '../../src/events/event.ts';
 import { CommandId, EventId, TenantId } from '../../src/events/ids.ts';
 import { createEmbeddedPostgres } from '../../src/local/postgres/embedded-postgres.ts';
-import type { Log } from '../../src/ports.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { openPool } from '../pool.ts';
 import { type BenchLine, callers, compare, type Run, timed } from './measure.ts';
 

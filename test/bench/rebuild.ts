@@ -5,7 +5,7 @@ import { v7 } from 'uuid';
 import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
 import type { Position } from '../../src/events/event.ts';
 import { EndpointId } from '../../src/events/ids.ts';
-import type { Log } from '../../src/ports.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
 import { createProjectionRunner } from '../../src/projections/engine/runner.ts';
 import { readModelOf } from '../../src/projections/read-model.ts';

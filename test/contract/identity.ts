@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Rejected } from '../../src/errors.ts';
-import type { Identity } from '../../src/ports.ts';
+import type { Identity } from '../../src/ports/identity.ts';
 import { failureOf } from '../failure-of.ts';
 
 /** An identity provider with one user, and adapters that talk to it, each as in a process of its own. */

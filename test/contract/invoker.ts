@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../../src/ports.ts';
+import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../../src/ports/service-invoker.ts';
 
 export const aRequest = (more: Partial<ServiceRequest> = {}): ServiceRequest => ({
   app_id: 'budsim',

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createMemoryLog } from '../../src/adapters/memory-log.ts';
 import { WrongExpectedRevision } from '../../src/errors.ts';
 import type { RecordedEvent } from '../../src/events/event.ts';
-import type { Log, LogImport } from '../../src/ports.ts';
+import type { Log, LogImport } from '../../src/ports/log.ts';
 import { failureOf } from '../failure-of.ts';
 import { anEvent, collect, isEvent } from './log.ts';
 

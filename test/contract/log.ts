@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { Rejected, WrongExpectedRevision } from '../../src/errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../../src/events/event.ts';
 import { CommandId, EventId, TenantId } from '../../src/events/ids.ts';
-import type { CaughtUp, Log, SubscribeOptions } from '../../src/ports.ts';
+import type { CaughtUp, Log, SubscribeOptions } from '../../src/ports/log.ts';
 
 /** An event that says nothing in particular; `data` makes it recognisable. */
 export const anEvent = (data: unknown = {}, type = 'ThingHappened'): NewEvent => ({

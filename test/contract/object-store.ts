@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { expect } from 'chai';
 import { Rejected } from '../../src/errors.ts';
-import type { ObjectStore } from '../../src/ports.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
 
 const sha256Of = (bytes: Uint8Array | string) => createHash('sha256').update(bytes).digest('hex');
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { WrongExpectedRevision } from '../../src/errors.ts';
 import type { RecordedEvent } from '../../src/events/event.ts';
-import type { CaughtUp, Log } from '../../src/ports.ts';
+import type { CaughtUp, Log } from '../../src/ports/log.ts';
 
 /**
  * A log that others use, too, and that is not empty, as if it were an empty one of our own: every stream's name gets a

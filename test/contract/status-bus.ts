@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import type { StatusBus, StatusMessage } from '../../src/ports.ts';
+import type { StatusBus, StatusMessage } from '../../src/ports/status-bus.ts';
 import { failureOf } from '../failure-of.ts';
 
 const message = (subject: string, payload = '{}'): StatusMessage => ({ subject, payload });

@@ -14,7 +14,7 @@ import {
   WorkflowId,
 } from '../../src/events/ids.ts';
 import { Sealed } from '../../src/events/sealed.ts';
-import type { Log } from '../../src/ports.ts';
+import type { Log } from '../../src/ports/log.ts';
 
 export const fresh = <Schema extends z.ZodType>(schema: Schema): z.output<Schema> => schema.parse(v7());
 

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { createMemoryLog } from '../../src/adapters/memory-log.ts';
 import type { Fact } from '../../src/events/catalog.ts';
 import { ClusterId, EndpointId, WorkflowId } from '../../src/events/ids.ts';
-import type { Log } from '../../src/ports.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { clusters } from '../../src/projections/clusters.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
 import { replay } from '../../src/projections/queries/replay.ts';

@@ -7,7 +7,7 @@ import { createOidcIdentity, type OidcIdentityOptions } from '../../src/adapters
 import { tenantOfRealm } from '../../src/adapters/oidc/realm-tenant.ts';
 import { createRevocations } from '../../src/adapters/oidc/revocations.ts';
 import { Rejected, SystemUnusable } from '../../src/errors.ts';
-import type { Identity } from '../../src/ports.ts';
+import type { Identity } from '../../src/ports/identity.ts';
 import { createLogger } from '../../src/telemetry.ts';
 import { createBrowser, formOf, locationOf } from '../browser.ts';
 import { identityContract } from '../contract/identity.ts';

@@ -9,7 +9,7 @@ import { Client } from 'minio';
 import { createMinioObjects } from '../../src/adapters/minio/objects.ts';
 import { createLocalCluster } from '../../src/local/cluster/local-cluster.ts';
 import { createLocalModelService } from '../../src/local/model/local-model-service.ts';
-import type { ObjectStore } from '../../src/ports.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { type RunningApi, startApi } from '../api/running-api.ts';
 import { createClient, MODEL, openInbox } from '../local/cluster/cluster-client.ts';
 import { asynchronous, hasEnded, resultOf, silent, startReceiver } from '../local/receiver.ts';

@@ -9,7 +9,7 @@ import { expect } from 'chai';
 import { Client } from 'minio';
 import { createMinioObjects, type MinioObjectsOptions } from '../../src/adapters/minio/objects.ts';
 import { Rejected, SystemUnusable } from '../../src/errors.ts';
-import type { ObjectStore } from '../../src/ports.ts';
+import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { createLogger } from '../../src/telemetry.ts';
 import { contentOf, objectStoreContract, refusalOf } from '../contract/object-store.ts';
 import { failureOf } from '../failure-of.ts';

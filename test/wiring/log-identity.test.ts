@@ -7,7 +7,7 @@ import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
 import { createPostgresLogImport } from '../../src/adapters/postgres/log-import.ts';
 import { SystemUnusable } from '../../src/errors.ts';
 import { Position } from '../../src/events/event.ts';
-import type { Log } from '../../src/ports.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { assertSameLog, identifyLog } from '../../src/wiring/log-identity.ts';
 import { anEvent } from '../contract/log.ts';
 import { aHistory } from '../contract/log-import.ts';

@@ -1,5 +1,6 @@
 import { HttpMethod, type InvokerOptions } from '@dapr/dapr';
-import type { Closable, ServiceInvoker, ServiceRequest } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import type { ServiceInvoker, ServiceRequest } from '../../ports/service-invoker.ts';
 import { formOf, targetOf } from '../service-answer.ts';
 import { createDaprSidecar, type DaprSettings, type DaprSidecar } from './sidecar.ts';
 

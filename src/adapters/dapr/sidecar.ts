@@ -2,7 +2,8 @@ import { CommunicationProtocolEnum, DaprClient, LogLevel } from '@dapr/dapr';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { SystemUnusable } from '../../errors.ts';
-import { type Closable, ServiceFailure } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import { ServiceFailure } from '../../ports/service-invoker.ts';
 import { createDaprTransport, type SidecarRequest } from './transport.ts';
 
 const HOST = '127.0.0.1';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
-import { type Closable, ServiceFailure, type SharedState } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import { ServiceFailure } from '../../ports/service-invoker.ts';
+import type { SharedState } from '../../ports/shared-state.ts';
 import { createDaprSidecar, type DaprSettings } from './sidecar.ts';
 
 const ANSWER_TIMEOUT_MS = 2_000;

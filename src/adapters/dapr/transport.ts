@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
-import { type Closable, ServiceFailure } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import { ServiceFailure } from '../../ports/service-invoker.ts';
 import { readAnswer } from '../service-answer.ts';
 
 /** What the SDK hands to its transport. */

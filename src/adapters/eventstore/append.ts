@@ -6,7 +6,8 @@ import {
 } from '@eventstore/db-client';
 import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../../errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../../events/event.ts';
-import type { Appended, Clock } from '../../ports.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Appended } from '../../ports/log.ts';
 import { eventIdsTaken } from '../append-check.ts';
 import { type Batches, createBatches, type Written } from './batch.ts';
 import type { EventStoreClient } from './client.ts';

@@ -1,6 +1,6 @@
 import { Rejected } from '../../errors.ts';
 import type { RecordedEvent } from '../../events/event.ts';
-import type { Log, LogImport } from '../../ports.ts';
+import type { Log, LogImport } from '../../ports/log.ts';
 import { createEventStoreLog, type EventStoreLogOptions } from './log.ts';
 
 /** Neighbours of one stream and one time: they go in one append. */

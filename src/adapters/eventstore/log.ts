@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { CaughtUp, Clock, Log, LogFilter, SubscribeOptions } from '../../ports.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { CaughtUp, Log, LogFilter, SubscribeOptions } from '../../ports/log.ts';
 import { checkAppend } from '../append-check.ts';
 import { itemsOf } from '../page-items.ts';
 import { parseAddress, SETTING } from './address.ts';

@@ -1,6 +1,6 @@
 import { type ResolvedEvent, StreamNotFoundError } from '@eventstore/db-client';
 import type { RecordedEvent } from '../../events/event.ts';
-import type { ReadStreamOptions } from '../../ports.ts';
+import type { ReadStreamOptions } from '../../ports/log.ts';
 import { LEADER } from './client.ts';
 import { BUFFER, type ReadServer, readWith } from './read.ts';
 import { toRecorded } from './row.ts';

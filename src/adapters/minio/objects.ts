@@ -3,7 +3,7 @@ import type { BucketItemStat, Client } from 'minio';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { notFound } from '../../errors.ts';
-import type { ObjectStore, StoredObject } from '../../ports.ts';
+import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
 import { codeOf } from '../failure-code.ts';
 import { createLru } from '../lru.ts';
 import { assertObjectKey } from '../object-key.ts';

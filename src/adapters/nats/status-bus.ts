@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect, DebugEvents, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
-import type { StatusBus, StatusMessage } from '../../ports.ts';
+import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import { codeOf, isTlsCode } from '../failure-code.ts';
 import { isPattern } from '../subject-pattern.ts';

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
-import type { Identity } from '../../ports.ts';
+import type { Identity } from '../../ports/identity.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import { createClockWatch } from './clock-watch.ts';
 import type { ClientOptions, RealmAddress } from './discovery.ts';

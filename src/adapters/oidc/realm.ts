@@ -1,7 +1,7 @@
 import { decodeJwt, type JWTVerifyGetKey } from 'jose';
 import * as oidc from 'openid-client';
 import type { Logger } from 'pino';
-import type { PendingSignIn, Tokens } from '../../ports.ts';
+import type { PendingSignIn, Tokens } from '../../ports/identity.ts';
 import type { ClockWatch } from './clock-watch.ts';
 import { type ClientOptions, discoverRealm, type RealmAddress } from './discovery.ts';
 import { createRefusals, identityUnavailable, unauthenticated } from './identity-errors.ts';

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import {
   type EndedSession,
   keysOf,

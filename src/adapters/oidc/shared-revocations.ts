@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { Closable, SharedState } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import type { SharedState } from '../../ports/shared-state.ts';
 import { createLru } from '../lru.ts';
 import {
   keysOf,

@@ -2,7 +2,7 @@ import type { JWTHeaderParameters, JWTPayload } from 'jose';
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { TenantId } from '../../events/ids.ts';
-import type { Claims } from '../../ports.ts';
+import type { Claims } from '../../ports/identity.ts';
 import type { TokenIdentity } from './revocation-entries.ts';
 
 const Names = z.array(z.string()).catch([]);

@@ -3,7 +3,7 @@ import type { Pool } from 'pg';
 import { z } from 'zod';
 import { type ExpectedRevision, WrongExpectedRevision } from '../../errors.ts';
 import { type NewEvent, Position } from '../../events/event.ts';
-import type { Appended } from '../../ports.ts';
+import type { Appended } from '../../ports/log.ts';
 import { eventIdsTaken } from '../append-check.ts';
 import { isPassing, logClosed, logUnavailable, queryWithin } from './connection.ts';
 import { types } from './log-row.ts';

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import { type ExpectedRevision, WrongExpectedRevision } from '../../errors.ts';
 import type { RecordedEvent } from '../../events/event.ts';
-import type { LogImport } from '../../ports.ts';
+import type { LogImport } from '../../ports/log.ts';
 import { LOG_CHANNEL, LOG_TABLE } from './log-row.ts';
 
 /** Where a stream does not go on as its next event says; no row: all do. */

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { LogFilter, ReadStreamOptions } from '../../ports.ts';
+import type { LogFilter, ReadStreamOptions } from '../../ports/log.ts';
 import type { Retry } from './connection.ts';
 import { selectEvents, selectPage } from './log-row.ts';
 

@@ -1,5 +1,5 @@
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { LogFilter } from '../../ports.ts';
+import type { LogFilter } from '../../ports/log.ts';
 import { type ReadLog, readLog } from './log-read.ts';
 
 /** Live readers are within milliseconds of each other; who is further behind reads from the log itself. */

@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { CaughtUp, Log, SubscribeOptions } from '../../ports.ts';
+import type { CaughtUp, Log, SubscribeOptions } from '../../ports/log.ts';
 import { checkAppend } from '../append-check.ts';
 import { itemsOf } from '../page-items.ts';
 import { createPool, logClosed, retryWith } from './connection.ts';

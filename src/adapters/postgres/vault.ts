@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { rejected } from '../../errors.ts';
 import { Sealed, subjectOf } from '../../events/sealed.ts';
-import type { Vault } from '../../ports.ts';
+import type { Vault } from '../../ports/vault.ts';
 import { createLru } from '../lru.ts';
 import { decrypt, encrypt, KEY_BYTES, unwrapKey, wrapKey } from './sealing.ts';
 

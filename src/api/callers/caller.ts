@@ -4,7 +4,7 @@ import { Rejected } from '../../errors.ts';
 import type { Position } from '../../events/event.ts';
 import { type ProjectId, type UserId, userIdOf } from '../../events/ids.ts';
 import type { Scope } from '../../events/values.ts';
-import type { Claims } from '../../ports.ts';
+import type { Claims } from '../../ports/identity.ts';
 import type { ApiServices } from '../services.ts';
 import { createProviderRoles } from './provider-role.ts';
 import { provisionUser } from './provision-user.ts';

@@ -3,7 +3,7 @@ import { followProviderRole } from '../../commands/user/internal/follow-provider
 import type { Position } from '../../events/event.ts';
 import { CommandId, commandIdOf, newId, type UserId } from '../../events/ids.ts';
 import type { Role } from '../../events/values.ts';
-import type { Claims } from '../../ports.ts';
+import type { Claims } from '../../ports/identity.ts';
 import type { ApiServices } from '../services.ts';
 
 /** How many people's newest tokens are remembered. Whoever is forgotten is looked up once more. */

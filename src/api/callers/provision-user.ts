@@ -6,7 +6,7 @@ import { createDefaultProject } from '../../commands/project/internal/create-def
 import { registerUser } from '../../commands/user/internal/register-user.ts';
 import { Rejected } from '../../errors.ts';
 import { CommandId, commandIdOf, newId, type UserId } from '../../events/ids.ts';
-import type { Claims } from '../../ports.ts';
+import type { Claims } from '../../ports/identity.ts';
 import type { ApiServices } from '../services.ts';
 
 type StoredAccess = Awaited<ReturnType<ApiServices['readModels']['findAccess']>>;

@@ -1,6 +1,6 @@
 import type { InputError, RejectionKind } from '../../errors.ts';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
-import { ServiceFailure } from '../../ports.ts';
+import { ServiceFailure } from '../../ports/service-invoker.ts';
 
 /** The only place that knows which number stands for which refusal. */
 const REFUSALS: Readonly<Record<RejectionKind, { status: number; title: string }>> = {

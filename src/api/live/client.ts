@@ -1,7 +1,7 @@
 import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
 import { ofOneForm, type Position } from '../../events/event.ts';
-import type { Log } from '../../ports.ts';
+import type { Log } from '../../ports/log.ts';
 import type { Throttle } from '../../resilience/throttle.ts';
 import type { ApiCaller, Callers } from '../callers/caller.ts';
 import type { Frame } from './frame.ts';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Area } from '../../events/catalog.ts';
 import { Position } from '../../events/event.ts';
 import { ProjectId, TenantId } from '../../events/ids.ts';
-import type { StatusMessage } from '../../ports.ts';
+import type { StatusMessage } from '../../ports/status-bus.ts';
 
 /** What of a status message decides who sees it, and in which order. */
 const Envelope = z.object({

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import type { Position } from '../../events/event.ts';
-import type { Closable, Log, StatusBus } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import type { Log } from '../../ports/log.ts';
+import type { StatusBus } from '../../ports/status-bus.ts';
 import type { StatusMapper } from '../../projections/engine/status-feed.ts';
 import { type Frame, frameOf } from './frame.ts';
 

@@ -5,7 +5,7 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { newUuid } from '../../events/ids.ts';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import { bearerTokenOf } from '../callers/caller.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../http/problem.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Dependency } from '../../ports.ts';
+import type { Dependency } from '../../ports/dependency.ts';
 import { HttpRefusal } from '../http/problem.ts';
 import { publicRoute } from '../public-route.ts';
 import { type Answer, answers, ok, type Route } from '../route.ts';

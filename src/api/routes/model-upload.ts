@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { allows } from '../../commands/access.ts';
 import { uploadLocalModel } from '../../commands/model/upload-local-model.ts';
 import { type InputError, Rejected, rejected } from '../../errors.ts';
-import type { StoredObject } from '../../ports.ts';
+import type { StoredObject } from '../../ports/object-store.ts';
 import { type FormFields, type FormFile, isMultipart, readForm } from '../http/multipart.ts';
 import type { Attempt } from '../idempotency.ts';
 import { requestHash } from '../idempotency.ts';

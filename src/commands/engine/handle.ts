@@ -3,7 +3,9 @@ import { notFound, Rejected, rejected, WrongExpectedRevision } from '../../error
 import { definitionOf, type Fact, type Recorded, streamOf } from '../../events/catalog.ts';
 import type { Meta, NewEvent, Position } from '../../events/event.ts';
 import { type CommandId, deriveId, type EventId, eventIdOf, type TenantId } from '../../events/ids.ts';
-import type { Clock, Log, Vault } from '../../ports.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
+import type { Vault } from '../../ports/vault.ts';
 import type { Caller } from '../access.ts';
 import type { AnyCommand, DecisionContext, Need } from '../command.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../deadlines.ts';

@@ -1,7 +1,7 @@
 import { type Fact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
 import type { Position } from '../../events/event.ts';
 import type { CommandId, TenantId } from '../../events/ids.ts';
-import type { Log } from '../../ports.ts';
+import type { Log } from '../../ports/log.ts';
 import type { Aggregate } from '../command.ts';
 
 /** A stream folded up to its newest event. */

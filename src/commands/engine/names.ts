@@ -3,7 +3,8 @@ import { definitionOf, type NameFact, type Recorded, streamOf, toFact } from '..
 import type { Meta, NewEvent } from '../../events/event.ts';
 import { EventId, eventIdOf, newId } from '../../events/ids.ts';
 import { nameStream, normaliseName } from '../../events/name-events.ts';
-import type { Clock, Log } from '../../ports.ts';
+import type { Clock } from '../../ports/clock.ts';
+import type { Log } from '../../ports/log.ts';
 import type { Aggregate, NameClaim } from '../command.ts';
 import type { Loader } from './load.ts';
 

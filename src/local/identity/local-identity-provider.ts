@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import Provider from 'oidc-provider';
 import type { Logger } from 'pino';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import { createAttemptLimit } from './attempt-limit.ts';
 import { openIdentityDatabase } from './identity-database.ts';
 import { registerLoginPages } from './login-interaction.ts';

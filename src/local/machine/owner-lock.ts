@@ -1,6 +1,6 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import { startOfProcess } from './process-identity.ts';
 
 const Owner = z.object({ pid: z.int().positive(), started: z.string() });

@@ -6,7 +6,7 @@ import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { z } from 'zod';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import { findFreePort } from '../machine/free-port.ts';
 import { lockOwner } from '../machine/owner-lock.ts';
 import { clearLeftover, spawnAs, startPostgresServer } from './postgres-server.ts';

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import { runsIn, startOfProcess } from '../machine/process-identity.ts';
 import type { ServerUser } from './server-user.ts';
 

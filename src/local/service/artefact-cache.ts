@@ -6,7 +6,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pRetry from 'p-retry';
 import { Rejected } from '../../errors.ts';
-import type { ObjectStore, StoredObject } from '../../ports.ts';
+import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
 import { StepFailed } from './workflows.ts';
 
 /** The object storage of BudApp, as the local services read it. */

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Notification } from '../../contracts/notification.ts';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import { type Deliver, deliverTo } from './delivery.ts';
 
 const FIRST_WAIT_MS = 200;

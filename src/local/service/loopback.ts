@@ -4,7 +4,7 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 
 const LARGEST_BODY = 1_000_000;
 const LOOPBACK = '127.0.0.1';

@@ -3,7 +3,7 @@ import { v5, v7 } from 'uuid';
 import type { z } from 'zod';
 import type { NotificationMetadata, WorkflowMetadata } from '../../contracts/asynchronous.ts';
 import type { Notification } from '../../contracts/notification.ts';
-import type { Closable } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
 import type { CallbackOutbox } from './callback.ts';
 import { type MessageContent, messageOf, type Sender } from './message.ts';
 import { openWorkflowRecords, type WorkflowRecord } from './workflow-records.ts';

@@ -1,7 +1,7 @@
 import type { ClientBase } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { TenantId } from '../../events/ids.ts';
-import type { ParkedInstance, ParkedInstanceKey } from '../../ports.ts';
+import type { ParkedInstance, ParkedInstanceKey } from '../../ports/process-operations.ts';
 
 /** What a process remembers of one workflow, and how far it has read. */
 export interface Instance {

@@ -1,5 +1,5 @@
 import { isSealed } from '../../events/sealed.ts';
-import type { Vault } from '../../ports.ts';
+import type { Vault } from '../../ports/vault.ts';
 
 /** A secret that a call needs has been erased: the call can never be made again. */
 export class SecretErased extends Error {

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Logger } from 'pino';
 import { notFound } from '../../errors.ts';
-import type { ParkedInstanceKey, ProcessOperations } from '../../ports.ts';
+import type { ParkedInstanceKey, ProcessOperations } from '../../ports/process-operations.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import type { Process } from '../process.ts';
 import { dueParked, type Instance, listParked, loadInstance, skipParkedEvent } from './instances.ts';

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { Log } from '../../ports.ts';
+import type { Log } from '../../ports/log.ts';
 import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import { createThrottle } from '../../resilience/throttle.ts';

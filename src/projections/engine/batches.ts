@@ -1,5 +1,5 @@
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { CaughtUp } from '../../ports.ts';
+import type { CaughtUp } from '../../ports/log.ts';
 
 /** What is written in one transaction. */
 export interface Batch {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Position } from '../../events/event.ts';
-import type { Log, LogFilter } from '../../ports.ts';
+import type { Log, LogFilter } from '../../ports/log.ts';
 import { isDataError } from '../../postgres/transaction.ts';
 import type { ReadModel } from '../read-model.ts';
 import { type Batch, batches } from './batches.ts';

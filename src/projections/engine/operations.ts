@@ -1,6 +1,6 @@
 import type { Pool } from 'pg';
 import type { Position } from '../../events/event.ts';
-import type { Log } from '../../ports.ts';
+import type { Log } from '../../ports/log.ts';
 import { readModelCatalog } from '../catalog.ts';
 import type { ReadModel } from '../read-model.ts';
 import { listParked, type ParkedEvent, retryParked, skipParked } from './parked.ts';

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import { notFound, rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { Log } from '../../ports.ts';
+import type { Log } from '../../ports/log.ts';
 import { inTransaction, isDataError } from '../../postgres/transaction.ts';
 import type { ReadModel } from '../read-model.ts';
 import { lockCheckpoint } from './checkpoint.ts';

@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import { notFound } from '../../errors.ts';
-import type { Log } from '../../ports.ts';
+import type { Log } from '../../ports/log.ts';
 import { assertLease, type Lease } from '../../postgres/lease.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import type { ReadModel } from '../read-model.ts';

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { Closable, Log } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import type { Log } from '../../ports/log.ts';
 import { holdLease, LeaseLost, underLease } from '../../postgres/lease.ts';
 import { createThrottle, type Throttle } from '../../resilience/throttle.ts';
 import { readModelCatalog } from '../catalog.ts';

@@ -4,7 +4,9 @@ import { z } from 'zod';
 import { parseStream } from '../../events/catalog.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { ProjectId } from '../../events/ids.ts';
-import type { Closable, Log, StatusBus, StatusMessage } from '../../ports.ts';
+import type { Closable } from '../../ports/closable.ts';
+import type { Log } from '../../ports/log.ts';
+import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
 import { toStatusMessage } from '../status-message.ts';
 
 const MAX_STREAMS = 10_000;

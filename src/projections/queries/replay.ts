@@ -1,7 +1,7 @@
 import { unknownPosition } from '../../errors.ts';
 import { type Fact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
 import { ofOneForm, type Position, type RecordedEvent } from '../../events/event.ts';
-import type { Log } from '../../ports.ts';
+import type { Log } from '../../ports/log.ts';
 import { type Projection, reduce } from '../projection.ts';
 import type { Stamped } from './row-schema.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { CaughtUp, Log, LogImport } from '../../ports.ts';
+import type { CaughtUp, Log, LogImport } from '../../ports/log.ts';
 
 export type ReadableLog = Pick<Log, 'subscribe' | 'head'>;
 export type TargetLog = ReadableLog & LogImport;

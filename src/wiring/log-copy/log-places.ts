@@ -7,7 +7,7 @@ import { createPostgresLog } from '../../adapters/postgres/log.ts';
 import { createPostgresLogImport, postgresLogIdentity } from '../../adapters/postgres/log-import.ts';
 import { migrate } from '../../adapters/postgres/migrate.ts';
 import type { Config } from '../../config/config.ts';
-import type { Log, LogImport } from '../../ports.ts';
+import type { Log, LogImport } from '../../ports/log.ts';
 import type { Logger } from '../../telemetry.ts';
 import type { Closing } from '../closing.ts';
 import type { Database } from '../database.ts';

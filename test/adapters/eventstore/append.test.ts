@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { Rejected } from '../../../src/errors.ts';
-import type { Log } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
 import { anEvent, collect } from '../../contract/log.ts';
 import { createEventStoreCluster, type EventStoreCluster } from '../../eventstore-double/cluster.ts';
 import { createEventStoreDouble, type EventStoreDouble } from '../../eventstore-double/double.ts';

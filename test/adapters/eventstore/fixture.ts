@@ -2,7 +2,7 @@ import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { createEventStoreLog, type EventStoreLogOptions } from '../../../src/adapters/eventstore/log.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
-import type { Log } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
 import { collect, isEvent } from '../../contract/log.ts';
 
 interface LogLine {

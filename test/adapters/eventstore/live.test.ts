@@ -5,7 +5,7 @@ import { EventStoreClient } from '../../../src/adapters/eventstore/client.ts';
 import { toServerPosition } from '../../../src/adapters/eventstore/row.ts';
 import { Rejected } from '../../../src/errors.ts';
 import type { Position, RecordedEvent } from '../../../src/events/event.ts';
-import type { CaughtUp, Log } from '../../../src/ports.ts';
+import type { CaughtUp, Log } from '../../../src/ports/log.ts';
 import { anEvent, collect, isEvent } from '../../contract/log.ts';
 import { createEventStoreDouble, type EventStoreDouble } from '../../eventstore-double/double.ts';
 import { type Connected, connect, reconnecting } from '../../eventstore-double/opened.ts';

@@ -12,7 +12,7 @@ import {
   type LocalIdentityProvider,
 } from '../../../src/local/identity/local-identity-provider.ts';
 import { rotateSigningKey } from '../../../src/local/identity/provider-secrets.ts';
-import type { Identity } from '../../../src/ports.ts';
+import type { Identity } from '../../../src/ports/identity.ts';
 import { createLogger } from '../../../src/telemetry.ts';
 import { createBrowser, formOf, locationOf } from '../../browser.ts';
 import { identityContract } from '../../contract/identity.ts';

@@ -6,7 +6,7 @@ import {
   type SharedRevocationsOptions,
 } from '../../../src/adapters/oidc/shared-revocations.ts';
 import { Rejected } from '../../../src/errors.ts';
-import type { SharedState } from '../../../src/ports.ts';
+import type { SharedState } from '../../../src/ports/shared-state.ts';
 import { createLogger } from '../../../src/telemetry.ts';
 import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';

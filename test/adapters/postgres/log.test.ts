@@ -7,7 +7,7 @@ import pg from 'pg';
 import { createPostgresLog } from '../../../src/adapters/postgres/log.ts';
 import { LOG_CHANNEL, LOG_TABLE } from '../../../src/adapters/postgres/log-row.ts';
 import { Rejected, WrongExpectedRevision } from '../../../src/errors.ts';
-import type { Log } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
 import { anEvent, collect, isEvent } from '../../contract/log.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { createLocalStatusBus } from '../../../src/adapters/local-status-bus.ts';
-import type { StatusBus } from '../../../src/ports.ts';
+import type { StatusBus } from '../../../src/ports/status-bus.ts';
 import { createLogger } from '../../../src/telemetry.ts';
 import { type RunningApi, startApi } from '../running-api.ts';
 

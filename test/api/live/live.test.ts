@@ -4,7 +4,7 @@ import { WebSocket } from 'ws';
 import { createCallers } from '../../../src/api/callers/caller.ts';
 import { serveClient } from '../../../src/api/live/client.ts';
 import { createHub } from '../../../src/api/live/hub.ts';
-import type { Tokens } from '../../../src/ports.ts';
+import type { Tokens } from '../../../src/ports/identity.ts';
 import { createStatusMapper } from '../../../src/projections/engine/status-feed.ts';
 import { type RunningApi, startApi } from '../running-api.ts';
 

@@ -8,7 +8,8 @@ import { Rejected } from '../../../src/errors.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
 import { CommandId, newId, ProjectId, TenantId } from '../../../src/events/ids.ts';
 import { Sealed } from '../../../src/events/sealed.ts';
-import type { Log, Vault } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
+import type { Vault } from '../../../src/ports/vault.ts';
 import { aPerson, itself } from '../given.ts';
 
 /** Seals with nothing but another spelling; what sealing is worth is tested with the real vault. */

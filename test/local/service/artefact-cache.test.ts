@@ -12,7 +12,7 @@ import { createLocalModelService } from '../../../src/local/model/local-model-se
 import { type ArtefactStore, createArtefactCache } from '../../../src/local/service/artefact-cache.ts';
 import { StepFailed } from '../../../src/local/service/workflows.ts';
 import { createLocalSimulator } from '../../../src/local/simulator/local-simulator.ts';
-import type { ObjectStore } from '../../../src/ports.ts';
+import type { ObjectStore } from '../../../src/ports/object-store.ts';
 import { failureOf as rejectionOf } from '../../failure-of.ts';
 import { createClient, MODEL, openInbox } from '../cluster/cluster-client.ts';
 import { asynchronous, failureOf, hasEnded, type Receiver, resultOf, silent, startReceiver } from '../receiver.ts';

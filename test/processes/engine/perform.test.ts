@@ -4,7 +4,7 @@ import type { Request } from '../../../src/commands/engine/handle.ts';
 import { Rejected, rejected } from '../../../src/errors.ts';
 import { EventId, newId, TenantId, WorkflowId } from '../../../src/events/ids.ts';
 import type { Sealed } from '../../../src/events/sealed.ts';
-import { ServiceFailure } from '../../../src/ports.ts';
+import { ServiceFailure } from '../../../src/ports/service-invoker.ts';
 import type { ClaimedIntent } from '../../../src/processes/engine/intent-queue.ts';
 import { createPerformer } from '../../../src/processes/engine/perform.ts';
 import type { Effect } from '../../../src/processes/process.ts';

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { createPostgresLog } from '../../../src/adapters/postgres/log.ts';
 import { EndpointId } from '../../../src/events/ids.ts';
-import type { Log } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
 import { endpoints } from '../../../src/projections/endpoints.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
 import type { Position } from '../../../src/events/event.ts';
 import { EndpointId } from '../../../src/events/ids.ts';
-import type { Log } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
 import { endpoints } from '../../../src/projections/endpoints.ts';
 import { createProjectionOperations } from '../../../src/projections/engine/operations.ts';
 import { createProjectionRunner, type ProjectionRunner } from '../../../src/projections/engine/runner.ts';

@@ -4,7 +4,8 @@ import { createLocalStatusBus } from '../../../src/adapters/local-status-bus.ts'
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
 import { EndpointId, ProjectId, UserId } from '../../../src/events/ids.ts';
-import type { Log, StatusBus, StatusMessage } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
+import type { StatusBus, StatusMessage } from '../../../src/ports/status-bus.ts';
 import { createStatusFeed, createStatusMapper } from '../../../src/projections/engine/status-feed.ts';
 import { fresh, reported, startEndpoint, startProject, startUser } from '../facts.ts';
 

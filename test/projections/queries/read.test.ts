@@ -4,7 +4,7 @@ import { SchemaValidationError } from 'slonik';
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
 import { Position } from '../../../src/events/event.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, TenantId, UserId, WorkflowId } from '../../../src/events/ids.ts';
-import type { Log } from '../../../src/ports.ts';
+import type { Log } from '../../../src/ports/log.ts';
 import { readModelCatalog } from '../../../src/projections/catalog.ts';
 import { clusters } from '../../../src/projections/clusters.ts';
 import { endpoints } from '../../../src/projections/endpoints.ts';

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
-import type { Log, LogImport } from '../../../src/ports.ts';
+import type { Log, LogImport } from '../../../src/ports/log.ts';
 import {
   type CopyProgress,
   compareLogs,

@@ -11,7 +11,7 @@ import { uploadLocalModel } from '../../../src/commands/model/upload-local-model
 import { recordServiceMessage } from '../../../src/commands/workflow/internal/record-service-message.ts';
 import type { Position, RecordedEvent } from '../../../src/events/event.ts';
 import { CommandId, newId, TenantId, UserId } from '../../../src/events/ids.ts';
-import type { Log, LogImport } from '../../../src/ports.ts';
+import type { Log, LogImport } from '../../../src/ports/log.ts';
 import { createProcesses } from '../../../src/processes/catalog.ts';
 import { createProcessRunner } from '../../../src/processes/engine/runner.ts';
 import { readModelCatalog } from '../../../src/projections/catalog.ts';

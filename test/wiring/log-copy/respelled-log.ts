@@ -1,7 +1,7 @@
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
 import { Rejected } from '../../../src/errors.ts';
 import { Position, type RecordedEvent } from '../../../src/events/event.ts';
-import type { Log, LogImport } from '../../../src/ports.ts';
+import type { Log, LogImport } from '../../../src/ports/log.ts';
 
 const PREFIX = 'm-';
 
