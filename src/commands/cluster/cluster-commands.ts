@@ -1,0 +1,28 @@
+import type { AnyCommand } from '../command.ts';
+import { deleteCluster } from './delete-cluster.ts';
+import { failClusterDeletion } from './internal/fail-cluster-deletion.ts';
+import { failClusterRegistration } from './internal/fail-cluster-registration.ts';
+import { recordClusterDeleted } from './internal/record-cluster-deleted.ts';
+import { recordClusterRecoveryOverdue } from './internal/record-cluster-recovery-overdue.ts';
+import { recordClusterRegistered } from './internal/record-cluster-registered.ts';
+import { recordClusterStatus } from './internal/record-cluster-status.ts';
+import { releaseCapacity } from './internal/release-capacity.ts';
+import { reserveCapacity } from './internal/reserve-capacity.ts';
+import { registerCluster } from './register-cluster.ts';
+import { updateCluster } from './update-cluster.ts';
+
+/** What may be asked of a cluster. */
+export const clusterCommands: readonly AnyCommand[] = [
+  deleteCluster,
+  registerCluster,
+  updateCluster,
+  // Only BudApp itself sends these.
+  failClusterDeletion,
+  failClusterRegistration,
+  recordClusterDeleted,
+  recordClusterRecoveryOverdue,
+  recordClusterRegistered,
+  recordClusterStatus,
+  releaseCapacity,
+  reserveCapacity,
+];

@@ -1,0 +1,34 @@
+import type { AnyCommand } from '../command.ts';
+import { deleteEndpoint } from './delete-endpoint.ts';
+import { deployModel } from './deploy-model.ts';
+import { beginPlacement } from './internal/begin-placement.ts';
+import { cancelEndpoint } from './internal/cancel-endpoint.ts';
+import { failEndpoint } from './internal/fail-endpoint.ts';
+import { failEndpointDeletion } from './internal/fail-endpoint-deletion.ts';
+import { failEndpointScaling } from './internal/fail-endpoint-scaling.ts';
+import { placeEndpoint } from './internal/place-endpoint.ts';
+import { recordEndpointDeleted } from './internal/record-endpoint-deleted.ts';
+import { recordEndpointDeployed } from './internal/record-endpoint-deployed.ts';
+import { recordEndpointRecoveryOverdue } from './internal/record-endpoint-recovery-overdue.ts';
+import { recordEndpointReport } from './internal/record-endpoint-report.ts';
+import { recordEndpointScaled } from './internal/record-endpoint-scaled.ts';
+import { scaleEndpoint } from './scale-endpoint.ts';
+
+/** What may be asked of an endpoint. */
+export const endpointCommands: readonly AnyCommand[] = [
+  deleteEndpoint,
+  deployModel,
+  scaleEndpoint,
+  // Only BudApp itself sends these.
+  beginPlacement,
+  cancelEndpoint,
+  failEndpoint,
+  failEndpointDeletion,
+  failEndpointScaling,
+  placeEndpoint,
+  recordEndpointDeleted,
+  recordEndpointDeployed,
+  recordEndpointRecoveryOverdue,
+  recordEndpointReport,
+  recordEndpointScaled,
+];

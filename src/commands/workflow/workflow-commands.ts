@@ -1,0 +1,34 @@
+import type { AnyCommand } from '../command.ts';
+import { cancelWorkflow } from './cancel-workflow.ts';
+import { completeWorkflow } from './internal/complete-workflow.ts';
+import { completeWorkflowStep } from './internal/complete-workflow-step.ts';
+import { failWorkflow } from './internal/fail-workflow.ts';
+import { failWorkflowStep } from './internal/fail-workflow-step.ts';
+import { fireWorkflowTimer } from './internal/fire-workflow-timer.ts';
+import { markWorkflowCancelled } from './internal/mark-workflow-cancelled.ts';
+import { recordCallAnswer } from './internal/record-call-answer.ts';
+import { recordCallFailure } from './internal/record-call-failure.ts';
+import { recordCommandRefusal } from './internal/record-command-refusal.ts';
+import { recordServiceMessage } from './internal/record-service-message.ts';
+import { skipWorkflowStep } from './internal/skip-workflow-step.ts';
+import { startWorkflow } from './internal/start-workflow.ts';
+import { startWorkflowStep } from './internal/start-workflow-step.ts';
+
+/** What may be asked of a workflow. */
+export const workflowCommands: readonly AnyCommand[] = [
+  cancelWorkflow,
+  // Only BudApp itself sends these.
+  completeWorkflow,
+  completeWorkflowStep,
+  failWorkflow,
+  failWorkflowStep,
+  fireWorkflowTimer,
+  markWorkflowCancelled,
+  recordCallAnswer,
+  recordCallFailure,
+  recordCommandRefusal,
+  recordServiceMessage,
+  skipWorkflowStep,
+  startWorkflow,
+  startWorkflowStep,
+];
