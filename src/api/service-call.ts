@@ -17,6 +17,6 @@ export const callService = async <Name extends CallName>(
     return parseAnswer(name, answer);
   } catch (error) {
     if (!(error instanceof ZodError)) throw error;
-    throw new HttpRefusal('service-refused', 'A service that this needs answered something that cannot be read.');
+    throw new HttpRefusal('service-refused', 'A required service sent an answer that cannot be read.');
   }
 };

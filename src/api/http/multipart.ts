@@ -37,7 +37,7 @@ const malformed = (detail: string, cause?: unknown) =>
   new Rejected('malformed', 'malformed-form', `The form cannot be read: ${detail}.`, { cause });
 
 const unexpected = (pointer: string, detail: string) =>
-  new Rejected('invalid', 'invalid-input', `The form breaks its rules: ${pointer}: ${detail}.`, {
+  new Rejected('invalid', 'invalid-input', `The form is invalid: ${pointer}: ${detail}.`, {
     errors: [{ pointer, detail }],
   });
 

@@ -2,28 +2,28 @@ import type { InputError, RejectionKind } from '../../errors.ts';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
 
-/** The only place that knows which number stands for which refusal. */
+/** Maps each kind of refusal to its HTTP status and the status's own name (RFC 9110); nothing else in the code does. */
 const REFUSALS: Readonly<Record<RejectionKind, { status: number; title: string }>> = {
-  malformed: { status: 400, title: 'The request cannot be read' },
-  unauthenticated: { status: 401, title: 'Log in first' },
-  forbidden: { status: 403, title: 'Not permitted' },
-  'not-found': { status: 404, title: 'Not found' },
-  conflict: { status: 409, title: 'Refused in the present state' },
-  stale: { status: 412, title: 'It has changed in the meantime' },
-  'too-large': { status: 413, title: 'Too large' },
-  unsupported: { status: 415, title: 'Unsupported content' },
-  invalid: { status: 422, title: 'The input breaks its rules' },
-  'too-many': { status: 429, title: 'Too many requests' },
-  unavailable: { status: 503, title: 'Not available now' },
+  malformed: { status: 400, title: 'Bad Request' },
+  unauthenticated: { status: 401, title: 'Unauthorized' },
+  forbidden: { status: 403, title: 'Forbidden' },
+  'not-found': { status: 404, title: 'Not Found' },
+  conflict: { status: 409, title: 'Conflict' },
+  stale: { status: 412, title: 'Precondition Failed' },
+  'too-large': { status: 413, title: 'Content Too Large' },
+  unsupported: { status: 415, title: 'Unsupported Media Type' },
+  invalid: { status: 422, title: 'Unprocessable Content' },
+  'too-many': { status: 429, title: 'Too Many Requests' },
+  unavailable: { status: 503, title: 'Service Unavailable' },
 };
 
 /** Refusals that only HTTP knows. */
 const HTTP_REFUSALS = {
-  'unknown-path': { status: 404, title: 'Not found' },
-  'method-not-allowed': { status: 405, title: 'Method not allowed' },
-  'not-offered': { status: 501, title: 'Not offered here' },
-  'service-refused': { status: 502, title: 'Another service refused' },
-  'internal-error': { status: 500, title: 'Something broke' },
+  'unknown-path': { status: 404, title: 'Not Found' },
+  'method-not-allowed': { status: 405, title: 'Method Not Allowed' },
+  'not-offered': { status: 501, title: 'Not Implemented' },
+  'service-refused': { status: 502, title: 'Bad Gateway' },
+  'internal-error': { status: 500, title: 'Internal Server Error' },
 } as const;
 type HttpRefusalCode = keyof typeof HTTP_REFUSALS;
 
@@ -51,7 +51,7 @@ export interface Problem {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: Readonly<Record<string, unknown>>;
-  /** True: nobody foresaw it, and whoever sends it has to log it. */
+  /** True for an unexpected error, which the sender of the answer must log. */
   unexpected: boolean;
 }
 
@@ -104,7 +104,7 @@ const ofHttpRefusal = ({ code, message, hint, headers }: HttpRefusal, requestId:
   };
 };
 
-/** Koa's own errors, and those of the parts it is made of, say which status they want. */
+/** Errors of Koa and its libraries carry the status they ask for. */
 const ofStatus = (status: number, requestId: string): Problem => {
   const known = Object.entries(REFUSALS).find(([, refusal]) => refusal.status === status);
   const [code, title] = known ? [known[0], known[1].title] : ['malformed', REFUSALS.malformed.title];
@@ -124,17 +124,17 @@ const isPassing = (error: unknown): boolean => {
 const asRefusal = (error: unknown): Rejected | HttpRefusal | null => {
   if (error instanceof Rejected || error instanceof HttpRefusal) return error;
   if (error instanceof WrongExpectedRevision) {
-    return new Rejected('conflict', 'concurrent-change', 'Others keep changing this at the same moment.', {
+    return new Rejected('conflict', 'concurrent-change', 'The resource was changed concurrently, repeatedly.', {
       hint: 'Try again.',
     });
   }
   if (!(error instanceof ServiceFailure)) return null;
   // What the service said may name hosts of ours: it goes to the log with the cause, not to the caller.
   return error.retryable
-    ? new Rejected('unavailable', 'service-unavailable', 'A service that this needs cannot be reached.', {
+    ? new Rejected('unavailable', 'service-unavailable', 'A required service cannot be reached.', {
         retryAfterSeconds: 5,
       })
-    : new HttpRefusal('service-refused', 'A service that this needs refused to do its part.');
+    : new HttpRefusal('service-refused', 'A required service rejected the request.');
 };
 
 const clientStatusOf = (error: unknown): number | null => {
@@ -143,7 +143,7 @@ const clientStatusOf = (error: unknown): number | null => {
   return status >= 400 && status < 500 ? status : null;
 };
 
-/** Whatever was thrown, as a problem document. Never a stack trace, never the text of an unforeseen error. */
+/** Converts any thrown value to a problem document. It never holds a stack trace or the text of an unexpected error. */
 export const problemOf = (error: unknown, requestId: string): Problem => {
   const refusal = asRefusal(error);
   if (refusal instanceof Rejected) return ofRejected(refusal, requestId);

@@ -29,7 +29,7 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
     method: 'GET',
     path: '/stream/events',
     operation_id: 'streamEvents',
-    summary: 'Follow what happens, as server-sent events',
+    summary: 'Stream status events as server-sent events',
     tag: 'live',
     permission: 'signed-in',
     query: Query,

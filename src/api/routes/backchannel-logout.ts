@@ -18,7 +18,7 @@ export const backchannelLogoutRoute = ({ identity }: WriteServices): Route =>
     method: 'POST',
     path: '/auth/backchannel-logout',
     operation_id: 'endSession',
-    summary: 'Take a logout token of the identity provider: the tokens of that session are refused from now on',
+    summary: 'Receive a back-channel logout token and revoke the tokens of its session',
     tag: 'auth',
     body_kind: 'form',
     body: LogoutForm,

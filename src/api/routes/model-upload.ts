@@ -40,7 +40,7 @@ const single = (fields: FormFields, name: string): string | undefined => {
 
 const invalid = (errors: readonly InputError[]) => {
   const summary = errors.map(({ pointer, detail }) => `${pointer}: ${detail}`).join('; ');
-  return new Rejected('invalid', 'invalid-input', `The form breaks its rules: ${summary}.`, { errors });
+  return new Rejected('invalid', 'invalid-input', `The form is invalid: ${summary}.`, { errors });
 };
 
 const tagsOf = (given: FormFields[string] | undefined): string[] =>
@@ -182,10 +182,9 @@ const receive = async (request: IncomingMessage, upload: Upload): Promise<Answer
 };
 
 const refuseOthers = ({ caller, ctx }: Exchange): void => {
-  if (!allows(caller.access, uploadLocalModel.permission, null)) {
-    throw new Rejected('forbidden', 'not-permitted', `You may not: ${uploadLocalModel.summary}.`, {
-      hint: `This takes the scope ${uploadLocalModel.permission}.`,
-    });
+  const { type, permission } = uploadLocalModel;
+  if (!allows(caller.access, permission, null)) {
+    throw new Rejected('forbidden', 'not-permitted', `${type} requires the scope ${permission}.`);
   }
   if (!isMultipart(ctx.req)) {
     throw new Rejected('unsupported', 'unsupported-content-type', 'The model comes as multipart/form-data.');

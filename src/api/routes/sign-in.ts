@@ -63,7 +63,7 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       method: 'GET',
       path: '/auth/authorize',
       operation_id: 'authorize',
-      summary: 'Send a browser to the identity provider to sign in',
+      summary: 'Redirect a browser to the identity provider to sign in',
       tag,
       query: z.strictObject({
         redirect_uri: z.url().max(2000).default(ownCallback),
@@ -83,7 +83,7 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       method: 'GET',
       path: CALLBACK,
       operation_id: 'completeSignIn',
-      summary: 'Where the identity provider sends the browser back to: answers with tokens',
+      summary: 'Receive the redirect from the identity provider and answer with tokens',
       tag,
       // What else the provider adds (session_state, iss) is its own affair: the exchange checks it.
       query: z.looseObject({ code: z.string().optional(), state: z.string().optional(), error: z.string().optional() }),

@@ -7,7 +7,7 @@ import { endOfRecovery } from './recovery.ts';
 
 export const deleteCluster = clusterCommand({
   type: 'DeleteCluster',
-  summary: 'Delete a cluster on which no endpoint runs',
+  summary: 'Delete a cluster without live endpoints',
   permission: 'cluster:manage',
   data: z.strictObject({ cluster_id: ClusterId }),
   target: ({ cluster_id }) => cluster_id,

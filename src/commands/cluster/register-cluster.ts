@@ -8,7 +8,7 @@ import { IngressUrl } from './ingress-url.ts';
 
 export const registerCluster = clusterCreation({
   type: 'RegisterCluster',
-  summary: 'Register a cluster for endpoints to run on',
+  summary: 'Register a cluster',
   permission: 'cluster:manage',
   data: z.strictObject({
     name: ResourceName,

@@ -8,7 +8,7 @@ import { IngressUrl } from './ingress-url.ts';
 
 export const updateCluster = clusterCommand({
   type: 'UpdateCluster',
-  summary: 'Rename a cluster or change its ingress URL',
+  summary: 'Update the name or ingress URL of a cluster',
   permission: 'cluster:manage',
   data: z.strictObject({ cluster_id: ClusterId, name: ResourceName.optional(), ingress_url: IngressUrl.optional() }),
   target: ({ cluster_id }) => cluster_id,

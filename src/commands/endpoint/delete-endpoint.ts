@@ -16,7 +16,7 @@ const assertIdle = ({ status, workflow_id }: EndpointState): void => {
 
 export const deleteEndpoint = endpointCommand({
   type: 'DeleteEndpoint',
-  summary: 'Stop an endpoint and remove it from its cluster',
+  summary: 'Delete an endpoint',
   permission: 'endpoint:manage',
   data: z.strictObject({ endpoint_id: EndpointId }),
   target: ({ endpoint_id }) => endpoint_id,

@@ -10,7 +10,7 @@ import { endOfRecovery } from './recovery.ts';
 
 export const scaleEndpoint = endpointCommand({
   type: 'ScaleEndpoint',
-  summary: 'Change the number of replicas of an endpoint',
+  summary: 'Scale an endpoint',
   permission: 'endpoint:manage',
   data: z.strictObject({ endpoint_id: EndpointId, replicas: Replicas }),
   target: ({ endpoint_id }) => endpoint_id,

@@ -84,7 +84,7 @@ const newEvents = (stream: string, facts: readonly Fact[], meta: Meta): NewEvent
   });
 
 const concurrentChange = (cause: WrongExpectedRevision) =>
-  rejected('concurrent-change', 'Others keep changing this at the same moment.', { hint: 'Try again.', cause });
+  rejected('concurrent-change', 'The resource was changed concurrently, repeatedly.', { hint: 'Try again.', cause });
 
 /** The log may have done it all the same. */
 const isUnheard = (error: unknown): boolean =>

@@ -14,7 +14,7 @@ export const parseInput = <Schema extends z.ZodType>(schema: Schema, input: unkn
       : [{ pointer: pointerOf(issue.path), detail: issue.message }],
   );
   const summary = errors.map(({ pointer, detail }) => `${pointer || '/'}: ${detail}`).join('; ');
-  throw new Rejected('invalid', 'invalid-input', `The input breaks its rules: ${summary}.`, {
+  throw new Rejected('invalid', 'invalid-input', `The input is invalid: ${summary}.`, {
     errors,
     cause: result.error,
   });

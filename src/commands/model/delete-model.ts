@@ -5,7 +5,7 @@ import { modelCommand } from './model-state.ts';
 
 export const deleteModel = modelCommand({
   type: 'DeleteModel',
-  summary: 'Delete a model that no live endpoint uses',
+  summary: 'Delete a model without live endpoints',
   permission: 'model:manage',
   data: z.strictObject({ model_id: ModelId }),
   target: ({ model_id }) => model_id,

@@ -8,7 +8,7 @@ import { modelCommand } from './model-state.ts';
 
 export const updateModel = modelCommand({
   type: 'UpdateModel',
-  summary: 'Rename or describe a model',
+  summary: 'Update the name or description of a model',
   permission: 'model:manage',
   data: z.strictObject({ model_id: ModelId, name: ResourceName.optional(), ...descriptionChange }),
   target: ({ model_id }) => model_id,

@@ -7,7 +7,7 @@ import { modelCreation } from './model-state.ts';
 
 export const uploadLocalModel = modelCreation({
   type: 'UploadLocalModel',
-  summary: 'Take in a model file that was stored for this command',
+  summary: 'Register an uploaded model file',
   permission: 'model:manage',
   data: z.strictObject({
     name: ResourceName,

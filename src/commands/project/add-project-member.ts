@@ -8,7 +8,7 @@ import { projectCommand } from './project-state.ts';
 
 export const addProjectMember = projectCommand({
   type: 'AddProjectMember',
-  summary: 'Let a user take part in a project',
+  summary: 'Add a project member',
   permission: 'project:manage',
   data: z.strictObject({ project_id: ProjectId, user_id: UserId, scopes: MemberScopes }),
   target: ({ project_id }) => project_id,

@@ -5,7 +5,7 @@ import { projectCommand } from './project-state.ts';
 
 export const changeProjectMemberScopes = projectCommand({
   type: 'ChangeProjectMemberScopes',
-  summary: 'Change what a member may do in a project',
+  summary: 'Change the scopes of a project member',
   permission: 'project:manage',
   data: z.strictObject({ project_id: ProjectId, user_id: UserId, scopes: MemberScopes }),
   target: ({ project_id }) => project_id,

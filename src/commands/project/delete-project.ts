@@ -5,7 +5,7 @@ import { projectCommand } from './project-state.ts';
 
 export const deleteProject = projectCommand({
   type: 'DeleteProject',
-  summary: 'Delete a project that has no live endpoints',
+  summary: 'Delete a project without live endpoints',
   permission: 'project:manage',
   data: z.strictObject({ project_id: ProjectId }),
   target: ({ project_id }) => project_id,

@@ -5,7 +5,7 @@ import { projectCommand } from './project-state.ts';
 
 export const removeProjectMember = projectCommand({
   type: 'RemoveProjectMember',
-  summary: 'End the membership of a user in a project',
+  summary: 'Remove a project member',
   permission: 'project:manage',
   data: z.strictObject({ project_id: ProjectId, user_id: UserId }),
   target: ({ project_id }) => project_id,

@@ -7,7 +7,7 @@ import { projectCommand } from './project-state.ts';
 
 export const updateProject = projectCommand({
   type: 'UpdateProject',
-  summary: 'Rename or describe a project',
+  summary: 'Update the name or description of a project',
   permission: 'project:manage',
   data: z.strictObject({ project_id: ProjectId, name: ResourceName.optional(), ...descriptionChange }),
   target: ({ project_id }) => project_id,

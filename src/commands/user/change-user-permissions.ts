@@ -7,7 +7,7 @@ import { userCommand } from './user-state.ts';
 
 export const changeUserPermissions = userCommand({
   type: 'ChangeUserPermissions',
-  summary: 'Change the role of a user, and what the user may do beyond it',
+  summary: 'Change the role and scopes of a user',
   permission: 'user:manage',
   data: z.strictObject({ user_id: UserId, role: Role, scopes: z.array(Scope).max(20) }),
   target: ({ user_id }) => user_id,

@@ -6,7 +6,7 @@ import { userCommand } from './user-state.ts';
 
 export const disableUser = userCommand({
   type: 'DisableUser',
-  summary: 'Keep a user out from now on',
+  summary: 'Disable a user',
   permission: 'user:manage',
   data: z.strictObject({ user_id: UserId }),
   target: ({ user_id }) => user_id,

@@ -5,7 +5,7 @@ import { userCommand } from './user-state.ts';
 
 export const reactivateUser = userCommand({
   type: 'ReactivateUser',
-  summary: 'Let a disabled user in again',
+  summary: 'Reactivate a user',
   permission: 'user:manage',
   data: z.strictObject({ user_id: UserId }),
   target: ({ user_id }) => user_id,

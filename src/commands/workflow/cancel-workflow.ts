@@ -6,7 +6,7 @@ import { workflowCommand } from './workflow-state.ts';
 
 export const cancelWorkflow = workflowCommand({
   type: 'CancelWorkflow',
-  summary: 'Call off a workflow; what it made is cleaned up',
+  summary: 'Cancel a workflow and roll it back',
   permission: 'endpoint:manage',
   data: z.strictObject({ workflow_id: WorkflowId }),
   target: ({ workflow_id }) => workflow_id,

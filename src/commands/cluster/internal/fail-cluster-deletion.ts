@@ -5,7 +5,7 @@ import { clusterCommand } from '../cluster-state.ts';
 
 export const failClusterDeletion = clusterCommand({
   type: 'FailClusterDeletion',
-  summary: 'Give up the deletion of a cluster; it can be asked for again',
+  summary: 'Fail the deletion of a cluster',
   permission: 'system',
   data: z.strictObject({ cluster_id: ClusterId, reason: Reason }),
   target: ({ cluster_id }) => cluster_id,

@@ -5,7 +5,7 @@ import { clusterCommand } from '../cluster-state.ts';
 
 export const failClusterRegistration = clusterCommand({
   type: 'FailClusterRegistration',
-  summary: 'Give up the registration of a cluster; its name is free again',
+  summary: 'Fail the registration of a cluster and release its name',
   permission: 'system',
   data: z.strictObject({ cluster_id: ClusterId, reason: Reason }),
   target: ({ cluster_id }) => cluster_id,

@@ -4,7 +4,7 @@ import { clusterCommand } from '../cluster-state.ts';
 
 export const recordClusterDeleted = clusterCommand({
   type: 'RecordClusterDeleted',
-  summary: 'Record that the cluster service let go of the cluster',
+  summary: 'Record that a cluster is deleted',
   permission: 'system',
   data: z.strictObject({ cluster_id: ClusterId }),
   target: ({ cluster_id }) => cluster_id,

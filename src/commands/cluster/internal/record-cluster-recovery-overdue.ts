@@ -5,7 +5,7 @@ import { clusterCommand } from '../cluster-state.ts';
 
 export const recordClusterRecoveryOverdue = clusterCommand({
   type: 'RecordClusterRecoveryOverdue',
-  summary: 'Record that a cluster did not become available again in time, and go on looking after it',
+  summary: 'Record that the recovery of a cluster exceeded its deadline',
   permission: 'system',
   /** `workflow_id`: the recovery whose deadline has passed. */
   data: z.strictObject({ cluster_id: ClusterId, workflow_id: WorkflowId }),

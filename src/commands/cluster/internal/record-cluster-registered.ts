@@ -6,7 +6,7 @@ import { clusterCommand, isRegistered } from '../cluster-state.ts';
 
 export const recordClusterRegistered = clusterCommand({
   type: 'RecordClusterRegistered',
-  summary: 'Record that the cluster service knows the cluster',
+  summary: 'Record that a cluster is registered',
   permission: 'system',
   data: z.strictObject({ cluster_id: ClusterId, bud_cluster_id: z.string().min(1), nodes: z.array(ClusterNode) }),
   target: ({ cluster_id }) => cluster_id,

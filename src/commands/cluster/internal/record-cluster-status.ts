@@ -11,7 +11,7 @@ const UNREACHABLE: Reason = { code: 'cluster-unreachable', message: 'The cluster
 
 export const recordClusterStatus = clusterCommand({
   type: 'RecordClusterStatus',
-  summary: 'Record what the cluster service reports of a cluster',
+  summary: 'Record a status report of the cluster service',
   permission: 'system',
   data: z.strictObject({
     cluster_id: ClusterId,

@@ -4,7 +4,7 @@ import { clusterCommand } from '../cluster-state.ts';
 
 export const releaseCapacity = clusterCommand({
   type: 'ReleaseCapacity',
-  summary: 'Give back what an endpoint holds of a cluster',
+  summary: 'Release the capacity that an endpoint reserved on a cluster',
   permission: 'system',
   data: z.strictObject({ cluster_id: ClusterId, endpoint_id: EndpointId, workflow_id: WorkflowId }),
   target: ({ cluster_id }) => cluster_id,

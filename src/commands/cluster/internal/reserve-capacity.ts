@@ -6,7 +6,7 @@ import { assertAvailable, assertFits, clusterCommand, fits, freeCapacity } from 
 
 export const reserveCapacity = clusterCommand({
   type: 'ReserveCapacity',
-  summary: 'Keep room on a cluster for an endpoint',
+  summary: 'Reserve capacity on a cluster for an endpoint',
   permission: 'system',
   data: z.strictObject({
     cluster_id: ClusterId,

@@ -5,7 +5,7 @@ import { endpointCommand } from '../endpoint-state.ts';
 
 export const beginPlacement = endpointCommand({
   type: 'BeginPlacement',
-  summary: 'Look for a cluster for an endpoint',
+  summary: 'Begin the placement of an endpoint',
   permission: 'system',
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, deadline: Deadline }),
   target: ({ endpoint_id }) => endpoint_id,

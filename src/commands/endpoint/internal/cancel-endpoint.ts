@@ -6,7 +6,7 @@ import { isBeingDeployed } from '../rollout.ts';
 
 export const cancelEndpoint = endpointCommand({
   type: 'CancelEndpoint',
-  summary: 'End a deployment that was called off, after everything was cleaned up',
+  summary: 'Mark a deployment as cancelled after its rollback',
   permission: 'system',
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
   target: ({ endpoint_id }) => endpoint_id,

@@ -6,7 +6,7 @@ import { isBeingDeleted } from '../rollout.ts';
 
 export const failEndpointDeletion = endpointCommand({
   type: 'FailEndpointDeletion',
-  summary: 'Give up the deletion of an endpoint: something may be left on the cluster, so name and capacity stay held',
+  summary: 'Fail the deletion of an endpoint and keep its name and capacity reserved',
   permission: 'system',
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
   target: ({ endpoint_id }) => endpoint_id,

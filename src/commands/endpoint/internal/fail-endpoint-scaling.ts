@@ -5,7 +5,7 @@ import { endpointCommand } from '../endpoint-state.ts';
 
 export const failEndpointScaling = endpointCommand({
   type: 'FailEndpointScaling',
-  summary: 'Give up scaling; the endpoint goes on with the replicas that it had',
+  summary: 'Fail the scaling of an endpoint and keep its replicas',
   permission: 'system',
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
   target: ({ endpoint_id }) => endpoint_id,

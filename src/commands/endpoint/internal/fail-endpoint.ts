@@ -6,7 +6,7 @@ import { isBeingDeployed } from '../rollout.ts';
 
 export const failEndpoint = endpointCommand({
   type: 'FailEndpoint',
-  summary: 'Give up a deployment after everything was cleaned up; the name is free again',
+  summary: 'Fail a deployment after its rollback and release its name',
   permission: 'system',
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
   target: ({ endpoint_id }) => endpoint_id,

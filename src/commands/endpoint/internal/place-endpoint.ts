@@ -37,7 +37,7 @@ const isPlacedThere = (state: EndpointState, data: { workflow_id: WorkflowId; cl
 
 export const placeEndpoint = endpointCommand({
   type: 'PlaceEndpoint',
-  summary: 'Choose the cluster that holds the capacity for an endpoint',
+  summary: 'Place an endpoint on a cluster',
   permission: 'system',
   data: z.strictObject({
     endpoint_id: EndpointId,

@@ -5,7 +5,7 @@ import { isBeingDeleted } from '../rollout.ts';
 
 export const recordEndpointDeleted = endpointCommand({
   type: 'RecordEndpointDeleted',
-  summary: 'Record that nothing is left of the endpoint; its name is free again',
+  summary: 'Record that an endpoint is deleted and release its name',
   permission: 'system',
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId }),
   target: ({ endpoint_id }) => endpoint_id,

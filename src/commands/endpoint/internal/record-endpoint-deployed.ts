@@ -6,7 +6,7 @@ import { observedFields } from '../observed.ts';
 
 export const recordEndpointDeployed = endpointCommand({
   type: 'RecordEndpointDeployed',
-  summary: 'Record that the endpoint answers requests',
+  summary: 'Record that an endpoint is deployed',
   permission: 'system',
   data: z.strictObject({
     endpoint_id: EndpointId,

@@ -5,7 +5,7 @@ import { endpointCommand } from '../endpoint-state.ts';
 
 export const recordEndpointRecoveryOverdue = endpointCommand({
   type: 'RecordEndpointRecoveryOverdue',
-  summary: 'Record that a degraded endpoint has not recovered in time, and go on looking after it',
+  summary: 'Record that the recovery of an endpoint exceeded its deadline',
   permission: 'system',
   /** `workflow_id`: the recovery whose deadline has passed. */
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId }),

@@ -31,7 +31,7 @@ const complaintOf = ({ status, replicas, ingress_healthy, message }: Report, wan
 
 export const recordEndpointReport = endpointCommand({
   type: 'RecordEndpointReport',
-  summary: 'Record what the cluster reports of an endpoint outside any workflow',
+  summary: 'Record a status report of the cluster about an endpoint',
   permission: 'system',
   data: z.strictObject({
     endpoint_id: EndpointId,

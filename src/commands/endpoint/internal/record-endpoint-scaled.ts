@@ -5,7 +5,7 @@ import { observedFields } from '../observed.ts';
 
 export const recordEndpointScaled = endpointCommand({
   type: 'RecordEndpointScaled',
-  summary: 'Record that the endpoint has the replicas that were asked for',
+  summary: 'Record that an endpoint reached the desired replicas',
   permission: 'system',
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, ...observedFields }),
   target: ({ endpoint_id }) => endpoint_id,

@@ -5,7 +5,7 @@ import { modelCommand } from '../model-state.ts';
 
 export const failModelOnboarding = modelCommand({
   type: 'FailModelOnboarding',
-  summary: 'Give up the onboarding of a model; its name is free again',
+  summary: 'Fail the onboarding of a model and release its name',
   permission: 'system',
   data: z.strictObject({ model_id: ModelId, reason: Reason }),
   target: ({ model_id }) => model_id,

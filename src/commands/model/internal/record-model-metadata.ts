@@ -6,7 +6,7 @@ import { modelCommand } from '../model-state.ts';
 
 export const recordModelMetadata = modelCommand({
   type: 'RecordModelMetadata',
-  summary: 'Record what the model says about itself',
+  summary: 'Record the metadata of a model',
   permission: 'system',
   data: z.strictObject({ model_id: ModelId, metadata: ModelMetadata }),
   target: ({ model_id }) => model_id,

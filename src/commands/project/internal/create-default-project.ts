@@ -5,7 +5,7 @@ import { projectCreation } from '../project-state.ts';
 
 export const createDefaultProject = projectCreation({
   type: 'CreateDefaultProject',
-  summary: 'Create the project that is meant where a request of its owner names none',
+  summary: 'Create the default project of a user',
   permission: 'system',
   data: z.strictObject({ project_id: ProjectId, name: ResourceName, owner_id: UserId }),
   target: ({ project_id }) => project_id,

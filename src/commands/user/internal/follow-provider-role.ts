@@ -5,7 +5,7 @@ import { userCommand } from '../user-state.ts';
 
 export const followProviderRole = userCommand({
   type: 'FollowProviderRole',
-  summary: 'Give a user the role that the identity provider gives from now on',
+  summary: 'Follow the role that the identity provider assigns to a user',
   permission: 'system',
   data: z.strictObject({ user_id: UserId, role: Role, issued_at: z.iso.datetime() }),
   target: ({ user_id }) => user_id,

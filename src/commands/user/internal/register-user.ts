@@ -5,7 +5,7 @@ import { userCreation } from '../user-state.ts';
 
 export const registerUser = userCreation({
   type: 'RegisterUser',
-  summary: 'Take in a person whom the identity provider knows',
+  summary: 'Register a user of the identity provider',
   permission: 'system',
   data: z.strictObject({
     user_id: UserId,

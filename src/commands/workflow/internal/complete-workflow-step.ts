@@ -5,7 +5,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const completeWorkflowStep = workflowCommand({
   type: 'CompleteWorkflowStep',
-  summary: 'End a step of a workflow well',
+  summary: 'Complete a workflow step',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, step: z.string().min(1), message: z.string() }),
   target: ({ workflow_id }) => workflow_id,

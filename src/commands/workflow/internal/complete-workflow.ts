@@ -4,7 +4,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const completeWorkflow = workflowCommand({
   type: 'CompleteWorkflow',
-  summary: 'End a workflow well',
+  summary: 'Complete a workflow',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId }),
   target: ({ workflow_id }) => workflow_id,

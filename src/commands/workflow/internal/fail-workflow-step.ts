@@ -6,7 +6,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const failWorkflowStep = workflowCommand({
   type: 'FailWorkflowStep',
-  summary: 'End a step of a workflow badly',
+  summary: 'Fail a workflow step',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, step: z.string().min(1), reason: Reason }),
   target: ({ workflow_id }) => workflow_id,

@@ -5,7 +5,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const failWorkflow = workflowCommand({
   type: 'FailWorkflow',
-  summary: 'End a workflow badly, after everything was cleaned up',
+  summary: 'Fail a workflow after its rollback',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, reason: Reason }),
   target: ({ workflow_id }) => workflow_id,

@@ -4,7 +4,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const fireWorkflowTimer = workflowCommand({
   type: 'FireWorkflowTimer',
-  summary: 'Tell a workflow that a time has come',
+  summary: 'Fire a workflow timer',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, timer: z.string().min(1) }),
   target: ({ workflow_id }) => workflow_id,

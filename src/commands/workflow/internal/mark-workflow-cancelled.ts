@@ -5,7 +5,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const markWorkflowCancelled = workflowCommand({
   type: 'MarkWorkflowCancelled',
-  summary: 'End a workflow that was called off, after everything was cleaned up',
+  summary: 'Mark a workflow as cancelled after its rollback',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, reason: Reason }),
   target: ({ workflow_id }) => workflow_id,

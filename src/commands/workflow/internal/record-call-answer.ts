@@ -4,7 +4,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const recordCallAnswer = workflowCommand({
   type: 'RecordCallAnswer',
-  summary: 'Record what another service answered',
+  summary: 'Record the answer of a service call',
   permission: 'system',
   data: z.strictObject({
     workflow_id: WorkflowId,

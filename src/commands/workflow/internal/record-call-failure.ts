@@ -5,7 +5,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const recordCallFailure = workflowCommand({
   type: 'RecordCallFailure',
-  summary: 'Record that a call of another service failed for good',
+  summary: 'Record that a service call failed permanently',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, call: z.string().min(1), attempts: z.int().min(1), reason: Reason }),
   target: ({ workflow_id }) => workflow_id,

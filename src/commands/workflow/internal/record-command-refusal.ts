@@ -5,7 +5,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const recordCommandRefusal = workflowCommand({
   type: 'RecordCommandRefusal',
-  summary: 'Record that the domain refused what the process asked for',
+  summary: 'Record that a command of a process manager was refused',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, command: z.string().min(1), reason: Reason }),
   target: ({ workflow_id }) => workflow_id,

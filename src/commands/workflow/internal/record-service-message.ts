@@ -5,7 +5,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const recordServiceMessage = workflowCommand({
   type: 'RecordServiceMessage',
-  summary: 'Record what another service reports of a workflow',
+  summary: 'Record a message of another service about a workflow',
   permission: 'system',
   data: z.strictObject({
     workflow_id: WorkflowId,

@@ -6,7 +6,7 @@ import { workflowCommand } from '../workflow-state.ts';
 
 export const startWorkflowStep = workflowCommand({
   type: 'StartWorkflowStep',
-  summary: 'Start a step of a workflow',
+  summary: 'Start a workflow step',
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, step: z.string().min(1), message: z.string(), deadline: Deadline }),
   target: ({ workflow_id }) => workflow_id,
