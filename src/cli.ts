@@ -48,7 +48,7 @@ program
   .action(async (name: string, flags: { port: string; host: string; publicUrl?: string; dataDir?: string }) => {
     const { runLocalService } = await import('./wiring/local-service/run-local-service.ts');
     const { port, host, publicUrl: public_url, dataDir: data_dir = `.data/${name}` } = flags;
-    await runLocalService(name, { port, host, public_url, data_dir }, inheritedEnvironment());
+    await runLocalService(name, { port, host, public_url, data_dir });
   });
 
 interface LogCopyFlags {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { createHttpInvoker } from '../adapters/http-invoker.ts';
 import type { Config } from '../config/config.ts';
-import type { StandIn } from '../config/setting-rules.ts';
+import type { StandIn } from '../config/stand-ins.ts';
 import { BUDCLUSTER } from '../contracts/budcluster.ts';
 import { BUDMETRICS } from '../contracts/budmetrics.ts';
 import { BUDMODEL } from '../contracts/budmodel.ts';

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { loadConfig, SETTINGS } from '../../src/config/config.ts';
-import { localServiceSettings } from '../../src/config/local-service-settings.ts';
+import { loadConfig, loadLocalServiceConfig, SETTINGS } from '../../src/config/config.ts';
 import { createComposeReader, readComposeFile, type Service, variablesOf } from './compose.ts';
 import { orSkip } from './or-skip.ts';
 import { runCommand } from './run-command.ts';
@@ -109,7 +108,7 @@ describe('docker-compose.yml', function () {
   it('gives the stand-ins of services settings that they take', () => {
     for (const name of STAND_INS) {
       const { environment, command } = service(name);
-      expect(() => localServiceSettings(environment, { messages: true, cluster: true }), name).not.to.throw();
+      expect(() => loadLocalServiceConfig({ messages: true, cluster: true }, environment), name).not.to.throw();
       expect(command?.slice(0, 3)).to.deep.equal(['src/cli.ts', 'local-service', name]);
     }
   });

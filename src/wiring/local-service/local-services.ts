@@ -1,4 +1,4 @@
-import type { LocalServiceSettings } from '../../config/local-service-settings.ts';
+import type { LocalServiceConfig, LocalServiceNeeds } from '../../config/local-service.ts';
 import { BUDCLUSTER } from '../../contracts/budcluster.ts';
 import { BUDMETRICS } from '../../contracts/budmetrics.ts';
 import { BUDMODEL } from '../../contracts/budmodel.ts';
@@ -12,30 +12,26 @@ import type { Logger } from '../../telemetry.ts';
 interface Opening {
   data_dir: string;
   listen: Listen;
-  settings: LocalServiceSettings;
+  config: LocalServiceConfig;
   log: Logger;
   /** Where `s3://` references lead; absent where BudApp keeps its objects on this machine. */
   artefacts: ArtefactStore | undefined;
 }
 
-/** What a service cannot do without; `localServiceSettings` has seen to it that it is there. */
+/** The value that the service needs. `loadLocalServiceConfig` has checked that it is set. */
 const present = <T>(value: T | null, what: string): T => {
   if (value === null) throw new Error(`this service needs ${what}`);
   return value;
 };
 
-const callbackOf = ({ settings: { sidecar, notifications }, log }: Opening): Callback =>
+const callbackOf = ({ config: { sidecar, notifications }, log }: Opening): Callback =>
   sidecar === null
     ? present(notifications, 'an address for its messages')
     : { deliver: publishOver({ ...sidecar, log }) };
 
-interface Kind {
-  /** Reads models. */
+interface Kind extends LocalServiceNeeds {
+  /** It reads model files. */
   artefacts: boolean;
-  /** Sends messages to BudApp. */
-  messages: boolean;
-  /** Asks the cluster service. */
-  cluster: boolean;
   open: (opening: Opening) => Promise<LocalService>;
 }
 
@@ -66,7 +62,7 @@ export const LOCAL_SERVICES: Readonly<Record<string, Kind>> = {
     open: async (opening) => {
       const { createLocalSimulator } = await import('../../local/simulator/local-simulator.ts');
       const { readClusters } = await import('../../local/simulator/read-clusters.ts');
-      const { url, headers } = present(opening.settings.cluster, 'the cluster service');
+      const { url, headers } = present(opening.config.cluster, 'the cluster service');
       const clusters = () => readClusters(url, headers);
       return createLocalSimulator({ ...opening, clusters, callback: callbackOf(opening) });
     },
@@ -75,9 +71,9 @@ export const LOCAL_SERVICES: Readonly<Record<string, Kind>> = {
     artefacts: false,
     messages: false,
     cluster: true,
-    open: async ({ listen, log, settings }) => {
+    open: async ({ listen, log, config }) => {
       const { createLocalMetrics } = await import('../../local/metrics/local-metrics.ts');
-      const { url, headers } = present(settings.cluster, 'the cluster service');
+      const { url, headers } = present(config.cluster, 'the cluster service');
       return createLocalMetrics({ cluster_url: url, cluster_headers: headers, listen, log });
     },
   },

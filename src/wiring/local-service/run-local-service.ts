@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { ConfigError } from '../../config/config.ts';
-import { type LocalServiceSettings, localServiceSettings } from '../../config/local-service-settings.ts';
+import { ConfigError, loadLocalServiceConfig } from '../../config/config.ts';
+import type { LocalServiceConfig } from '../../config/local-service.ts';
 import { lockOwner } from '../../local/machine/owner-lock.ts';
 import type { LocalService } from '../../local/service/loopback.ts';
 import { createLogger, type Logger } from '../../telemetry.ts';
@@ -22,17 +22,17 @@ interface Asked {
   name: string;
   port: number;
   flags: LocalServiceFlags;
-  settings: LocalServiceSettings;
+  config: LocalServiceConfig;
 }
 
-const openArtefacts = async ({ minio, start_timeout_ms }: LocalServiceSettings, logger: Logger) => {
+const openArtefacts = async ({ minio, start_timeout_ms }: LocalServiceConfig, logger: Logger) => {
   if (minio === null) return undefined;
   const { createMinioObjects } = await import('../../adapters/minio/objects.ts');
   const retryUntilAvailable = createRetryUntilAvailable({ timeout_ms: start_timeout_ms, logger });
   return retryUntilAvailable(() => createMinioObjects({ ...minio, logger }));
 };
 
-const openService = async ({ name, port, flags, settings }: Asked, log: Logger): Promise<LocalService> => {
+const openService = async ({ name, port, flags, config }: Asked, log: Logger): Promise<LocalService> => {
   const closing = createClosing();
   try {
     const data_dir = resolve(flags.data_dir);
@@ -40,8 +40,8 @@ const openService = async ({ name, port, flags, settings }: Asked, log: Logger):
     closing.add('lock', await lockOwner(join(data_dir, 'service.lock'), data_dir));
     const listen = { host: flags.host, port, public_url: flags.public_url };
     const kind = kindOf(name);
-    const artefacts = kind.artefacts ? await openArtefacts(settings, log) : undefined;
-    const service = closing.add(name, await kind.open({ data_dir, listen, settings, log, artefacts }));
+    const artefacts = kind.artefacts ? await openArtefacts(config, log) : undefined;
+    const service = closing.add(name, await kind.open({ data_dir, listen, config, log, artefacts }));
     return { url: service.url, close: () => closing.close() };
   } catch (error) {
     await closing.close();
@@ -65,18 +65,14 @@ const portOf = (text: string): number => {
  * Serves one local service until SIGTERM or SIGINT. Throws `ConfigError` for a wrong name, port or setting, and where it
  * cannot be opened.
  */
-export const runLocalService = async (
-  name: string,
-  flags: LocalServiceFlags,
-  environment: NodeJS.ProcessEnv,
-): Promise<void> => {
+export const runLocalService = async (name: string, flags: LocalServiceFlags): Promise<void> => {
   const { messages, cluster } = kindOf(name);
-  const settings = localServiceSettings(environment, { messages, cluster });
-  const log = createLogger({ level: settings.log_level }).child({ part: name });
-  const starting = openService({ name, port: portOf(flags.port), flags, settings }, log);
+  const config = loadLocalServiceConfig({ messages, cluster });
+  const log = createLogger({ level: config.log_level }).child({ part: name });
+  const starting = openService({ name, port: portOf(flags.port), flags, config }, log);
   closeAtSignal(starting, log);
   const { url } = await starting;
-  const way = settings.sidecar === null ? 'straight to BudApp' : `over ${settings.sidecar.pubsub_name}`;
+  const way = config.sidecar === null ? 'straight to BudApp' : `over ${config.sidecar.pubsub_name}`;
   log.warn(`stands in for ${name} at ${url}, for trials and tests only${messages ? `; messages go ${way}` : ''}`);
   process.send?.({ ready: { url } });
 };

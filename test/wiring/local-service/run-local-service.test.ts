@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { localServiceSettings } from '../../../src/config/local-service-settings.ts';
+import { loadLocalServiceConfig } from '../../../src/config/config.ts';
 import { toRequest } from '../../../src/contracts/calls.ts';
 import { findFreePort } from '../../../src/local/machine/free-port.ts';
 import { failureOf } from '../../failure-of.ts';
@@ -100,7 +100,7 @@ describe('settings of a local service', () => {
 
   it('come from its sidecar alone', () => {
     const env = { DAPR_HTTP_PORT: '3501', DAPR_API_TOKEN: 'token', APP_API_TOKEN: '' };
-    expect(localServiceSettings(env, needs)).to.deep.include({
+    expect(loadLocalServiceConfig(needs, env)).to.deep.include({
       sidecar: { http_port: 3501, api_token: 'token', pubsub_name: 'pubsub-redis' },
       cluster: {
         url: 'http://127.0.0.1:3501/v1.0/invoke/budcluster/method',
@@ -110,12 +110,12 @@ describe('settings of a local service', () => {
   });
 
   it('need no more than the service does', () => {
-    expect(localServiceSettings({}, { messages: false, cluster: false }).sidecar).to.equal(null);
+    expect(loadLocalServiceConfig({ messages: false, cluster: false }, {}).sidecar).to.equal(null);
   });
 
   it('are refused all at once', async () => {
     const error = await failureOf(
-      Promise.resolve().then(() => localServiceSettings({ DAPR_HTTP_PORT: 'x', NOTIFICATIONS_URL: 'y' }, needs)),
+      Promise.resolve().then(() => loadLocalServiceConfig(needs, { DAPR_HTTP_PORT: 'x', NOTIFICATIONS_URL: 'y' })),
     );
     expect(error)
       .to.have.property('message')

@@ -1,3 +1,5 @@
+import type { Given } from './given.ts';
+
 /** What can stand in for a real system, by the name that `ALLOW_STAND_INS` uses. */
 export const STAND_INS = [
   'postgres',
@@ -11,51 +13,7 @@ export const STAND_INS = [
 ] as const;
 export type StandIn = (typeof STAND_INS)[number];
 
-/** The settings as the environment gives them; what is not set is absent. */
-type Given = Readonly<Record<string, string>>;
-
-/** Systems that this version does not connect to yet: setting one must not look as if it worked. */
-const NOT_YET = {
-  BUDNOTIFY_SERVICE_URL: 'the notify service',
-} as const;
-
-const notYet = (given: Given): string[] =>
-  Object.entries(NOT_YET)
-    .filter(([name]) => given[name] !== undefined)
-    .map(([name, system]) => `${name} is set, but this version does not connect to ${system} yet; remove it`);
-
-const KEYCLOAK_COMPANIONS = ['KEYCLOAK_REALM', 'KEYCLOAK_CLIENT_ID', 'KEYCLOAK_CLIENT_SECRET'] as const;
-const MINIO_COMPANIONS = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY'] as const;
-
-/** A system's address, and what it needs besides. */
-const COMPANIONS = [
-  ['KEYCLOAK_URL', KEYCLOAK_COMPANIONS],
-  ['MINIO_ENDPOINT', MINIO_COMPANIONS],
-  // A generated master key would stay behind on this machine while the data lives on that server.
-  ['POSTGRES_HOST', ['MASTER_KEY']],
-] as const;
-
-const missingCompanions = (given: Given): string[] =>
-  COMPANIONS.flatMap(([leader, companions]) =>
-    given[leader] === undefined
-      ? []
-      : companions.filter((name) => given[name] === undefined).map((name) => `${name} must be set where ${leader} is`),
-  );
-
-/** Means nothing without its system's address, which somebody forgot: a stand-in would quietly serve instead. */
-const LEADERS = [
-  ['KEYCLOAK_URL', KEYCLOAK_COMPANIONS],
-  ['MINIO_ENDPOINT', MINIO_COMPANIONS],
-] as const;
-
-const missingLeader = (given: Given): string[] =>
-  LEADERS.flatMap(([leader, companions]) =>
-    given[leader] === undefined
-      ? companions.filter((name) => given[name] !== undefined).map((name) => `${name} is set, but ${leader} is not`)
-      : [],
-  );
-
-/** What a service is replaced by: its address, or a sidecar that knows all of them. */
+/** The setting that names a service's address. A sidecar, which knows all services, replaces any of them. */
 const SERVICES = {
   cluster: 'BUDCLUSTER_SERVICE_URL',
   model: 'BUDMODEL_SERVICE_URL',
@@ -63,6 +21,7 @@ const SERVICES = {
   metrics: 'BUDMETRICS_SERVICE_URL',
 } as const;
 
+/** The settings of which one puts the real system in the stand-in's place. */
 const REPLACED_BY: Readonly<Record<StandIn, readonly string[]>> = {
   postgres: ['POSTGRES_HOST'],
   identity: ['KEYCLOAK_URL'],
@@ -80,14 +39,14 @@ export type Role = (typeof ROLES)[number];
 
 const CALLED = ['cluster', 'model', 'simulator', 'metrics'] as const;
 
-/** What each role works with. */
+/** The systems that each role works with. */
 const NEEDED_BY: Readonly<Record<Role, readonly StandIn[]>> = {
   api: STAND_INS,
   projector: ['postgres', 'status-bus'],
   processes: ['postgres', 'object-store', ...CALLED],
 };
 
-/** What stands in with these settings, in a process with these roles. */
+/** The stand-ins that these settings lead to, in a process with these roles. */
 export const standInsOf = (given: Given, roles: readonly Role[]): StandIn[] =>
   STAND_INS.filter(
     (name) =>
@@ -97,6 +56,7 @@ export const standInsOf = (given: Given, roles: readonly Role[]): StandIn[] =>
 
 interface Choice {
   roles: readonly Role[];
+  /** The stand-ins that production accepts. */
   allowed: readonly StandIn[];
 }
 
@@ -108,7 +68,7 @@ const refusedStandIns = (given: Given, { roles, allowed }: Choice): string[] =>
       return `${name} would be a stand-in, which NODE_ENV=production refuses: set ${way}, or add ${name} to ALLOW_STAND_INS`;
     });
 
-/** What several processes must share: a stand-in lives in one process, or on one machine. */
+/** Several processes must share their systems, and a stand-in serves one process, or one machine. */
 const unshared = (given: Given, roles: readonly Role[]): string[] => {
   if (roles.length === ROLES.length) return [];
   const shared = standInsOf(given, roles).map((name) => {
@@ -121,11 +81,8 @@ const unshared = (given: Given, roles: readonly Role[]): string[] => {
   return [...shared, ...secret];
 };
 
-/** What is wrong with the settings together, though each of them can be read. */
-export const brokenRules = (given: Given, choice: Choice): string[] => [
-  ...missingCompanions(given),
-  ...missingLeader(given),
-  ...notYet(given),
+/** The stand-ins that these settings lead to and that must not be. */
+export const standInRules = (given: Given, choice: Choice): string[] => [
   ...unshared(given, choice.roles),
   ...(given.NODE_ENV === 'production' ? refusedStandIns(given, choice) : []),
 ];
