@@ -91,8 +91,15 @@ export const nameOf = (intent: Intent): string => {
 };
 
 /** What the last event of a history made a process ask for; null: it meant nothing. States pass through JSON in between. */
-export const given = <State>(process: Process<State>, ...history: readonly Happened[]) => {
-  let state: State | null = null;
+export const given = <State>(process: Process<State>, ...history: readonly Happened[]) =>
+  follow(process, null, history);
+
+/** The same, from a state that is in the database already. */
+export const goOnFrom = <State>(process: Process<State>, stored: unknown, ...history: readonly Happened[]) =>
+  follow(process, process.state.parse(stored), history);
+
+const follow = <State>(process: Process<State>, first: State | null, history: readonly Happened[]) => {
+  let state = first;
   let last: readonly Intent[] | null = null;
   let ended = false;
   for (const [index, event] of history.entries()) {

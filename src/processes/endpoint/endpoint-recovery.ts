@@ -2,13 +2,11 @@ import { z } from 'zod';
 import { countWorkers, toWorkers } from '../../commands/endpoint/endpoint-report.ts';
 import { recordEndpointRecoveryOverdue } from '../../commands/endpoint/internal/record-endpoint-recovery-overdue.ts';
 import { recordEndpointReport } from '../../commands/endpoint/internal/record-endpoint-report.ts';
-import { startWorkflowStep } from '../../commands/workflow/internal/start-workflow-step.ts';
 import { type Worker as ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { EndpointId, WorkflowId } from '../../events/ids.ts';
-import { type Abort, DEADLINE, failed } from '../abort.ts';
-import { abandonCalls, after, ask, call, end, type Process, type Reaction, timer, workflowOf } from '../process.ts';
-import { begin, giveUpWorkflow, succeed } from '../workflow-intents.ts';
+import { after, ask, call } from '../process.ts';
+import { createRecovery, type RecoverySignal, recovered, superseded } from '../recovery.ts';
 
 const State = z.object({
   workflow_id: WorkflowId,
@@ -22,96 +20,62 @@ const State = z.object({
 type State = z.output<typeof State>;
 type Begun = Extract<Recorded, { type: 'EndpointDegraded' | 'EndpointRecoveryOverdue' }>;
 
-const CHECK = 'check';
-const STEP = 'wait_for_replicas';
-const STEPS = { [STEP]: 'Wait until the endpoint is well again' };
-/** Most troubles pass by themselves, and the cluster says so: asking is for what gets lost. */
-const FIRST_CHECK_SECONDS = 15;
-const CHECK_SECONDS = 60;
-/** A check that has no answer by then makes room for the next one. */
-const CHECK_PATIENCE_SECONDS = 45;
+/** Below the interval of the checks, so that a check without an answer does not delay the next one. */
+const CHECK_TIMEOUT_SECONDS = 45;
 
-/**
- *     (degraded) -> checking <-> (asks the cluster, records what it says)
- *                      |--recovered---------------> (succeeded)
- *                      |--scaled or deleted-------> (cancelled)
- *                      '--the deadline passes-----> (failed: the endpoint is overdue, and the next recovery begins)
- */
-export const endpointRecovery: Process<State> = {
-  name: 'endpoint-recovery',
+/** From `degraded` until the endpoint recovers, is scaled or is deleted. */
+export const endpointRecovery = createRecovery<State>({
+  kind: 'endpoint-recovery',
   state: State,
-  workflowOf: (event) => {
+  step: { id: 'wait_for_replicas', title: 'Wait until the endpoint is well again' },
+  signalOf: (event) => {
     switch (event.type) {
       case 'EndpointDegraded':
       case 'EndpointRecoveryOverdue':
-        return event.data.recovery?.workflow_id ?? null;
+        return begun(event);
       case 'EndpointRecovered':
+        return recovered(event.data.recovery_id);
       case 'EndpointScalingRequested':
+        return superseded(event.data.recovery_id, 'The endpoint is being scaled.');
       case 'EndpointDeletionRequested':
-        return event.data.recovery_id ?? null;
+        return superseded(event.data.recovery_id, 'The endpoint is being deleted.');
       default:
-        return workflowOf(event);
+        return null;
     }
   },
-  react: (state, event) => {
-    if (state) return react(state, event);
-    return event.type === 'EndpointDegraded' || event.type === 'EndpointRecoveryOverdue' ? start(event) : null;
+  check: ({ bud_cluster_id, namespace }, at) => {
+    const request = { cluster_id: bud_cluster_id, namespace, refresh: true, limit: 100 };
+    return call('cluster.list-workers', request, { give_up_at: after(at, CHECK_TIMEOUT_SECONDS) });
   },
-};
-
-const start = ({ data, at }: Begun): Reaction<State> | null => {
-  if (!data.recovery) return null;
-  const { endpoint_id, deadline, reason } = data;
-  const { workflow_id, project_id, user_id, name, bud_cluster_id, namespace, cause } = data.recovery;
-  const target = { area: 'endpoint', id: endpoint_id, name } as const;
-  const kind = 'endpoint-recovery';
-  return {
-    state: { workflow_id, endpoint_id, bud_cluster_id, namespace, cause, deadline },
-    intents: [
-      ...begin({ workflow_id, user_id, kind, target, project_id, steps: STEPS, deadline }),
-      ask(startWorkflowStep, { workflow_id, step: STEP, message: reason.message, deadline }),
-      timer(CHECK, after(at, FIRST_CHECK_SECONDS)),
-    ],
-  };
-};
-
-const react = (state: State, event: Recorded): Reaction<State> | null => {
-  const { workflow_id } = state;
-  switch (event.type) {
-    case 'EndpointRecovered':
-      return { state, intents: [abandonCalls(), succeed(workflow_id), end()] };
-    case 'EndpointScalingRequested':
-      return giveUp(state, superseded('The endpoint is being scaled.'));
-    case 'EndpointDeletionRequested':
-      return giveUp(state, superseded('The endpoint is being deleted.'));
-    case 'WorkflowTimerFired':
-      return event.data.timer === DEADLINE ? goOverdue(state) : check(state, event.at);
-    case 'WorkflowCallAnswered':
-      return record(state, event.data.answer);
-    case 'WorkflowCommandRefused':
-      // Anything else that a report was refused for may be past at the next check.
-      if (event.data.reason.code !== 'endpoint-not-found') return null;
-      return giveUp(state, { reason: event.data.reason, ending: 'failed' });
-    default:
-      // A check that failed is followed by the next one: the cluster may be what is ill.
-      return null;
-  }
-};
-
-const superseded = (message: string): Abort => ({ reason: { code: 'superseded', message }, ending: 'cancelled' });
-
-const giveUp = (state: State, trouble: Abort): Reaction<State> => ({
-  state,
-  intents: [abandonCalls(), giveUpWorkflow(state.workflow_id, trouble), end()],
+  onAnswer: ({ endpoint_id, cause }, { data }) => {
+    const listed = WorkersAnswer.safeParse(data.answer);
+    if (!listed.success) return null;
+    const workers = toWorkers(listed.data.workers);
+    const report = { endpoint_id, replicas: countWorkers(workers), workers };
+    return ask(recordEndpointReport, { ...report, ...beyondReplicas(listed.data.workers, cause) });
+  },
+  goneCode: 'endpoint-not-found',
+  overdue: ({ endpoint_id, workflow_id }) => ({
+    record: ask(recordEndpointRecoveryOverdue, { endpoint_id, workflow_id }),
+    message: 'The endpoint did not recover in time; it is looked after further.',
+  }),
 });
 
-const check = (state: State, at: string): Reaction<State> => {
-  const { bud_cluster_id, namespace } = state;
-  const request = { cluster_id: bud_cluster_id, namespace, refresh: true, limit: 100 };
-  const give_up_at = after(at, CHECK_PATIENCE_SECONDS);
+const begun = ({ data }: Begun): RecoverySignal<State> => {
+  if (!data.recovery) return { workflow_id: null };
+  const { endpoint_id, deadline, reason } = data;
+  const { workflow_id, project_id, user_id, name, bud_cluster_id, namespace, cause } = data.recovery;
   return {
-    state,
-    intents: [call('cluster.list-workers', request, { give_up_at }), timer(CHECK, after(at, CHECK_SECONDS))],
+    workflow_id,
+    type: 'begun',
+    start: {
+      state: { workflow_id, endpoint_id, bud_cluster_id, namespace, cause, deadline },
+      user_id,
+      project_id,
+      target: { area: 'endpoint', id: endpoint_id, name },
+      message: reason.message,
+      deadline,
+    },
   };
 };
 
@@ -125,41 +89,16 @@ const KNOWN_STATUSES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * What the replicas alone cannot tell stays as it was: that requests do not get through, or that the cluster reported a
- * failure. Only the deployment's own status, where the cluster adds it, takes that back.
+ * Running replicas do not prove that requests get through, nor that a failure which the cluster reported is over. Both
+ * stay as they were until the deployment's own status, which the cluster may add, says otherwise.
  */
 const beyondReplicas = (workers: readonly ReportedWorker[], cause: string) => {
-  const said = workers.find(({ deployment_status }) => KNOWN_STATUSES.has(deployment_status ?? ''))?.deployment_status;
-  if (said) return { status: said, ingress_healthy: said === 'ready' ? true : null };
+  const reported = workers.find(({ deployment_status }) =>
+    KNOWN_STATUSES.has(deployment_status ?? ''),
+  )?.deployment_status;
+  if (reported) return { status: reported, ingress_healthy: reported === 'ready' ? true : null };
   return {
     status: cause === 'cluster-reports-failure' ? 'error' : 'unknown',
     ingress_healthy: cause === 'ingress-unhealthy' ? false : null,
-  };
-};
-
-const record = (state: State, answer: unknown): Reaction<State> | null => {
-  const listed = WorkersAnswer.safeParse(answer);
-  if (!listed.success) return null;
-  const { endpoint_id, cause } = state;
-  const workers = toWorkers(listed.data.workers);
-  const report = { endpoint_id, replicas: countWorkers(workers), workers };
-  return {
-    state,
-    intents: [ask(recordEndpointReport, { ...report, ...beyondReplicas(listed.data.workers, cause) })],
-  };
-};
-
-/** The fact that records it begins the next recovery; this one can do no more. */
-const goOverdue = (state: State): Reaction<State> => {
-  const { endpoint_id, workflow_id } = state;
-  const trouble = failed('recovery-overdue', 'The endpoint did not recover in time; it is looked after further.');
-  return {
-    state,
-    intents: [
-      abandonCalls(),
-      ask(recordEndpointRecoveryOverdue, { endpoint_id, workflow_id }),
-      giveUpWorkflow(workflow_id, trouble),
-      end(),
-    ],
   };
 };
