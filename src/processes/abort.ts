@@ -9,7 +9,7 @@ export interface Abort {
 
 export const failed = (code: string, message: string): Abort => ({ reason: { code, message }, ending: 'failed' });
 
-/** Whatever ends a workflow before its time, for all processes alike; null: the event is no trouble. */
+/** Whatever ends a workflow before its time, for all processes alike; null: the event ends no workflow. */
 export const abortOf = (event: Recorded): Abort | null => {
   switch (event.type) {
     case 'WorkflowStepFailed':

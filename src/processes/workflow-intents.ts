@@ -40,7 +40,7 @@ export const begin = ({ steps, ...workflow }: Start): Intent[] => [
 
 export const succeed = (workflow_id: WorkflowId): Intent => ask(completeWorkflow, { workflow_id });
 
-/** Ends the workflow the way its trouble wants it. */
+/** Ends the workflow as failed or as cancelled, whichever the abort says. */
 export const giveUpWorkflow = (workflow_id: WorkflowId, { reason, ending }: Abort): Intent =>
   ending === 'failed'
     ? ask(failWorkflow, { workflow_id, reason })

@@ -90,7 +90,7 @@ const askDelete = (state: State, event: Recorded, bud_cluster_id: string): Inten
     { give_up_at: after(event.at, FOLLOW_UP_SECONDS) },
   );
 
-const giveUp = (state: State, trouble: Abort, cleanUp: { bud_cluster_id: string | null; call: Intent[] }) => {
+const giveUp = (state: State, abort: Abort, cleanUp: { bud_cluster_id: string | null; call: Intent[] }) => {
   const { workflow_id, user_id, cluster_id, cluster_type } = state;
   const { bud_cluster_id } = cleanUp;
   const over: State = { phase: 'over', workflow_id, user_id, cluster_id, cluster_type, bud_cluster_id };
@@ -98,8 +98,8 @@ const giveUp = (state: State, trouble: Abort, cleanUp: { bud_cluster_id: string 
     state: over,
     intents: [
       abandonCalls(),
-      ask(failClusterRegistration, { cluster_id, reason: trouble.reason }),
-      giveUpWorkflow(workflow_id, trouble),
+      ask(failClusterRegistration, { cluster_id, reason: abort.reason }),
+      giveUpWorkflow(workflow_id, abort),
       ...cleanUp.call,
     ],
   };
@@ -122,14 +122,14 @@ const reactRegistering = (state: In<'registering'>, event: Recorded): Reaction<S
     }
   }
   const unreadable = event.type === 'WorkflowResultReceived' && event.data.result_type === 'register_cluster';
-  const trouble = unreadable
+  const abort = unreadable
     ? failed('registration-failed', 'The cluster service could not register the cluster.')
     : abortOf(event);
-  if (!trouble) return null;
+  if (!abort) return null;
   const give_up_at = after(event.at, FOLLOW_UP_SECONDS);
   const cancel =
     service_workflow_id === null ? [] : [call('cluster.cancel', { workflow_id: service_workflow_id }, { give_up_at })];
-  return giveUp(state, trouble, { bud_cluster_id: null, call: cancel });
+  return giveUp(state, abort, { bud_cluster_id: null, call: cancel });
 };
 
 const reactRecording = (state: In<'recording'>, event: Recorded): Reaction<State> | null => {
@@ -140,8 +140,8 @@ const reactRecording = (state: In<'recording'>, event: Recorded): Reaction<State
     return { state, intents: [succeed(workflow_id), watch, end()] };
   }
   if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordClusterRegistered.type) return null;
-  const trouble = { reason: event.data.reason, ending: 'failed' } as const;
-  return giveUp(state, trouble, { bud_cluster_id, call: [askDelete(state, event, bud_cluster_id)] });
+  const abort = { reason: event.data.reason, ending: 'failed' } as const;
+  return giveUp(state, abort, { bud_cluster_id, call: [askDelete(state, event, bud_cluster_id)] });
 };
 
 const reactOver = (state: In<'over'>, event: Recorded): Reaction<State> | null => {

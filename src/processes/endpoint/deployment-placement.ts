@@ -24,8 +24,8 @@ export const giveUpPlacing = (
 ): Reacted | null => {
   // Once there is room the time for finding it does not matter any more, even if its timer has just gone off.
   const isLate = state.phase !== 'placing' && event.type === 'WorkflowTimerFired' && event.data.timer === PLACEMENT;
-  const trouble = isLate ? failed('placement-timed-out', 'No cluster was found in time.') : abortOf(event);
-  return trouble ? giveUpBeforeDeploying(state, trouble) : null;
+  const abort = isLate ? failed('placement-timed-out', 'No cluster was found in time.') : abortOf(event);
+  return abort ? giveUpBeforeDeploying(state, abort) : null;
 };
 
 /** Why the simulator offers a cluster; where it gives no reasons, its figures are the reasons. */

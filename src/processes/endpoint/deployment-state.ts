@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from '../../events/ids.ts';
 import { DeployConfig, PlacementCandidate, Reason, Resources } from '../../events/values.ts';
 
-/** What was asked for, as every phase needs it. */
+/** The request, with what every phase needs of it. */
 const EndpointSpec = z.object({
   workflow_id: WorkflowId,
   user_id: UserId,
@@ -17,23 +17,24 @@ const EndpointSpec = z.object({
   replicas: z.int(),
   resources_per_replica: Resources,
   deploy_config: DeployConfig,
-  /** The only cluster allowed, as the cluster service calls it. */
+  /** The cluster service's id of the only cluster allowed; null: any cluster. */
   bud_cluster_id: z.string().nullable(),
   deadline: z.string(),
 });
 
-/** A cluster that was recommended and is one of ours. */
+/** A recommended cluster that the tenant has registered. */
 const Option = z.object({ cluster_id: ClusterId, bud_cluster_id: z.string(), name: z.string() });
 export type Option = z.output<typeof Option>;
 
 const placement = { simulator_id: z.string(), candidates: z.array(PlacementCandidate) };
 const chosen = { ...placement, option: Option };
 
-/** Something is on its way out; what must still be heard of before the workflow can end. */
+/** What the cluster made is being removed. `awaiting`: the answer or result without which the workflow does not end. */
 const Undoing = z.object({
   phase: z.literal('undoing'),
   wanted: EndpointSpec,
   option: Option,
+  /** The abort that is being carried out. Instances under way are stored with this name. */
   trouble: z.object({ reason: Reason, ending: z.enum(['failed', 'cancelled']) }),
   awaiting: z.enum(['deploy-answer', 'cancel', 'delete']),
   namespace: z.string().nullable(),
@@ -54,7 +55,7 @@ export const DeploymentState = z.discriminatedUnion('phase', [
     ...chosen,
     /** Further clusters, best first. */
     others: z.array(Option),
-    /** What the clusters before this one answered. */
+    /** The refusals of the clusters that were tried before, by name. */
     refusals: z.array(z.string()),
   }),
   z.object({ phase: z.literal('placing'), wanted: EndpointSpec, ...chosen }),
@@ -67,12 +68,12 @@ export const DeploymentState = z.discriminatedUnion('phase', [
   }),
   z.object({ phase: z.literal('recording'), wanted: EndpointSpec, ...chosen, namespace: z.string() }),
   Undoing,
-  /** Given up for good; a success that is reported all the same is taken back. */
+  /** The deployment was given up. A success that is reported later is undone. */
   z.object({
     phase: z.literal('over'),
     wanted: EndpointSpec,
     bud_cluster_id: z.string(),
-    /** What was taken back already. */
+    /** The namespace whose deletion was requested already. */
     namespace: z.string().nullable(),
   }),
 ]);

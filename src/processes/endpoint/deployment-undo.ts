@@ -36,26 +36,26 @@ const namespaceIn = (event: Recorded): string | null => {
 };
 
 /** Releases the capacity and the name, and ends the workflow. */
-const closing = ({ wanted, option }: { wanted: EndpointSpec; option: Option | null }, trouble: Abort): Intent[] => {
+const closing = ({ wanted, option }: { wanted: EndpointSpec; option: Option | null }, abort: Abort): Intent[] => {
   const { workflow_id, endpoint_id } = wanted;
-  const { reason } = trouble;
+  const { reason } = abort;
   return [
     abandonCalls(),
     ...(option ? [ask(releaseCapacity, { cluster_id: option.cluster_id, endpoint_id, workflow_id })] : []),
-    trouble.ending === 'failed'
+    abort.ending === 'failed'
       ? ask(failEndpoint, { endpoint_id, workflow_id, reason })
       : ask(cancelEndpoint, { endpoint_id, workflow_id, reason }),
-    giveUpWorkflow(workflow_id, trouble),
+    giveUpWorkflow(workflow_id, abort),
   ];
 };
 
 /** Nothing was asked of the cluster yet: there is only what we hold ourselves to give back. */
 export const giveUpBeforeDeploying = (
   state: In<'simulating' | 'looking-up' | 'reserving' | 'placing'>,
-  trouble: Abort,
+  abort: Abort,
 ): Reacted => {
   const option = 'option' in state ? state.option : null;
-  return { state, intents: [...closing({ wanted: state.wanted, option }, trouble), end()] };
+  return { state, intents: [...closing({ wanted: state.wanted, option }, abort), end()] };
 };
 
 /** `left` says what may be left on the cluster. No `end`: it may still report a success, which has to be taken back. */
@@ -73,15 +73,15 @@ const finish = (
 
 const undoing = (
   state: { wanted: EndpointSpec; option: Option },
-  trouble: Abort,
+  abort: Abort,
   rest: Pick<In<'undoing'>, 'awaiting' | 'namespace'>,
-): In<'undoing'> => ({ phase: 'undoing', wanted: state.wanted, option: state.option, trouble, ...rest });
+): In<'undoing'> => ({ phase: 'undoing', wanted: state.wanted, option: state.option, trouble: abort, ...rest });
 
 /** The cluster made, or is making, something: that goes first, as long as the cluster answers. */
 export const undo = (
   state: In<'deploying' | 'recording'>,
   event: Recorded,
-  { trouble, namespace }: { trouble: Abort; namespace: string | null },
+  { abort, namespace }: { abort: Abort; namespace: string | null },
 ): Reacted => {
   const { wanted, option } = state;
   const bound = timer(UNDO, after(event.at, UNDO_SECONDS));
@@ -89,7 +89,7 @@ export const undo = (
   if (namespace !== null) {
     const remove = askDelete(wanted, { bud_cluster_id: option.bud_cluster_id, namespace, give_up_at });
     return {
-      state: undoing(state, trouble, { awaiting: 'delete', namespace }),
+      state: undoing(state, abort, { awaiting: 'delete', namespace }),
       intents: [abandonCalls(), remove, bound],
     };
   }
@@ -97,15 +97,15 @@ export const undo = (
   if (theirs !== null) {
     const cancel = call('cluster.cancel-deployment', { workflow_id: theirs }, { give_up_at });
     return {
-      state: undoing(state, trouble, { awaiting: 'cancel', namespace }),
+      state: undoing(state, abort, { awaiting: 'cancel', namespace }),
       intents: [abandonCalls(), cancel, bound],
     };
   }
   if (event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.deploy') {
-    return finish({ wanted, option, namespace }, trouble, null);
+    return finish({ wanted, option, namespace }, abort, null);
   }
   // Asked for, and not answered yet: only the answer says what there is to cancel.
-  return { state: undoing(state, trouble, { awaiting: 'deploy-answer', namespace }), intents: [abandonCalls(), bound] };
+  return { state: undoing(state, abort, { awaiting: 'deploy-answer', namespace }), intents: [abandonCalls(), bound] };
 };
 
 const isDeleted = (event: Recorded): boolean => {
@@ -123,8 +123,8 @@ const isDeletionFailed = (event: Recorded): boolean =>
 
 /** While cleaning up. */
 export const reactUndoing = (state: In<'undoing'>, event: Recorded): Reacted | null => {
-  const { wanted, option, trouble, awaiting, namespace } = state;
-  const done = (left: string | null) => finish({ wanted, option, namespace }, trouble, left);
+  const { wanted, option, trouble: abort, awaiting, namespace } = state;
+  const done = (left: string | null) => finish({ wanted, option, namespace }, abort, left);
   const give_up_at = after(event.at, CALL_SECONDS);
   const late = namespaceIn(event);
   if (late !== null && late !== namespace) {

@@ -66,14 +66,14 @@ const isDeleted = (event: Recorded): boolean =>
 
 const reactDeleting = (state: State, event: Recorded): Reaction<State> | null => {
   if (isDeleted(event)) return record(state, []);
-  const trouble = abortOf(event);
-  return trouble ? giveUp(state, trouble) : null;
+  const abort = abortOf(event);
+  return abort ? giveUp(state, abort) : null;
 };
 
-const giveUp = (state: State, trouble: Abort): Reaction<State> => {
+const giveUp = (state: State, abort: Abort): Reaction<State> => {
   const { endpoint_id, workflow_id } = state;
-  const fail = ask(failEndpointDeletion, { endpoint_id, workflow_id, reason: trouble.reason });
-  return { state, intents: [abandonCalls(), fail, giveUpWorkflow(workflow_id, trouble), end()] };
+  const fail = ask(failEndpointDeletion, { endpoint_id, workflow_id, reason: abort.reason });
+  return { state, intents: [abandonCalls(), fail, giveUpWorkflow(workflow_id, abort), end()] };
 };
 
 const reactRecording = (state: State, event: Recorded): Reaction<State> | null => {

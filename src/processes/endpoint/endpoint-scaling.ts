@@ -20,7 +20,7 @@ import {
 } from '../process.ts';
 import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
 import { deployRequest, locate, times } from './deployment-calls.ts';
-import { type In, ScalingState, type ScalingWanted } from './scaling-state.ts';
+import { type In, type ScalingSpec, ScalingState } from './scaling-state.ts';
 
 type Reacted = Reaction<ScalingState>;
 type Requested = Extract<Recorded, { type: 'EndpointScalingRequested' }>;
@@ -58,13 +58,13 @@ export const createEndpointScaling = ({
   },
 });
 
-const reserve = (wanted: ScalingWanted, replicas: number): Intent => {
+const reserve = (wanted: ScalingSpec, replicas: number): Intent => {
   const { cluster_id, endpoint_id, workflow_id } = wanted;
   const resources = times(wanted.resources_per_replica, replicas);
   return ask(reserveCapacity, { cluster_id, endpoint_id, workflow_id, replicas, resources });
 };
 
-const count = ({ bud_cluster_id, namespace, deadline }: ScalingWanted): Intent =>
+const count = ({ bud_cluster_id, namespace, deadline }: ScalingSpec): Intent =>
   call(
     'cluster.list-workers',
     { cluster_id: bud_cluster_id, namespace, refresh: true, limit: 100 },
@@ -74,7 +74,7 @@ const count = ({ bud_cluster_id, namespace, deadline }: ScalingWanted): Intent =
 const start = (event: Requested, objectUri: (key: string) => string): Reacted => {
   const { model_source, project_id, ...data } = event.data;
   const user_id = requesterOf(event);
-  const wanted: ScalingWanted = { ...data, user_id, ...locate(model_source, objectUri) };
+  const wanted: ScalingSpec = { ...data, user_id, ...locate(model_source, objectUri) };
   const { workflow_id, endpoint_id, name, deadline, replicas } = data;
   const target = { area: 'endpoint', id: endpoint_id, name } as const;
   const isUp = replicas > data.previous_replicas;
@@ -99,21 +99,21 @@ const react = (state: ScalingState, event: Recorded): Reacted | null => {
 };
 
 const giveUpOn = (state: ScalingState, event: Recorded): Reacted | null => {
-  const trouble = abortOf(event);
-  return trouble ? giveUp(state, trouble) : null;
+  const abort = abortOf(event);
+  return abort ? giveUp(state, abort) : null;
 };
 
-const giveUp = (state: ScalingState, trouble: Abort): Reacted => {
+const giveUp = (state: ScalingState, abort: Abort): Reacted => {
   const { wanted } = state;
   const { endpoint_id, workflow_id } = wanted;
-  const { reason } = trouble;
+  const { reason } = abort;
   return {
     state,
     intents: [
       abandonCalls(),
       reserve(wanted, wanted.previous_replicas),
       ask(failEndpointScaling, { endpoint_id, workflow_id, reason }),
-      giveUpWorkflow(workflow_id, trouble),
+      giveUpWorkflow(workflow_id, abort),
       end(),
     ],
   };
@@ -135,7 +135,7 @@ const reactReserving = ({ wanted }: In<'reserving'>, event: Recorded): Reacted |
   };
 };
 
-const record = (wanted: ScalingWanted, observed: Observed, before: Intent[]): Reacted => {
+const record = (wanted: ScalingSpec, observed: Observed, before: Intent[]): Reacted => {
   const { endpoint_id, workflow_id } = wanted;
   return {
     state: { phase: 'recording', wanted },

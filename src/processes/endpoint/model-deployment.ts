@@ -130,11 +130,11 @@ const reactDeploying = (state: In<'deploying'>, event: Recorded): Reacted | null
   if (event.type === 'WorkflowResultReceived' && event.data.result_type === 'deploy_model') {
     const result = parseResult('deploy_model', event.data.result);
     if (result) return takeResult(state, event, result);
-    const trouble = failed('deployment-failed', 'The cluster could not deploy the model.');
-    return undo(state, event, { trouble, namespace: null });
+    const abort = failed('deployment-failed', 'The cluster could not deploy the model.');
+    return undo(state, event, { abort, namespace: null });
   }
-  const trouble = abortOf(event);
-  return trouble ? undo(state, event, { trouble, namespace: null }) : null;
+  const abort = abortOf(event);
+  return abort ? undo(state, event, { abort, namespace: null }) : null;
 };
 
 const takeResult = (state: In<'deploying'>, event: Recorded, result: DeploymentResult): Reacted => {
@@ -144,8 +144,8 @@ const takeResult = (state: In<'deploying'>, event: Recorded, result: DeploymentR
   if (status?.status !== 'ready' || !url) {
     const said = status?.replicas?.reason ? `: ${status.replicas.reason}` : '';
     const how = status?.status ?? 'not known';
-    const trouble = failed('deployment-not-ready', `The cluster reports the deployment as ${how}${said}.`);
-    return undo(state, event, { trouble, namespace });
+    const abort = failed('deployment-not-ready', `The cluster reports the deployment as ${how}${said}.`);
+    return undo(state, event, { abort, namespace });
   }
   const { wanted, option, simulator_id, candidates } = state;
   const { endpoint_id, workflow_id, deadline } = wanted;
@@ -175,6 +175,6 @@ const reactRecording = (state: In<'recording'>, event: Recorded): Reacted | null
     return { state, intents: [done, succeed(workflow_id), end()] };
   }
   if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordEndpointDeployed.type) return null;
-  const trouble = { reason: event.data.reason, ending: 'failed' } as const;
-  return undo(state, event, { trouble, namespace: state.namespace });
+  const abort = { reason: event.data.reason, ending: 'failed' } as const;
+  return undo(state, event, { abort, namespace: state.namespace });
 };

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { ClusterId, EndpointId, UserId, WorkflowId } from '../../events/ids.ts';
 import { DeployConfig, Resources } from '../../events/values.ts';
 
-/** What was asked for, as every phase needs it. */
-export const ScalingWanted = z.object({
+/** The request, with what every phase needs of it. */
+export const ScalingSpec = z.object({
   workflow_id: WorkflowId,
   user_id: UserId,
   endpoint_id: EndpointId,
@@ -21,18 +21,18 @@ export const ScalingWanted = z.object({
   previous_replicas: z.int(),
   deadline: z.string(),
 });
-export type ScalingWanted = z.output<typeof ScalingWanted>;
+export type ScalingSpec = z.output<typeof ScalingSpec>;
 
 export const ScalingState = z.discriminatedUnion('phase', [
-  z.object({ phase: z.literal('reserving'), wanted: ScalingWanted }),
-  z.object({ phase: z.literal('adding'), wanted: ScalingWanted }),
+  z.object({ phase: z.literal('reserving'), wanted: ScalingSpec }),
+  z.object({ phase: z.literal('adding'), wanted: ScalingSpec }),
   z.object({
     phase: z.literal('removing'),
-    wanted: ScalingWanted,
-    /** The worker that was asked to go last, and is counted again before the next one is. */
+    wanted: ScalingSpec,
+    /** The worker whose deletion was requested last. The next one is requested after a recount without it. */
     worker_id: z.string().nullable(),
   }),
-  z.object({ phase: z.literal('recording'), wanted: ScalingWanted }),
+  z.object({ phase: z.literal('recording'), wanted: ScalingSpec }),
 ]);
 export type ScalingState = z.output<typeof ScalingState>;
 export type In<Phase extends ScalingState['phase']> = Extract<ScalingState, { phase: Phase }>;

@@ -111,8 +111,8 @@ const react = (
     const done = ask(completeWorkflowStep, { workflow_id, step: CLOUD_STEP, message });
     return recordMetadata(state, answer.data.model_info, [done]);
   }
-  const trouble = abortOf(event);
-  return trouble ? giveUp(state, event, trouble) : null;
+  const abort = abortOf(event);
+  return abort ? giveUp(state, event, abort) : null;
 };
 
 const UNREADABLE = failed('extraction-failed', 'The model service could not read the model.');
@@ -122,15 +122,15 @@ const recordMetadata = (state: State, info: ModelInfo, before: Intent[]): Reacti
   intents: [...before, ask(recordModelMetadata, { model_id: state.model_id, metadata: toModelMetadata(info) })],
 });
 
-const giveUp = (state: State, event: Recorded, trouble: Abort): Reaction<State> => {
+const giveUp = (state: State, event: Recorded, abort: Abort): Reaction<State> => {
   const { model_id, workflow_id, object_key } = state;
   const give_up_at = after(event.at, REMOVAL_SECONDS);
   return {
     state,
     intents: [
       abandonCalls(),
-      ask(failModelOnboarding, { model_id, reason: trouble.reason }),
-      giveUpWorkflow(workflow_id, trouble),
+      ask(failModelOnboarding, { model_id, reason: abort.reason }),
+      giveUpWorkflow(workflow_id, abort),
       ...(object_key === null ? [] : [removeObject(object_key, { give_up_at })]),
       end(),
     ],

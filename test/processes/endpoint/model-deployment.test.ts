@@ -7,6 +7,7 @@ import {
   cancelRequested,
   DEADLINE_AT,
   given as givenProcess,
+  goOnFrom,
   type Happened,
   happened,
   ids,
@@ -260,6 +261,35 @@ describe('the deployment process', () => {
       const { reason } = commandData('FailEndpoint') as { reason: { message: string } };
       expect(reason.message).to.contain('did not confirm that it removed bud-ocr-1');
     }
+  });
+
+  it('carries on with an undoing whose state an earlier version stored', () => {
+    const stored = {
+      phase: 'undoing',
+      wanted: {
+        workflow_id: ids.workflow_id,
+        user_id: ids.user_id,
+        endpoint_id: ids.endpoint_id,
+        project_id: ids.project_id,
+        model_id: ids.model_id,
+        name: 'ocr-prod',
+        model_uri: 'file:///objects/models/ocr.onnx',
+        provider: 'disk',
+        size_bytes: 5_000_000,
+        replicas: 2,
+        resources_per_replica: { cpu_millis: 250, memory_mib: 200 },
+        deploy_config: { concurrency: 4, input_tokens: 256, output_tokens: 256 },
+        bud_cluster_id: null,
+        deadline: DEADLINE_AT,
+      },
+      option: { cluster_id: ids.cluster_id, bud_cluster_id: 'bud-1', name: 'first' },
+      trouble: { reason: { code: 'cancelled', message: 'It was cancelled on request.' }, ending: 'cancelled' },
+      awaiting: 'cancel',
+      namespace: null,
+    };
+    const { names, commandData } = goOnFrom(process, stored, answered('cluster.cancel-deployment', null));
+    expect(names).to.deep.equal(['abandon-calls', 'ReleaseCapacity', 'CancelEndpoint', 'MarkWorkflowCancelled']);
+    expect(commandData('MarkWorkflowCancelled')).to.have.nested.property('reason.code', 'cancelled');
   });
 
   it('deletes a success that comes while it is being cancelled', () => {
