@@ -36,6 +36,8 @@ export interface ClientOptions extends LiveOptions {
   /** Shown again whenever permissions are looked up again. */
   token: string;
   query: SubscriptionQuery;
+  /** Where the log ended before the client could know that its stream is open: what it writes once it is comes after. */
+  head: Position | null;
 }
 
 const MAX_BUFFERED_BYTES = 1024 * 1024;
@@ -67,7 +69,7 @@ const isPosition = (from: SubscriptionQuery['from']): from is Position =>
  * then what comes. Answers how to stop.
  */
 export const serveClient = (options: ClientOptions): (() => void) => {
-  const { hub, log, callers, logger, throttled, transport, query, token } = options;
+  const { hub, callers, logger, throttled, transport, query, token, head } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
   let { caller } = options;
@@ -134,11 +136,10 @@ export const serveClient = (options: ClientOptions): (() => void) => {
     end('server-error');
   };
 
-  /** Where the client is to go on from; null: from now. A position after the end, or of another form, is one of a log that is gone. */
-  const startOf = async (): Promise<Position | 'start' | null> => {
+  /** Where the client is to go on from. A position after the end, or of another form, is one of a log that is gone. */
+  const startOf = (): Position | 'start' => {
     const { from = 'now' } = query;
     if (from === 'start') return from;
-    const head = await log.head();
     if (!isPosition(from)) return head ?? 'start';
     const known = head === null || ofOneForm(from, head);
     if (head !== null && known && from <= head) return from;
@@ -148,13 +149,13 @@ export const serveClient = (options: ClientOptions): (() => void) => {
   };
 
   const begin = async (): Promise<void> => {
-    let after = await startOf();
+    let after = startOf();
     // The bus may be behind the log: what the client has already seen may come only now.
-    if (after !== null && after !== 'start') sent = after;
+    if (after !== 'start') sent = after;
     do {
       overflowed = false;
       waiting.length = 0;
-      if (after !== null) await replay(after);
+      await replay(after);
       after = sent ?? after;
     } while (overflowed && !signal.aborted);
     // No await between the last of these and `live`: nothing can slip in.

@@ -34,10 +34,11 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
     permission: 'signed-in',
     query: Query,
     answers: { ok: { description: 'CloudEvents, one a message', schema: null, type: 'text/event-stream' } },
-    refusals: ['malformed'],
+    refusals: ['malformed', 'unavailable'],
     handle: async ({ caller, query, ctx }) => {
       const last = ctx.get('last-event-id');
       const from = last === '' ? query.from : positionOf(last, 'The header Last-Event-ID');
+      const head = await options.log.head();
       const { req, res } = ctx;
       // From here on the response is ours: Koa must not end it.
       ctx.respond = false;
@@ -52,7 +53,7 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
       const token = bearerTokenOf(ctx.get('authorization'));
       const asked = from === undefined ? query : { ...query, from };
       const transport = transportOf(res);
-      const stop = serveClient({ ...options, transport, caller, token, query: asked });
+      const stop = serveClient({ ...options, transport, caller, token, query: asked, head });
       const end = () => {
         stop();
         transport.end('going-away');

@@ -10,7 +10,7 @@ import { createThrottle } from '../../resilience/throttle.ts';
 import { bearerTokenOf } from '../callers/caller.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../http/problem.ts';
 import { parseQuery } from '../http/query.ts';
-import { type Ending, type LiveOptions, serveClient, type Transport } from './client.ts';
+import { type ClientOptions, type Ending, type LiveOptions, serveClient, type Transport } from './client.ts';
 import { SubscriptionQuery } from './subscription.ts';
 
 const PATH = '/stream';
@@ -26,6 +26,10 @@ const CLOSE_CODES: Readonly<Record<Ending, number>> = {
   'server-error': 1011,
   'going-away': 1001,
 };
+
+/** What is known when the upgrade is accepted, and what only the token tells. */
+type Asked = Pick<ClientOptions, 'query' | 'head'>;
+type Subscriber = Asked & Pick<ClientOptions, 'token' | 'caller'>;
 
 const TokenMessage = z.object({ access_token: z.string() });
 
@@ -71,23 +75,20 @@ const refuse = (socket: Duplex, error: unknown): void => {
 
 /** `GET /stream`: status messages over WebSocket. Takes over the server's upgrades. */
 export const attachWebSocket = (server: Server, options: LiveOptions): Closable => {
-  const { callers, logger } = options;
+  const { callers, logger, log } = options;
   const throttled = createThrottle();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
-  const serve = (
-    socket: WebSocket,
-    parts: { token: string; caller: Awaited<ReturnType<typeof callers.fromToken>>; query: SubscriptionQuery },
-  ) => {
+  const serve = (socket: WebSocket, parts: Subscriber) => {
     const stop = serveClient({ ...options, ...parts, transport: transportOf(socket) });
     socket.once('close', stop);
     if (socket.readyState !== WebSocket.OPEN) stop();
   };
 
-  const serveAfterToken = async (socket: WebSocket, query: SubscriptionQuery): Promise<void> => {
+  const serveAfterToken = async (socket: WebSocket, asked: Asked): Promise<void> => {
     try {
       const token = await tokenFromMessage(socket);
-      serve(socket, { token, caller: await callers.fromToken(token), query });
+      serve(socket, { ...asked, token, caller: await callers.fromToken(token) });
     } catch (error) {
       const known = error instanceof Rejected;
       if (!known) logger.debug({ err: error }, 'no token came over a live stream');
@@ -95,22 +96,23 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     }
   };
 
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+  const upgrade = async (request: IncomingMessage, socket: Duplex, firstBytes: Buffer): Promise<void> => {
     const url = new URL(request.url ?? '/', 'http://stream');
     if (url.pathname !== PATH) throw new HttpRefusal('unknown-path', `There is no WebSocket at ${url.pathname}.`);
     const query = parseQuery(SubscriptionQuery, url.search);
     const token = tokenOf(request, query);
     const caller = token === null ? null : await callers.fromToken(token);
-    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+    const asked = { query, head: await log.head() };
+    sockets.handleUpgrade(request, socket, firstBytes, (webSocket) => {
       webSocket.on('error', () => webSocket.terminate());
-      if (token !== null && caller !== null) serve(webSocket, { token, caller, query });
-      else void serveAfterToken(webSocket, query);
+      if (token !== null && caller !== null) serve(webSocket, { ...asked, token, caller });
+      else void serveAfterToken(webSocket, asked);
     });
   };
 
-  const onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  const onUpgrade = (request: IncomingMessage, socket: Duplex, firstBytes: Buffer): void => {
     socket.on('error', () => socket.destroy());
-    upgrade(request, socket, head).catch((error) => {
+    upgrade(request, socket, firstBytes).catch((error) => {
       const { unexpected, status } = problemOf(error, '');
       if (status === 503) throttled(() => logger.warn({ err: error }, 'live streams cannot begin: clients get 503'));
       else if (unexpected) logger.error({ err: error }, 'a live stream could not begin');

@@ -1,4 +1,5 @@
 import { EventEmitter, once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { createCallers } from '../../../src/api/callers/caller.ts';
@@ -81,6 +82,58 @@ describe('the live stream', () => {
     await client.until(named('missed'));
     expect(client.frames.map(({ data }) => data.name)).to.deep.equal(['missed']);
     client.socket.close();
+  });
+
+  describe('from now, while the log is slow to say where it ends', () => {
+    let head: RunningApi['services']['log']['head'];
+    before(() => {
+      const { log } = api.services;
+      head = log.head.bind(log);
+      log.head = async () => {
+        await sleep(300);
+        return head();
+      };
+    });
+    after(() => {
+      api.services.log.head = head;
+    });
+
+    it('sends over WebSocket what is written once the socket is open', async () => {
+      const client = await listen(api, 'area=project', api.admin.token);
+      await create('written at once');
+      await sleep(400);
+      await create('written later');
+      await client.until(named('written later'));
+      expect(client.frames.map(({ data }) => data.name)).to.deep.equal(['written at once', 'written later']);
+      client.socket.close();
+    });
+
+    it('sends what is written before the token came as the first message', async () => {
+      const client = await listen(api, 'from=now&area=project', null);
+      await create('before the token');
+      client.socket.send(JSON.stringify({ access_token: api.admin.token }));
+      await sleep(400);
+      await create('after the token');
+      await client.until(named('after the token'));
+      expect(client.frames.map(({ data }) => data.name)).to.deep.equal(['before the token', 'after the token']);
+      client.socket.close();
+    });
+
+    it('sends as server-sent events what is written once the headers came', async () => {
+      const stop = new AbortController();
+      const headers = { authorization: `Bearer ${api.admin.token}` };
+      const response = await fetch(`${api.url}/stream/events?area=project`, { headers, signal: stop.signal });
+      await create('sse at once');
+      await sleep(400);
+      await create('sse later');
+      let text = '';
+      for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {
+        text += chunk;
+        if (text.includes('sse later')) break;
+      }
+      expect(text).to.contain('sse at once');
+      stop.abort();
+    });
   });
 
   it('closes gaps that the bus leaves from the log', async () => {
@@ -176,6 +229,7 @@ describe('the live stream', () => {
       caller,
       token,
       query: { from: 'now', area: 'project' },
+      head: await log.head(),
     });
     for (const name of ['taken', 'taken too']) {
       const arrived = once(sent, 'frame');
