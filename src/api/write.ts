@@ -1,7 +1,9 @@
+import type { Caller } from '../commands/access.ts';
 import type { AnyCommand } from '../commands/command.ts';
 import type { Outcome } from '../commands/engine/handle.ts';
 import { Rejected } from '../errors.ts';
 import { type Recorded, streamOf, toFact } from '../events/catalog.ts';
+import type { RecordedEvent } from '../events/event.ts';
 import { type CommandId, UserId } from '../events/ids.ts';
 import { reduce } from '../projections/projection.ts';
 import type { Callers } from './callers/caller.ts';
@@ -16,6 +18,9 @@ export interface WriteServices extends ApiServices {
   idempotency: Idempotency;
 }
 
+/** Of an outcome, what an answer is made of. */
+type Recording = Pick<Outcome, 'id' | 'revision' | 'position' | 'events'>;
+
 interface Folded {
   row: AnyRow;
   /** The process that the command set in motion, if it did. */
@@ -26,7 +31,7 @@ const workflowIn = ({ data }: Recorded): string | undefined =>
   'workflow_id' in data && typeof data.workflow_id === 'string' ? data.workflow_id : undefined;
 
 /** The resource as the command's own events left it, whatever happened since. */
-const fold = async (log: ApiServices['log'], resource: Resource, outcome: Outcome, commandId: CommandId) => {
+const fold = async (log: ApiServices['log'], resource: Resource, outcome: Recording, commandId: CommandId) => {
   const { id, revision, events } = outcome;
   // What has just been created needs no reading: all its events are at hand.
   const history = events[0]?.revision === 0 ? events : log.readStream(streamOf(resource.area, id), { to: revision });
@@ -60,13 +65,21 @@ const affectedUser = (command: AnyCommand, data: unknown, exchange: Exchange): U
   return exchange.caller.access.role === 'admin' ? null : exchange.caller.user_id;
 };
 
+interface Performance {
+  data: unknown;
+  exchange: Exchange;
+  attempt: Attempt;
+  /** Where it is not the caller who commands: the system, on the caller's behalf. */
+  as?: Caller;
+}
+
 /** Performs the command with the ids of the attempt; what the route's answer is made of. */
 export const perform = async (
   services: WriteServices,
   command: AnyCommand,
-  { data, exchange, attempt }: { data: unknown; exchange: Exchange; attempt: Attempt },
+  { data, exchange, attempt, as: caller = exchange.caller }: Performance,
 ): Promise<Outcome> => {
-  const { caller, facts } = exchange;
+  const { facts } = exchange;
   const expected = expectedRevision(command, exchange);
   const outcome = await services.handle(command, data, {
     caller,
@@ -82,11 +95,25 @@ export const perform = async (
   return outcome;
 };
 
+/** What became of the attempt's command when it was performed before; null: nothing is recorded of it. */
+export const findOutcome = async (
+  { log }: Pick<ApiServices, 'log'>,
+  { aggregate: { area } }: AnyCommand,
+  { id, attempt }: { id: string; attempt: Attempt },
+): Promise<Recording | null> => {
+  let last: RecordedEvent | null = null;
+  for await (const event of log.readStream(streamOf(area, id))) {
+    if (event.meta.command_id === attempt.command_id) last = event;
+    else if (last) break;
+  }
+  return last && { id, revision: last.revision, position: last.position, events: [] };
+};
+
 /** The answer to a write: the resource as the events made it, and where to follow what goes on. */
 export const writeAnswer = async (
   services: ApiServices,
   command: AnyCommand,
-  { outcome, attempt }: { outcome: Outcome; attempt: Attempt },
+  { outcome, attempt }: { outcome: Recording; attempt: Attempt },
 ): Promise<Answer> => {
   const resource = resources[command.aggregate.area];
   const { row, workflow_id } = await fold(services.log, resource, outcome, attempt.command_id);

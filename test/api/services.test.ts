@@ -1,8 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { recordClusterRegistered } from '../../src/commands/cluster/internal/record-cluster-registered.ts';
 import type { AnyCommand } from '../../src/commands/command.ts';
 import { startWorkflow } from '../../src/commands/workflow/internal/start-workflow.ts';
 import { CommandId, newId, WorkflowId } from '../../src/events/ids.ts';
+import { ServiceFailure } from '../../src/ports/service-invoker.ts';
 import { TENANT } from './fake-identity.ts';
 import { type Reply, type RunningApi, SERVICE_TOKEN, startApi } from './running-api.ts';
 
@@ -130,6 +132,51 @@ describe('what other services tell and are asked', () => {
     expect(reply.body).to.not.have.property('bud_cluster_id');
     const viewer = api.as({ email: 'looker@example.org', role: 'viewer' });
     expect((await viewer.call('POST', `/clusters/${id}/sync`)).body).to.include({ status: 403 });
+  });
+
+  it('answers a repeated sync the same again without asking, and refuses the key for another body', async () => {
+    const id = await aCluster('synced-once', 'bud-4');
+    const path = `/clusters/${id}/sync`;
+    const key = { 'idempotency-key': 'sync-once' };
+    api.double.answer = ({ path: asked }) =>
+      asked.endsWith('/nodes') ? { nodes: [REPORTED] } : { status: 'available' };
+    const first = await api.admin.call('POST', path, undefined, key);
+    expect(first.status, JSON.stringify(first.body)).to.equal(200);
+    api.double.answer = ({ path: asked }) => (asked.endsWith('/nodes') ? { nodes: [] } : { status: 'available' });
+    const later = await api.admin.call('POST', path);
+    expect(later.body.revision).to.equal(first.body.revision + 1);
+    api.double.answer = () => {
+      throw new ServiceFailure('away', { retryable: true, status: null });
+    };
+    for (const body of [undefined, {}]) {
+      const again = await api.admin.call('POST', path, body, key);
+      expect(again.status, JSON.stringify(again.body)).to.equal(200);
+      expect(again.body).to.deep.equal(first.body);
+      expect(again.headers.get('position')).to.equal(first.headers.get('position'));
+    }
+    const other = await api.admin.call('POST', path, { deep: true }, key);
+    expect(other.body).to.include({ status: 422, code: 'idempotency-key-reused' });
+    expect((await api.admin.call('POST', path, { deep: true })).body).to.include({ code: 'invalid-input' });
+  });
+
+  it('refuses a sync whose key belongs to one that is still running', async () => {
+    const id = await aCluster('synced-slowly', 'bud-5');
+    const key = { 'idempotency-key': 'sync-slowly' };
+    const asked = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<void>();
+    api.double.answer = async ({ path }) => {
+      asked.resolve();
+      await answered.promise;
+      return path.endsWith('/nodes') ? { nodes: [REPORTED] } : { status: 'available' };
+    };
+    const running = api.admin.call('POST', `/clusters/${id}/sync`, undefined, key);
+    await asked.promise;
+    const second = await Promise.race([
+      api.admin.call('POST', `/clusters/${id}/sync`, undefined, key),
+      sleep(3000).then(() => expect.fail('the second request was not refused')),
+    ]).finally(() => answered.resolve());
+    expect(second.body).to.include({ status: 409, code: 'request-in-progress' });
+    expect((await running).status).to.equal(200);
   });
 
   it('says that a service is not there, without saying where', async () => {

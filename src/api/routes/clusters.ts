@@ -5,16 +5,18 @@ import { deleteCluster } from '../../commands/cluster/delete-cluster.ts';
 import { recordClusterStatus } from '../../commands/cluster/internal/record-cluster-status.ts';
 import { registerCluster } from '../../commands/cluster/register-cluster.ts';
 import { updateCluster } from '../../commands/cluster/update-cluster.ts';
+import { parseInput } from '../../commands/engine/input.ts';
 import { Rejected, rejected } from '../../errors.ts';
 import { ClusterType } from '../../events/cluster-events.ts';
-import { ClusterId, CommandId, newId } from '../../events/ids.ts';
+import { ClusterId } from '../../events/ids.ts';
 import { ClusterRow, ClusterStatus } from '../../projections/clusters.ts';
 import { commandRoutes } from '../command-route.ts';
+import { type Attempt, requestHash } from '../idempotency.ts';
 import { freshness, getVisible, itemRoute, listRoute } from '../read-route.ts';
 import { etagOf, resources } from '../resource.ts';
-import { answers, type Exchange, ok, type Route, route } from '../route.ts';
+import { type Answer, answers, type Exchange, ok, type Route, route } from '../route.ts';
 import { callService } from '../service-call.ts';
-import { type WriteServices, writeAnswer } from '../write.ts';
+import { findOutcome, perform, type WriteServices, writeAnswer } from '../write.ts';
 import { clusterRegistrationRoute } from './cluster-registration.ts';
 
 const tag = 'clusters';
@@ -89,9 +91,13 @@ const askCluster = async (services: WriteServices, clusterId: string, { facts }:
   return { available, nodes: toClusterNodes(nodes), ...(available ? {} : { reason }) };
 };
 
-/** Asks the cluster service on the caller's behalf, and records what it says as the system: nobody can make it up. */
-const sync = async (services: WriteServices, exchange: Exchange<{ cluster_id: ClusterId }>) => {
-  const { caller, facts, params: wanted } = exchange;
+/** Takes no fields: what is found comes from the cluster service. */
+const SyncBody = z.strictObject({}).optional();
+
+type SyncExchange = Exchange<{ cluster_id: ClusterId }>;
+
+const reportFor = async (services: WriteServices, exchange: SyncExchange) => {
+  const { caller, params: wanted } = exchange;
   const fresh = { ...exchange, query: {} };
   const row = await getVisible(services, resources.cluster, { id: wanted.cluster_id, exchange: fresh });
   if (!allows(caller.access, 'cluster:manage', null)) {
@@ -99,22 +105,33 @@ const sync = async (services: WriteServices, exchange: Exchange<{ cluster_id: Cl
       hint: 'This takes the scope cluster:manage.',
     });
   }
+  parseInput(SyncBody, exchange.body);
   const { bud_cluster_id } = ClusterRow.pick({ bud_cluster_id: true }).parse(row);
   if (bud_cluster_id === null) throw rejected('cluster-not-registered', 'The cluster is not registered yet.');
-  const report = await askCluster(services, bud_cluster_id, exchange);
-  const attempt = { command_id: newId(CommandId), may_repeat: false };
-  const data = { cluster_id: wanted.cluster_id, ...report };
-  const outcome = await services.handle(recordClusterStatus, data, {
-    caller: { tenant_id: caller.tenant_id, actor: caller.actor, access: 'system', user_id: caller.user_id },
-    command_id: attempt.command_id,
-    correlation_id: facts.correlation_id,
-    traceparent: facts.traceparent,
+  return askCluster(services, bud_cluster_id, exchange);
+};
+
+/** Asks the cluster service on the caller's behalf, and records what it says as the system: nobody can make it up. */
+const sync = async (services: WriteServices, exchange: SyncExchange, attempt: Attempt): Promise<Answer> => {
+  const { caller, params: wanted } = exchange;
+  // A repeat does not ask again: the service may say something else by now, or be away.
+  const earlier = attempt.may_repeat && allows(caller.access, 'cluster:manage', null);
+  const recorded = earlier
+    ? await findOutcome(services, recordClusterStatus, { id: wanted.cluster_id, attempt })
+    : null;
+  if (recorded) return writeAnswer(services, recordClusterStatus, { outcome: recorded, attempt });
+  const report = await reportFor(services, exchange);
+  const outcome = await perform(services, recordClusterStatus, {
+    data: { cluster_id: wanted.cluster_id, ...report },
+    exchange,
+    attempt,
+    as: { tenant_id: caller.tenant_id, actor: caller.actor, access: 'system', user_id: caller.user_id },
   });
   return writeAnswer(services, recordClusterStatus, { outcome, attempt });
 };
 
-const syncRoute = (services: WriteServices): Route =>
-  route({
+const syncRoute = (services: WriteServices): Route => ({
+  ...route({
     method: 'POST',
     path: '/clusters/{cluster_id}/sync',
     operation_id: 'syncCluster',
@@ -123,9 +140,16 @@ const syncRoute = (services: WriteServices): Route =>
     permission: 'cluster:manage',
     params,
     answers: answers(resources.cluster.schema, 'The cluster with what was found'),
-    refusals: ['forbidden', 'not-found', 'conflict', 'unavailable'],
-    handle: (exchange) => sync(services, exchange),
-  });
+    refusals: ['forbidden', 'not-found', 'conflict', 'stale', 'invalid', 'unavailable'],
+    handle: (exchange) => {
+      const { caller, facts, ctx, body } = exchange;
+      const keyed = { caller, key: facts.idempotency_key, request_hash: requestHash('POST', ctx.path, body ?? {}) };
+      return services.idempotency.run(keyed, (attempt) => sync(services, exchange, attempt));
+    },
+  }),
+  body: { kind: 'json', schema: SyncBody },
+  writes: true,
+});
 
 export const clusterRoutes = (services: WriteServices): Route[] => {
   const command = commandRoutes(services);
