@@ -1,20 +1,19 @@
-import { readdir } from 'node:fs/promises';
-import { basename, extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runner } from 'node-pg-migrate';
 import pg from 'pg';
+import { listBreaks, readMigrations, recordBreaks } from './schema-breaks.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url));
 const MIGRATIONS_TABLE = 'schema_migrations';
 
-/** The database has been migrated by a newer BudApp than this one. */
+/** The database has been migrated by a newer BudApp, and this one cannot work with what that made of it. */
 export class SchemaTooNew extends Error {
+  /** What is in the way; not known here. */
   readonly migrations: readonly string[];
 
-  constructor(migrations: readonly string[]) {
+  constructor(migrations: readonly string[], why: string) {
     super(
-      `The database is newer than this BudApp: it has ${migrations.join(', ')}, which is not known here. ` +
-        'Start the newer version, or use another database.',
+      `The database is newer than this BudApp: ${why}. Start the newer version, or restore the backup from before it.`,
     );
     this.name = 'SchemaTooNew';
     this.migrations = migrations;
@@ -29,25 +28,39 @@ export interface MigrateOptions {
   log?: (line: string) => void;
 }
 
-const knownMigrations = async (dir: string): Promise<Set<string>> => {
-  const files = await readdir(dir);
-  return new Set(files.filter((file) => extname(file) === '.sql').map((file) => basename(file, '.sql')));
-};
-
-const refuseNewer = async (client: pg.Client, dir: string): Promise<void> => {
+const listRan = async (client: pg.Client): Promise<string[]> => {
   const { rows: tables } = await client.query<{ exists: boolean }>('select to_regclass($1) is not null as exists', [
     MIGRATIONS_TABLE,
   ]);
-  if (!tables[0]?.exists) return;
+  if (!tables[0]?.exists) return [];
   const { rows } = await client.query<{ name: string }>(`select name from ${MIGRATIONS_TABLE} order by id`);
-  const known = await knownMigrations(dir);
-  const unknown = rows.map(({ name }) => name).filter((name) => !known.has(name));
-  if (unknown.length > 0) throw new SchemaTooNew(unknown);
+  return rows.map(({ name }) => name);
+};
+
+/** Older code works on a newer schema, unless a migration says that it breaks code that lacks a certain migration. */
+const refuseBroken = async (client: pg.Client, ran: readonly string[], known: ReadonlySet<string>): Promise<void> => {
+  const broken = (await listBreaks(client, ran)).filter(({ needs }) => !known.has(needs));
+  if (broken.length === 0) return;
+  const why = broken.map(({ migration, reason }) => `${migration} (${reason})`).join(', ');
+  throw new SchemaTooNew(
+    broken.map(({ migration }) => migration),
+    `this version cannot work after ${why}`,
+  );
+};
+
+/** Two lines of versions have parted: nobody has tried the migrations of one on the schema of the other. */
+const refuseParted = (unknown: readonly string[], pending: readonly string[]): void => {
+  if (unknown.length === 0 || pending.length === 0) return;
+  throw new SchemaTooNew(
+    unknown,
+    `it has ${unknown.join(', ')}, which is not known here, and lacks ${pending.join(', ')} of this version`,
+  );
 };
 
 /**
  * Brings the schema up to date, forward only and all or nothing; answers the names of what it ran. Several starts at once
- * wait for each other. Throws `SchemaTooNew`.
+ * wait for each other. A newer schema is left as it is, so that the version before can start on it; where it cannot work
+ * with it, throws `SchemaTooNew`.
  */
 export const migrate = async ({
   connectionString,
@@ -59,7 +72,17 @@ export const migrate = async ({
   try {
     // The migrator's own lock comes after the check above it would have to guard; a session's locks end with the session.
     await client.query("select pg_advisory_lock(hashtextextended('budapp migrations', 0))");
-    await refuseNewer(client, dir);
+    const migrations = await readMigrations(dir);
+    const known = new Set(migrations.map(({ name }) => name));
+    const before = await listRan(client);
+    await refuseBroken(client, before, known);
+    const unknown = before.filter((name) => !known.has(name));
+    refuseParted(
+      unknown,
+      [...known].filter((name) => !before.includes(name)),
+    );
+    if (unknown.length > 0) return [];
+    await recordBreaks(client, migrations);
     const ran = await runner({
       dbClient: client,
       dir,
