@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { allows, visibleProjects } from '../commands/access.ts';
+import { listedProjects, maySee } from '../commands/may-see.ts';
 import { Rejected } from '../errors.ts';
 import { Position } from '../events/event.ts';
 import type { ProjectId } from '../events/ids.ts';
-import { Scope } from '../events/values.ts';
+import { visibility } from '../events/visibility.ts';
 import type { ApiCaller } from './callers/caller.ts';
-import { type AnyRow, etagOf, maySee, noSuch, type Resource, shown } from './resource.ts';
+import { type AnyRow, etagOf, noSuch, type Resource, shown } from './resource.ts';
 import { type Answer, answers, type Exchange, ok, type Route, route } from './route.ts';
 import type { ApiServices } from './services.ts';
 
@@ -35,7 +35,7 @@ export const getVisible = async (
   await awaitFreshness(services, [resource.projection.name], exchange);
   const { caller } = exchange;
   const row: AnyRow | null = await services.readModels.find(resource.projection, { tenant_id: caller.tenant_id, id });
-  if (!row || !maySee(resource, row, caller)) throw noSuch(resource, id);
+  if (!row || !maySee(caller, resource.area, row)) throw noSuch(resource, id);
   if (row.status !== 'deleted') return row;
   throw new Rejected('not-found', `${resource.area}-not-found`, `The ${resource.area} ${id} has been deleted.`, {
     hint: `GET /audit/${resource.area}/${id} shows its history.`,
@@ -64,7 +64,7 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
     operation_id: `get${resource.title}`,
     summary: `Get one ${resource.area}`,
     tag,
-    permission: permissionOf(resource),
+    permission: visibility[resource.area].view,
     params,
     query: z.strictObject(freshness),
     answers: answers(resource.schema, `The ${resource.area}`),
@@ -77,8 +77,6 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
     },
   });
 };
-
-const permissionOf = ({ area }: Resource): Scope => Scope.parse(area === 'workflow' ? 'endpoint:view' : `${area}:view`);
 
 export const page = (item: z.ZodType) =>
   z.object({
@@ -115,15 +113,12 @@ const sortOf = (sortable: readonly string[]) => {
 };
 
 /** The projects to list from. Throws `Rejected` where the caller may list nothing of the kind. */
-const listedProjects = (resource: Resource, caller: ApiCaller): 'all' | readonly ProjectId[] => {
-  const wanted = permissionOf(resource);
-  if (resource.area === 'project' || resource.area === 'endpoint' || resource.area === 'workflow') {
-    return visibleProjects(caller.access, wanted);
-  }
-  if (allows(caller.access, wanted, null)) return 'all';
-  throw new Rejected('forbidden', 'not-permitted', `You may not list ${resource.area}s.`, {
-    hint: `This takes the scope ${wanted}.`,
-  });
+const projectsToList = ({ area }: Resource, caller: ApiCaller): 'all' | readonly (ProjectId | null)[] => {
+  const projects = listedProjects(caller, area);
+  const { project, view } = visibility[area];
+  // Who is in no project yet has an empty list; what belongs to the whole tenant is listed or refused.
+  if (project !== null || projects === 'all') return projects;
+  throw new Rejected('forbidden', 'not-permitted', `Listing ${area}s requires the scope ${view}.`);
 };
 
 const isFilter = (value: unknown): value is string | readonly string[] =>
@@ -143,7 +138,7 @@ export const listRoute = (
     operation_id: `list${resource.title}s`,
     summary: `List ${resource.area}s`,
     tag,
-    permission: permissionOf(resource),
+    permission: visibility[resource.area].view,
     query: z.strictObject({ ...paged.shape, ...Object.fromEntries(filterSchemas) }),
     answers: answers(page(resource.schema), `A page of ${resource.area}s`),
     refusals: ['forbidden', 'invalid', 'malformed', 'unavailable'],
@@ -156,7 +151,7 @@ export const listRoute = (
       );
       const listed = await services.readModels.list(resource.projection, {
         tenant_id: exchange.caller.tenant_id,
-        projects: listedProjects(resource, exchange.caller),
+        projects: projectsToList(resource, exchange.caller),
         filter: Object.fromEntries(given),
         sort,
         limit,

@@ -1,11 +1,8 @@
 import { z } from 'zod';
-import { type Access, allows } from '../commands/access.ts';
 import { Rejected } from '../errors.ts';
 import type { Area } from '../events/catalog.ts';
 import { Position } from '../events/event.ts';
-import { ProjectId } from '../events/ids.ts';
 import { isSealed } from '../events/sealed.ts';
-import { Scope } from '../events/values.ts';
 import { ClusterRow, clusters } from '../projections/clusters.ts';
 import { EndpointRow, endpoints } from '../projections/endpoints.ts';
 import { ModelRow, models } from '../projections/models.ts';
@@ -20,7 +17,7 @@ export type AnyProjection = Projection<any, any>;
 /** A row of any read model. */
 export type AnyRow = Readonly<Record<string, unknown>> & RowStamp;
 
-/** What the API shows of one area: its read model, who may see it, and the shape of an answer. */
+/** What the API shows of one area: its read model, and the shape of an answer. */
 export interface Resource {
   /** Name of its schema in the OpenAPI document. */
   title: string;
@@ -29,8 +26,6 @@ export interface Resource {
   path: string;
   projection: AnyProjection;
   schema: z.ZodType;
-  /** What a caller needs to see the row, and in which project. */
-  seenWith(row: AnyRow): { scope: Scope; project: ProjectId | null };
 }
 
 const stamp = {
@@ -46,10 +41,6 @@ const stamp = {
 /** In the answer to a write that set a process in motion: the workflow to follow. */
 const Following = { workflow_id: z.uuid().optional() };
 
-const InProject = ProjectId.nullable().catch(null);
-const projectIn = (row: AnyRow): ProjectId | null => InProject.parse(row.project_id);
-const inTenant = (scope: Scope) => () => ({ scope, project: null });
-
 /** The services' own ids stay inside: the API speaks ours. */
 const withoutServiceIds = { bud_cluster_id: true } as const;
 
@@ -60,7 +51,6 @@ export const resources: Readonly<Record<Area, Resource>> = {
     path: '/projects',
     projection: projects,
     schema: ProjectRow.extend(stamp),
-    seenWith: (row) => ({ scope: 'project:view', project: ProjectId.parse(row.id) }),
   },
   model: {
     title: 'Model',
@@ -68,7 +58,6 @@ export const resources: Readonly<Record<Area, Resource>> = {
     path: '/models',
     projection: models,
     schema: ModelRow.extend(stamp),
-    seenWith: inTenant('model:view'),
   },
   cluster: {
     title: 'Cluster',
@@ -76,7 +65,6 @@ export const resources: Readonly<Record<Area, Resource>> = {
     path: '/clusters',
     projection: clusters,
     schema: ClusterRow.omit(withoutServiceIds).extend(stamp),
-    seenWith: inTenant('cluster:view'),
   },
   endpoint: {
     title: 'Endpoint',
@@ -84,7 +72,6 @@ export const resources: Readonly<Record<Area, Resource>> = {
     path: '/endpoints',
     projection: endpoints,
     schema: EndpointRow.omit(withoutServiceIds).extend({ ...stamp, ...Following }),
-    seenWith: (row) => ({ scope: 'endpoint:view', project: projectIn(row) }),
   },
   workflow: {
     title: 'Workflow',
@@ -92,10 +79,6 @@ export const resources: Readonly<Record<Area, Resource>> = {
     path: '/workflows',
     projection: workflows,
     schema: WorkflowRow.extend({ ...stamp, ...Following }),
-    seenWith: (row) => {
-      const target = WorkflowRow.shape.target.parse(row.target);
-      return { scope: Scope.parse(`${target.area}:view`), project: projectIn(row) };
-    },
   },
   user: {
     title: 'User',
@@ -104,22 +87,7 @@ export const resources: Readonly<Record<Area, Resource>> = {
     projection: users,
     // Sealed in the row, clear in the answer; null once the person was erased.
     schema: UserRow.extend({ ...stamp, email: z.string().nullable(), name: z.string().nullable() }),
-    seenWith: inTenant('user:view'),
   },
-};
-
-/** Everybody may see themselves. */
-const isSelf = (resource: Resource, row: AnyRow, userId: string): boolean =>
-  resource.area === 'user' && row.id === userId;
-
-export const maySee = (
-  resource: Resource,
-  row: AnyRow,
-  caller: { access: Access | 'system'; user_id: string | null },
-) => {
-  if (caller.user_id !== null && isSelf(resource, row, caller.user_id)) return true;
-  const { scope, project } = resource.seenWith(row);
-  return allows(caller.access, scope, project);
 };
 
 /** Sealed texts are opened only here, where they are about to be shown to somebody who may see the row. */

@@ -11,8 +11,6 @@ export interface Aggregate<State, F extends Fact = Fact> {
   area: Area;
   /** Pure. `null` before the first event; facts of other areas do not occur in the stream. */
   evolve(state: State | null, event: Recorded<F>): State | null;
-  /** The project that it belongs to, which decides who may do what; null: it belongs to the tenant. */
-  projectOf(state: State): ProjectId | null;
   /** Deleted things answer like unknown ones. */
   isGone(state: State): boolean;
   /** The unique name it holds now; null where it holds none (any more). */

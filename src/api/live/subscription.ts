@@ -1,8 +1,9 @@
 import { z } from 'zod';
-import { allows } from '../../commands/access.ts';
+import { maySee } from '../../commands/may-see.ts';
 import { Area } from '../../events/catalog.ts';
 import { Position } from '../../events/event.ts';
 import { ProjectId } from '../../events/ids.ts';
+import { projectOf, type Thing } from '../../events/visibility.ts';
 import type { ApiCaller } from '../callers/caller.ts';
 import type { Frame } from './frame.ts';
 
@@ -18,37 +19,14 @@ export const SubscriptionQuery = z.strictObject({
 });
 export type SubscriptionQuery = z.output<typeof SubscriptionQuery>;
 
+const thingOf = ({ resource_id, project_id }: Frame): Thing => ({ id: resource_id, project_id });
+
 /** What a frame is about must be among what was asked for. */
 export const isWanted = ({ project, area, resource }: SubscriptionQuery, frame: Frame): boolean =>
-  (project === undefined ||
-    frame.project_id === project ||
-    (frame.area === 'project' && frame.resource_id === project)) &&
+  (project === undefined || projectOf(frame.area, thingOf(frame)) === project) &&
   (area === undefined || frame.area === area) &&
   (resource === undefined || frame.resource_id === resource);
 
-/** Workflows outside projects are those of models and clusters. */
-const maySeeWorkflow = ({ access }: ApiCaller, projectId: ProjectId | null): boolean =>
-  projectId === null
-    ? allows(access, 'model:view', null) && allows(access, 'cluster:view', null)
-    : allows(access, 'endpoint:view', projectId);
-
 /** Looked at for every single frame: permissions change while a client listens. */
-export const maySeeFrame = (caller: ApiCaller, frame: Frame): boolean => {
-  if (frame.tenant_id !== caller.tenant_id) return false;
-  switch (frame.area) {
-    case 'project': {
-      const project = ProjectId.safeParse(frame.resource_id);
-      return project.success && allows(caller.access, 'project:view', project.data);
-    }
-    case 'endpoint':
-      return frame.project_id !== null && allows(caller.access, 'endpoint:view', frame.project_id);
-    case 'workflow':
-      return maySeeWorkflow(caller, frame.project_id);
-    case 'user':
-      return frame.resource_id === caller.user_id || allows(caller.access, 'user:view', null);
-    case 'model':
-      return allows(caller.access, 'model:view', null);
-    case 'cluster':
-      return allows(caller.access, 'cluster:view', null);
-  }
-};
+export const maySeeFrame = (caller: ApiCaller, frame: Frame): boolean =>
+  frame.tenant_id === caller.tenant_id && maySee(caller, frame.area, thingOf(frame));

@@ -1,15 +1,17 @@
 import { z } from 'zod';
 import { visibleProjects } from '../../commands/access.ts';
+import { maySee } from '../../commands/may-see.ts';
 import { Rejected, unknownPosition } from '../../errors.ts';
 import { Area } from '../../events/catalog.ts';
 import { ofOneForm, Position, Time } from '../../events/event.ts';
 import type { ProjectId } from '../../events/ids.ts';
 import { isSealed } from '../../events/sealed.ts';
+import { visibility } from '../../events/visibility.ts';
 import { AuditRow } from '../../projections/audit-log.ts';
 import type { AuditQuery } from '../../projections/queries/audit-query.ts';
 import { replay } from '../../projections/queries/replay.ts';
 import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
-import { type AnyRow, maySee, noSuch, resources, shown } from '../resource.ts';
+import { type AnyRow, noSuch, resources, shown } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 
@@ -34,7 +36,7 @@ const entryOf = async ({ vault }: WriteServices, row: AuditRow) => ({
 
 /** Events that name no project are for those who may see all of them. */
 const projectsFor = ({ caller }: Exchange): 'all' | readonly ProjectId[] =>
-  visibleProjects(caller.access, 'project:view');
+  visibleProjects(caller.access, visibility.project.view);
 
 const Order = z.enum(['newest-first', 'oldest-first']);
 
@@ -80,7 +82,7 @@ const eventsRoute = (services: WriteServices): Route =>
     operation_id: 'listAuditEvents',
     summary: 'List audit events',
     tag,
-    permission: 'project:view',
+    permission: visibility.project.view,
     query: EventsQuery,
     answers: answers(page(Entry), 'A page of events'),
     refusals: ['invalid', 'malformed', 'unavailable'],
@@ -100,7 +102,7 @@ const eventRoute = (services: WriteServices): Route =>
     operation_id: 'getAuditEvent',
     summary: 'Get an audit event by its position',
     tag,
-    permission: 'project:view',
+    permission: visibility.project.view,
     params: z.strictObject({ position: Position }),
     query: z.strictObject(freshness),
     answers: answers(Entry, 'The event'),
@@ -131,7 +133,7 @@ const getForAudit = async (
     tenant_id: exchange.caller.tenant_id,
     id,
   });
-  if (!row || !maySee(resource, row, exchange.caller)) throw noSuch(resource, id);
+  if (!row || !maySee(exchange.caller, area, row)) throw noSuch(resource, id);
   return row;
 };
 

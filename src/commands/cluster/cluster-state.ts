@@ -105,7 +105,6 @@ export const isRegistered = (state: ClusterState): state is Identity & Registere
 export const cluster: Aggregate<ClusterState, ClusterFact> = {
   area: 'cluster',
   evolve,
-  projectOf: () => null,
   isGone: (state) => state.status === 'deleted',
   nameOf: (state) => (state.holds_name ? { kind: 'cluster', name: state.name } : null),
 };

@@ -166,7 +166,6 @@ const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): End
 export const endpoint: Aggregate<EndpointState, EndpointFact> = {
   area: 'endpoint',
   evolve,
-  projectOf: (state) => state.project_id,
   isGone: (state) => state.status === 'deleted',
   nameOf: (state) => (state.holds_name ? { kind: 'endpoint', name: state.name } : null),
 };

@@ -2,6 +2,7 @@ import { notFound, Rejected } from '../../errors.ts';
 import type { Area } from '../../events/catalog.ts';
 import type { ProjectId } from '../../events/ids.ts';
 import { Scope } from '../../events/values.ts';
+import { projectOf } from '../../events/visibility.ts';
 import { allows, type Caller } from '../access.ts';
 import type { AnyCommand } from '../command.ts';
 import type { Loaded } from './load.ts';
@@ -38,6 +39,9 @@ export const authoriseCreation = (command: AnyCommand, data: unknown, caller: Ca
   else if (!allows(caller.access, command.permission, null)) throw notPermitted(command);
 };
 
+const projectIn = (state: unknown): unknown =>
+  typeof state === 'object' && state !== null && 'project_id' in state ? state.project_id : undefined;
+
 /** May the caller do this to the thing? Decided by the thing's own tenant and project, never by what the request says. */
 export const authoriseChange = (command: AnyCommand, loaded: Loaded<unknown>, caller: Caller): void => {
   const { aggregate } = command;
@@ -45,5 +49,5 @@ export const authoriseChange = (command: AnyCommand, loaded: Loaded<unknown>, ca
   const id = loaded.stream.slice(area.length + 1);
   const { state } = loaded;
   if (state === null || loaded.tenant_id !== caller.tenant_id) throw notFound(area, id);
-  assertAllowed(command, caller, { area, id, project_id: aggregate.projectOf(state) });
+  assertAllowed(command, caller, { area, id, project_id: projectOf(area, { id, project_id: projectIn(state) }) });
 };

@@ -53,7 +53,6 @@ const evolve = (state: ModelState | null, event: Recorded<ModelFact>): ModelStat
 export const model: Aggregate<ModelState, ModelFact> = {
   area: 'model',
   evolve,
-  projectOf: () => null,
   isGone: (state) => state.status === 'deleted',
   // A model that failed does not stand in the way of a second try under the same name.
   nameOf: (state) =>

@@ -37,7 +37,6 @@ const evolve = (state: ProjectState | null, event: Recorded<ProjectFact>): Proje
 export const project: Aggregate<ProjectState, ProjectFact> = {
   area: 'project',
   evolve,
-  projectOf: (state) => state.project_id,
   isGone: (state) => state.status === 'deleted',
   nameOf: (state) => (state.status === 'deleted' ? null : { kind: 'project', name: state.name }),
 };

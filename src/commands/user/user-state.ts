@@ -39,7 +39,6 @@ const evolve = (state: UserState | null, event: Recorded<UserFact>): UserState |
 export const user: Aggregate<UserState, UserFact> = {
   area: 'user',
   evolve,
-  projectOf: () => null,
   isGone: () => false,
   nameOf: () => null,
 };

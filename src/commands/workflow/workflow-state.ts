@@ -80,7 +80,6 @@ const evolve = (state: WorkflowState | null, event: Recorded<WorkflowFact>): Wor
 export const workflow: Aggregate<WorkflowState, WorkflowFact> = {
   area: 'workflow',
   evolve,
-  projectOf: (state) => state.project_id,
   isGone: () => false,
   nameOf: () => null,
 };

@@ -1,9 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { parseStream } from '../../events/catalog.ts';
+import { type Area, parseStream } from '../../events/catalog.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { ProjectId } from '../../events/ids.ts';
+import { projectOf, visibility } from '../../events/visibility.ts';
 import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
@@ -23,8 +24,8 @@ export interface StatusMapper {
 }
 
 /**
- * Turns events into status messages. Only the first event of an endpoint or workflow says whose it is; what is known is
- * kept for the streams used last.
+ * Turns events into status messages. What belongs to a project names it in the first event of its stream; what is known
+ * is kept for the streams used last.
  */
 export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): StatusMapper => {
   const projects = new Map<string, ProjectId | null>();
@@ -43,10 +44,8 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
     return null;
   };
 
-  const projectOf = async (event: RecordedEvent): Promise<ProjectId | null> => {
-    const area = parseStream(event.stream)?.area;
-    // Models, clusters and users belong to the tenant.
-    if (area !== 'project' && area !== 'endpoint' && area !== 'workflow') return null;
+  const findProject = async ({ area, id }: { area: Area; id: string }, event: RecordedEvent) => {
+    if (visibility[area].project !== 'project_id') return projectOf(area, { id });
     const named = projectIn(event);
     if (named !== undefined) return remember(event.stream, named);
     const known = projects.get(event.stream);
@@ -54,8 +53,10 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
   };
 
   return {
-    toStatus: async (event, previous = null) =>
-      parseStream(event.stream) ? toStatusMessage(event, { project_id: await projectOf(event), previous }) : null,
+    toStatus: async (event, previous = null) => {
+      const resource = parseStream(event.stream);
+      return resource && toStatusMessage(event, { project_id: await findProject(resource, event), previous });
+    },
   };
 };
 

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Fact } from '../../events/catalog.ts';
 import { Position } from '../../events/event.ts';
 import type { ProjectId, TenantId } from '../../events/ids.ts';
+import { visibility } from '../../events/visibility.ts';
 import { type Projection, STAMP_COLUMNS } from '../projection.ts';
 import {
   afterCondition,
@@ -15,12 +16,12 @@ import {
   parseSort,
 } from './list-query.ts';
 import type { ReadPool } from './read-pool.ts';
-import { columnSchemaOf, rowSchemaOf, type Stamped } from './row-schema.ts';
+import { rowSchemaOf, type Stamped } from './row-schema.ts';
 
 export interface ListQuery {
   tenant_id: TenantId;
-  /** Rows of these projects, and rows that belong to none; `all`: of whatever project. */
-  projects: 'all' | readonly ProjectId[];
+  /** Rows of these projects, null standing for rows that belong to none; `all`: of whatever project. */
+  projects: 'all' | readonly (ProjectId | null)[];
   /** By field; several values: any of them. An object's field is written `target_id`. */
   filter?: Filter;
   /** For example `-created_at,name`. */
@@ -56,17 +57,20 @@ export const findRow = <Row extends object, F extends Fact>(
     select ${columnsOf(projection)} from ${sql.identifier([projection.name])} where id = ${id} and tenant_id = ${tenant_id}
   `);
 
-const visibleIn = (
-  { name, row }: Pick<Projection, 'name' | 'row'>,
-  projects: readonly ProjectId[],
-): FragmentSqlToken => {
-  const ids = sql.array(projects, 'uuid');
-  if (name === 'projects') return sql.fragment`id = any(${ids})`;
-  const column = columnSchemaOf(row, 'project_id');
-  if (!column) return sql.fragment`true`;
-  return column instanceof z.ZodNullable
-    ? sql.fragment`(project_id is null or project_id = any(${ids}))`
-    : sql.fragment`project_id = any(${ids})`;
+const visibleIn = ({ area }: Pick<Projection, 'area'>, projects: readonly (ProjectId | null)[]): FragmentSqlToken => {
+  const named = projects.filter((id) => id !== null);
+  const ids = sql.array(named, 'uuid');
+  const withoutProject = named.length < projects.length;
+  switch (visibility[area].project) {
+    case 'own-id':
+      return sql.fragment`id = any(${ids})`;
+    case 'project_id':
+      return withoutProject
+        ? sql.fragment`(project_id is null or project_id = any(${ids}))`
+        : sql.fragment`project_id = any(${ids})`;
+    case null:
+      return withoutProject ? sql.fragment`true` : sql.fragment`false`;
+  }
 };
 
 const HeadRow = z.object({ position: Position.nullable() });
