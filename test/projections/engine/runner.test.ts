@@ -99,19 +99,22 @@ describe('the projection runner', () => {
 
   it('lets exactly one of two runners work, and the other take over', async () => {
     const first = start('one');
+    const owners = async () => new Set((await first.status()).map(({ owner }) => owner));
+    const allWith = (owner: string) =>
+      until(`everything with ${owner}`, async () => {
+        const seen = await owners();
+        return seen.size === 1 && seen.has(owner);
+      });
+    await allWith('one');
+    start('two');
     await startProject(log);
     await caughtUp('audit_log', await log.head());
-    start('two');
-    const owners = async () => new Set((await first.status()).map(({ owner }) => owner));
     expect(await owners()).to.deep.equal(new Set(['one']));
     await first.close();
     const project = await startProject(log);
     await caughtUp('projects', await log.head());
     expect((await rowOf(project, 'projects')).revision).to.equal(0);
-    await until('everything with two', async () => {
-      const seen = await owners();
-      return seen.size === 1 && seen.has('two');
-    });
+    await allWith('two');
   });
 
   it('refuses the write of an owner that was paused and replaced', async () => {
