@@ -153,6 +153,14 @@ describe('architecture', () => {
     expect(misplaced).to.deep.equal([]);
   });
 
+  it('has the files that docs/architecture.md names by their paths', () => {
+    const text = readFileSync(join(ROOT, '../docs/architecture.md'), 'utf8');
+    const named = [...text.matchAll(/\b(?:src\/)?((?:[\w-]+\/)+[\w-]+\.ts)\b/g)].flatMap(([, path]) => path ?? []);
+    expect(named).to.include('projections/clusters.ts');
+    const known = new Set([...files, ...files.map((file) => file.replace(/^wiring\//, ''))]);
+    expect(named.filter((path) => !path.startsWith('test/') && !known.has(path))).to.deep.equal([]);
+  });
+
   it(`keeps files under ${MAX_LINES} lines`, () => {
     const long = files.filter((file) => read(file).split('\n').length > MAX_LINES && !(file in LONG_FILES));
     expect(long).to.deep.equal([]);
