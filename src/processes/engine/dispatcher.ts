@@ -21,18 +21,18 @@ export interface DispatcherOptions {
   owner: string;
   /** Milliseconds after which a claim that is not renewed runs out. */
   claim_ms?: number;
-  /** Milliseconds between two looks at the queue when nobody calls. */
+  /** Milliseconds between two polls of the queue; `wake` polls at once. */
   poll_ms?: number;
-  /** Milliseconds between two looks whether the database is back, at most: what is due then has waited long enough. */
+  /** The longest pause, in milliseconds, between two polls while the database is away: due intents should not wait longer. */
   longest_pause_ms?: number;
-  /** How many intents are performed at once. */
+  /** The number of intents that are performed at the same time. */
   concurrency?: number;
 }
 
-/** Commands have no end of their own to their attempts while the log cannot be reached; this many are made, about a day's. */
+/** A command has no `give_up_at`. While the log is away it is attempted this often, which takes about a day. */
 const COMMAND_ATTEMPTS = 3000;
 
-/** How long closing waits for what is being performed. */
+/** How long closing waits for the intents that are being performed. */
 const CLOSING_MS = 3000;
 
 /**
@@ -71,7 +71,7 @@ export const createDispatcher = ({
       await performer.giveUp(intent);
     } catch (error) {
       if (intent.attempts < COMMAND_ATTEMPTS) {
-        logger.warn({ ...where, err: error }, 'processes: cannot tell a workflow that an attempt was given up');
+        logger.warn({ ...where, err: error }, 'processes: cannot record in the workflow that an intent was given up');
         await postponeIntent(pool, intent.id, {
           error: intent.last_error ?? 'given up',
           delay_ms: backoff(intent.attempts),
@@ -94,10 +94,15 @@ export const createDispatcher = ({
 
   const start = (intent: ClaimedIntent): void => {
     const work = perform(intent)
-      .catch((error) => logger.warn({ err: error, intent: intent.id }, 'processes: an intent has to wait'))
+      .catch((error) =>
+        logger.warn(
+          { err: error, intent: intent.id },
+          'processes: cannot store the outcome of an intent; it is performed again when its claim runs out',
+        ),
+      )
       .finally(() => {
         working.delete(intent.id);
-        // Its successor may be due now.
+        // The next intent of the same instance may be due now.
         wake();
       });
     working.set(intent.id, work);
@@ -145,20 +150,20 @@ export const createDispatcher = ({
   };
 
   return {
-    /** There may be something to do. */
+    /** Polls the queue now, because there may be new intents. */
     wake,
-    /** Ends when `signal` aborts, after what is being performed has ended, or soon. */
+    /** Ends when `signal` aborts and the intents that are being performed have ended, or after `CLOSING_MS`. */
     async run(signal: AbortSignal): Promise<void> {
       const keeping = new AbortController();
       const kept = keepClaims(keeping.signal);
       await dispatch(signal);
-      // Whoever closes does not wait for a slow service: what is cut off is performed again by the next dispatcher.
-      const patience = new AbortController();
+      // Closing does not wait for a slow service: the next dispatcher performs again what is interrupted here.
+      const closing = new AbortController();
       await Promise.race([
         Promise.all(working.values()),
-        delay(CLOSING_MS, undefined, { signal: patience.signal }).catch(() => undefined),
+        delay(CLOSING_MS, undefined, { signal: closing.signal }).catch(() => undefined),
       ]);
-      patience.abort();
+      closing.abort();
       keeping.abort();
       await kept;
       await releaseClaims(pool, owner).catch(() => undefined);

@@ -2,13 +2,12 @@ import type { ClientBase } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { TenantId } from '../../events/ids.ts';
 import type { ParkedInstance, ParkedInstanceKey } from '../../ports/process-operations.ts';
+import type { InstanceKey } from './instance-key.ts';
 
-/** What a process remembers of one workflow, and how far it has read. */
-export interface Instance {
-  process: string;
-  instance_id: string;
+/** The state of a process manager for one workflow, and the position up to which it has read. */
+export interface Instance extends InstanceKey {
   tenant_id: TenantId;
-  /** As it is stored; the process's own schema parses it. */
+  /** As it is stored; the process manager's own schema parses it. */
   state: unknown;
   position: Position | null;
   ended: boolean;
@@ -28,7 +27,7 @@ const toInstance = ({ ended_at, parked_at, ...row }: InstanceRow): Instance => (
   parked: parked_at !== null,
 });
 
-/** Locked until the transaction ends, so that a retry of a parked instance and the reader cannot work on it at once. */
+/** Locks the rows until the transaction ends, so that the reader and a retry never work on one instance at once. */
 export const loadInstances = async (client: ClientBase, instanceIds: readonly string[]): Promise<Instance[]> => {
   if (instanceIds.length === 0) return [];
   const { rows } = await client.query<InstanceRow>(
@@ -39,13 +38,10 @@ export const loadInstances = async (client: ClientBase, instanceIds: readonly st
   return rows.map(toInstance);
 };
 
-export const loadInstance = async (
-  client: ClientBase,
-  { process, instance_id }: ParkedInstanceKey,
-): Promise<Instance | null> => {
+export const loadInstance = async (client: ClientBase, key: InstanceKey): Promise<Instance | null> => {
   const { rows } = await client.query<InstanceRow>(
     `select ${COLUMNS} from process_instances where process = $1 and instance_id = $2 for update`,
-    [process, instance_id],
+    [key.process, key.instance_id],
   );
   return rows[0] ? toInstance(rows[0]) : null;
 };
@@ -64,69 +60,54 @@ export const saveInstances = async (client: ClientBase, instances: readonly Inst
   );
 };
 
-/** Seconds until a parked instance is tried again: attempts 1, 2, ...; null: not before somebody asks. */
+/** Seconds until a parked instance is retried after attempt 1, 2, ...; null: only on request. */
 const RETRY_SECONDS: readonly (number | null)[] = [1, 5, 30, 120, null];
 
-/** Parks, or parks again after a retry that failed. */
-export const parkInstance = async (
-  client: ClientBase,
-  { process, instance_id }: Instance,
-  error: string,
-): Promise<void> => {
+/** Parks an instance, or parks it again after a retry that failed. */
+export const parkInstance = async (client: ClientBase, key: InstanceKey, error: string): Promise<void> => {
   await client.query(
     `update process_instances set parked_at = coalesce(parked_at, now()), park_error = $3,
        park_attempts = park_attempts + 1,
        park_retry_at = now() + ($4::integer[])[least(park_attempts + 1, cardinality($4::integer[]))] * interval '1 s'
      where process = $1 and instance_id = $2`,
-    [process, instance_id, error, RETRY_SECONDS],
+    [key.process, key.instance_id, error, RETRY_SECONDS],
   );
 };
 
-export const unparkInstance = async (client: ClientBase, { process, instance_id }: Instance): Promise<void> => {
+export const unparkInstance = async (client: ClientBase, key: InstanceKey): Promise<void> => {
   await client.query(
     `update process_instances set parked_at = null, park_error = null, park_attempts = 0, park_retry_at = null
      where process = $1 and instance_id = $2`,
-    [process, instance_id],
+    [key.process, key.instance_id],
   );
 };
 
-export const addParkedEvent = async (
-  client: ClientBase,
-  { process, instance_id }: Instance,
-  event: RecordedEvent,
-): Promise<void> => {
+export const addParkedEvent = async (client: ClientBase, key: InstanceKey, event: RecordedEvent): Promise<void> => {
   await client.query(
     `insert into process_parked_events (process, instance_id, position, event) values ($1, $2, $3, $4)
      on conflict do nothing`,
-    [process, instance_id, event.position, JSON.stringify(event)],
+    [key.process, key.instance_id, event.position, JSON.stringify(event)],
   );
 };
 
-/** What waits for a parked instance, in log order. */
-export const loadParkedEvents = async (
-  client: ClientBase,
-  { process, instance_id }: Instance,
-): Promise<RecordedEvent[]> => {
+/** The events that wait for a parked instance, in log order. */
+export const loadParkedEvents = async (client: ClientBase, key: InstanceKey): Promise<RecordedEvent[]> => {
   const { rows } = await client.query<{ event: RecordedEvent }>(
     'select event from process_parked_events where process = $1 and instance_id = $2 order by position',
-    [process, instance_id],
+    [key.process, key.instance_id],
   );
   return rows.map(({ event }) => event);
 };
 
-export const removeParkedEvents = async (
-  client: ClientBase,
-  { process, instance_id }: Instance,
-  upTo: string,
-): Promise<void> => {
+export const removeParkedEvents = async (client: ClientBase, key: InstanceKey, upTo: string): Promise<void> => {
   await client.query('delete from process_parked_events where process = $1 and instance_id = $2 and position <= $3', [
-    process,
-    instance_id,
+    key.process,
+    key.instance_id,
     upTo,
   ]);
 };
 
-/** Leaves the event that is in the way out for good: the instance has seen it, without any effect. */
+/** Skips the first event that waits for a parked instance: it counts as seen and has no effect. */
 export const skipParkedEvent = async (client: ClientBase, instance: Instance): Promise<void> => {
   const [event] = await loadParkedEvents(client, instance);
   if (!event) return;

@@ -1,34 +1,33 @@
 import type { ClientBase, Pool } from 'pg';
 import { type EventId, TenantId, type WorkflowId } from '../../events/ids.ts';
 import type { Effect } from '../process.ts';
+import type { InstanceKey } from './instance-key.ts';
 
-/** What every command that follows from an event carries on. */
+/** The part of an event's metadata that the commands which follow from it carry. */
 export interface IntentMeta {
   correlation_id: string;
   traceparent?: string | undefined;
 }
 
-/** A reaction's n-th intent; the same event makes the same ones again, and they are kept once. */
-export interface NewIntent {
-  process: string;
-  instance_id: string;
+/** The n-th intent of a reaction. A replayed event makes the same intents, and each is stored once. */
+export interface NewIntent extends InstanceKey {
   tenant_id: TenantId;
   workflow_id: WorkflowId | null;
   event_id: EventId;
   n: number;
   intent: Effect;
   meta: IntentMeta;
-  /** Null: after a number of attempts. */
+  /** Null: the intent is given up after a number of attempts, not at a time. */
   give_up_at: string | null;
 }
 
-/** An intent that this dispatcher, and no other, works on until its claim runs out. */
+/** An intent that only this dispatcher performs, until the claim runs out. */
 export interface ClaimedIntent extends NewIntent {
   id: string;
-  /** Earlier attempts that failed. */
+  /** The number of earlier attempts, which all failed. */
   attempts: number;
   last_error: string | null;
-  /** True: its time is over. No further attempt is to be made. */
+  /** True: `give_up_at` has passed, so no further attempt may be made. */
   expired: boolean;
 }
 
@@ -49,23 +48,20 @@ export const addIntents = async (client: ClientBase, intents: readonly NewIntent
 };
 
 /**
- * Ends the retries of calls that were asked for earlier: each is given up at once, and says so. One that is being performed
- * at this moment may end, and says what came of it; so every call has an answer or a failure.
+ * Ends the retries of the instance's calls: each call is given up at once, which is recorded as a failure. A call that is
+ * being performed may still end, and records its answer. So every call has either an answer or a failure.
  */
-export const abandonCalls = async (
-  client: ClientBase,
-  { process, instance_id }: { process: string; instance_id: string },
-): Promise<void> => {
+export const abandonCalls = async (client: ClientBase, key: InstanceKey): Promise<void> => {
   await client.query(
     `update process_intents set give_up_at = now(), due_at = least(due_at, now())
      where process = $1 and instance_id = $2 and done_at is null and intent ->> 'kind' in ('call', 'lookup-clusters')`,
-    [process, instance_id],
+    [key.process, key.instance_id],
   );
 };
 
 /**
- * Claims intents that are due and whose predecessors of the same instance and lane are done. Two dispatchers never get the
- * same one, and a claim that is not renewed runs out: its holder is dead or cut off, and somebody else goes on.
+ * Claims intents that are due and whose predecessors of the same instance and lane are done. Two dispatchers never claim
+ * the same intent. A claim that its holder does not renew runs out, and another dispatcher takes the intent over.
  */
 export const claimIntents = async (
   client: Queryable,
@@ -105,7 +101,7 @@ export const renewClaims = async (
   );
 };
 
-/** Ends an intent. Whoever ends it a second time (after a claim ran out) changes nothing. */
+/** Ends an intent. Ending it again, which happens after a claim ran out, changes nothing. */
 export const finishIntent = async (client: Queryable, id: string, outcome: string): Promise<void> => {
   await client.query(
     `update process_intents set done_at = now(), outcome = $2, attempts = attempts + 1, claimed_until = null
@@ -114,7 +110,7 @@ export const finishIntent = async (client: Queryable, id: string, outcome: strin
   );
 };
 
-/** Another attempt in `delay_ms`, or at the latest when its time is over: to be told that nothing came of it. */
+/** Schedules the next attempt in `delay_ms`, or at `give_up_at` if that is earlier: the intent is given up then. */
 export const postponeIntent = async (
   client: Queryable,
   id: string,
@@ -128,7 +124,7 @@ export const postponeIntent = async (
   );
 };
 
-/** Gives claims back that were not worked on to the end, so that nobody has to wait until they run out. */
+/** Releases the claims of a dispatcher that closes, so that others need not wait until they run out. */
 export const releaseClaims = async (client: Queryable, owner: string): Promise<void> => {
   await client.query(
     `update process_intents set claimed_by = null, claimed_until = null where claimed_by = $1 and done_at is null`,
@@ -136,7 +132,7 @@ export const releaseClaims = async (client: Queryable, owner: string): Promise<v
   );
 };
 
-/** How much there is to do, and how much of it has failed before. */
+/** The number of open intents, and of those among them that have failed before. */
 export const countOpenIntents = async (client: Queryable): Promise<{ open: number; retrying: number }> => {
   const { rows } = await client.query<{ open: number; retrying: number }>(
     `select count(*)::integer as open, (count(*) filter (where attempts > 0))::integer as retrying
@@ -145,7 +141,7 @@ export const countOpenIntents = async (client: Queryable): Promise<{ open: numbe
   return rows[0] ?? { open: 0, retrying: 0 };
 };
 
-/** For a start that knows that it is alone on this database: what a crash left claimed is free at once. */
+/** Frees at once what a crash left claimed. Only for a start that is alone on this database. */
 export const releaseAllClaims = async (pool: Pool): Promise<void> => {
   await pool.query('update process_intents set claimed_by = null, claimed_until = null where done_at is null');
 };

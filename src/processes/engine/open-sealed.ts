@@ -1,7 +1,7 @@
 import { isSealed } from '../../events/sealed.ts';
 import type { Vault } from '../../ports/vault.ts';
 
-/** A secret that a call needs has been erased: the call can never be made again. */
+/** A secret that a call needs was erased, so the call can never be made again. */
 export class SecretErased extends Error {
   constructor() {
     super('a secret that is needed has been erased');
@@ -9,7 +9,7 @@ export class SecretErased extends Error {
   }
 }
 
-/** The value with all sealed text in it opened, and whether there was any. Throws `SecretErased`. */
+/** Opens all sealed text in the value, and answers whether there was any. Throws `SecretErased`. */
 export const openSealed = async (value: unknown, vault: Vault): Promise<{ opened: unknown; secret: boolean }> => {
   let secret = false;
   const open = async (part: unknown): Promise<unknown> => {

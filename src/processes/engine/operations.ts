@@ -11,25 +11,25 @@ export interface OperationsOptions {
   pool: Pool;
   processes: readonly Process[];
   logger: Logger;
-  /** Called after a commit that left something to do. Where nobody is told, dispatchers find it at their next look. */
+  /** Called after a commit that stored intents. Without it, dispatchers find them at their next poll. */
   onIntents?(): void;
 }
 
-/** Tells whoever is on call what a process cannot digest. */
-export const reportHandlerFailure = (logger: Logger, { process, instance_id, event, error }: HandlerFailure): void => {
-  const where = { process, instance_id, event_type: event.type, position: event.position };
-  logger.error({ ...where, err: error }, 'a process cannot digest an event; its instance is parked');
+/** Logs an event on which a process manager threw. */
+export const reportHandlerFailure = (logger: Logger, { event, error, ...instance }: HandlerFailure): void => {
+  const where = { ...instance, event_type: event.type, position: event.position };
+  logger.error({ ...where, err: error }, 'processes: an event cannot be handled; the instance is parked');
 };
 
-/** What operators, and the runner by itself, do about parked instances; from any process. */
+/** The operations on parked instances, for operators and for the runner. Any process of the system may call them. */
 export const createProcessOperations = ({ pool, processes, logger, onIntents }: OperationsOptions) => {
   const goOn = async (client: ClientBase, instance: Instance): ReturnType<typeof retryInstance> => {
-    const process = processes.find(({ name }) => name === instance.process);
-    if (!process) throw new Error(`there is no process ${instance.process} in this version`);
-    return retryInstance(client, process, instance);
+    const manager = processes.find(({ name }) => name === instance.process);
+    if (!manager) throw new Error(`there is no process ${instance.process} in this version`);
+    return retryInstance(client, manager, instance);
   };
 
-  /** Null: the instance is not parked, or not any more. */
+  /** Null: the instance is not parked. */
   const resume = async (
     key: ParkedInstanceKey,
     prepare: (client: ClientBase, instance: Instance) => Promise<void>,
@@ -63,7 +63,7 @@ export const createProcessOperations = ({ pool, processes, logger, onIntents }: 
   };
   return {
     ...operations,
-    /** Tries those again whose next automatic attempt is due. */
+    /** Retries the instances whose next automatic attempt is due. */
     retryDue: async (): Promise<void> => {
       for (const key of await dueParked(pool)) await retry(key);
     },

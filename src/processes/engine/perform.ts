@@ -14,7 +14,7 @@ import type { CallIntent, ClustersFound, CommandIntent, Effect, LookupClustersIn
 import type { ClaimedIntent } from './intent-queue.ts';
 import { openSealed, SecretErased } from './open-sealed.ts';
 
-/** What came of one attempt: it is over, or it is to be tried again. */
+/** The outcome of one attempt: the intent is done, or must be attempted again. */
 export type Attempt = { done: string } | { again: string; retryable: 'until-given-up' | 'a-few-times' };
 
 export interface PerformOptions {
@@ -26,10 +26,10 @@ export interface PerformOptions {
   findClustersByBudId(budClusterIds: readonly string[], tenantId: TenantId): Promise<ClustersFound>;
 }
 
-/** How many attempts an unexpected error gets: it may be a fault of ours, which no waiting mends. */
+/** The number of attempts after an unexpected error, which may be a defect that waiting does not cure. */
 export const FEW_ATTEMPTS = 8;
 
-const keyOf = ({ process, event_id, n }: ClaimedIntent): string => `${process}:${event_id}:${n}`;
+const keyOf = (intent: ClaimedIntent): string => `${intent.process}:${intent.event_id}:${intent.n}`;
 
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -45,15 +45,15 @@ const nameOf = (effect: Effect): string => {
   }
 };
 
-/** Performs intents: one attempt at a time, without any transaction around it. */
+/** Performs intents, one attempt at a time and outside any transaction. */
 export const createPerformer = ({ handle, invoker, vault, objects, findClustersByBudId }: PerformOptions) => {
-  /** Every attempt of one intent gives its command the same id: the log keeps the first, and answers the same again. */
+  /** Every attempt of an intent sends the same command id, so the log stores the command's facts once. */
   const send = (intent: ClaimedIntent, part: string, { command, data }: { command: string; data: unknown }) => {
     const found = findCommand(command);
     if (!found) throw new Error(`there is no command ${command}`);
-    const { process, tenant_id, event_id, meta } = intent;
+    const { process: name, tenant_id, event_id, meta } = intent;
     return handle(found, data, {
-      caller: systemCaller(tenant_id, { type: 'process', id: process, name: process }),
+      caller: systemCaller(tenant_id, { type: 'process', id: name, name }),
       command_id: commandIdOf(`${keyOf(intent)}${part}`),
       correlation_id: meta.correlation_id,
       causation_id: event_id,
@@ -62,7 +62,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
     });
   };
 
-  /** Tells the workflow; where there is none, nobody waits for it. */
+  /** Records the outcome in the workflow. An instance that follows no workflow does not wait for it. */
   const record = async (intent: ClaimedIntent, part: string, command: { command: string; data: object }) => {
     const { workflow_id } = intent;
     if (workflow_id === null) return;
@@ -95,9 +95,9 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;
       if (error.kind === 'unavailable') return { again: textOf(error), retryable: 'until-given-up' };
-      // Nothing is wrong with the command: others were faster, many times in a row.
+      // The command is valid, but lost every race against other writers.
       if (error.code === 'concurrent-change') return { again: textOf(error), retryable: 'a-few-times' };
-      // A reason is read by people: what the domain says of its refusal is made for them.
+      // People read the reason, and the domain writes its refusals for them.
       await recordRefusal(intent, { code: error.code, message: textOf(error) });
       return { done: `refused: ${error.code}` };
     }
@@ -125,10 +125,10 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
       }
       return { done: 'answered' };
     } catch (error) {
-      // A service may quote what it was sent: of a call that carried a secret, not a word is repeated.
-      const say = (text: string) => (hasSecret ? `${call} did not succeed` : text);
+      // A service may quote its request in an error, so nothing is repeated of a call that carried a secret.
+      const withoutSecret = (text: string) => (hasSecret ? `${call} did not succeed` : text);
       if (error instanceof ServiceFailure) {
-        const message = say(textOf(error));
+        const message = withoutSecret(textOf(error));
         if (error.retryable) return { again: message, retryable: 'until-given-up' };
         return failCall(intent, { code: 'call-refused', message });
       }
@@ -139,7 +139,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
         });
       }
       if (error instanceof SecretErased) return failCall(intent, { code: 'secret-erased', message: textOf(error) });
-      throw hasSecret && !(error instanceof Rejected) ? new Error(say('')) : error;
+      throw hasSecret && !(error instanceof Rejected) ? new Error(withoutSecret('')) : error;
     }
   };
 
@@ -164,7 +164,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
   };
 
   return {
-    /** One attempt. Throws only what it cannot answer for: the log or the workflow cannot be reached. */
+    /** Makes one attempt. Never throws: an unexpected error is answered as `again`. */
     async attempt(intent: ClaimedIntent): Promise<Attempt> {
       try {
         return await attempt(intent);
@@ -173,7 +173,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
         return { again: textOf(error), retryable: unavailable ? 'until-given-up' : 'a-few-times' };
       }
     },
-    /** No further attempt is made: tells the workflow so. */
+    /** Records in the workflow that no further attempt is made. */
     async giveUp(intent: ClaimedIntent): Promise<void> {
       const message = `${nameOf(intent.intent)}: ${intent.last_error ?? 'there was no time for an attempt'}`;
       const reason = { code: 'attempts-used-up', message };

@@ -2,21 +2,21 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 
-/** What is over stays so long, for whoever looks into what happened. */
+/** Done intents and states of ended instances are kept this long, for investigations. */
 const KEEP_DAYS = 7;
 const BATCH = 1000;
-/** Bounds one round; what is left goes in the next. */
+/** The bound of one round; the next round deletes the rest. */
 const MAX_BATCHES = 100;
 const ROUND_MS = 3_600_000;
-/** Not at the start itself, when there is enough to do. */
+/** The delay of the first round, since the start is busy enough. */
 const FIRST_ROUND_MS = 60_000;
 
 type Queryable = Pick<Pool, 'query'>;
 
 /**
- * Intents that were performed long ago. A replay from the start of the log does not ask for them again, although their
- * keys are gone: each instance remembers the position of the last event that it took in, in the same transaction in which
- * it stored what it asked for, and takes in nothing up to there a second time.
+ * Deletes intents that were performed long ago. A replay from the start of the log does not store them again, although
+ * their keys are gone: each instance stores the position of its last event in the same transaction as its intents, and
+ * ignores all events up to that position.
  */
 const pruneIntents = async (client: Queryable): Promise<number> => {
   const { rowCount } = await client.query(
@@ -30,8 +30,8 @@ const pruneIntents = async (client: Queryable): Promise<number> => {
 };
 
 /**
- * The states of instances that ended long ago. The rows stay, a hundred bytes each: they are what a replay knows an
- * ended instance by. Without them the event that began a deployment would begin it again.
+ * Clears the states of instances that ended long ago. The rows stay, about 100 bytes each, because a replay recognises an
+ * ended instance by its row. Without it the event that began a deployment would begin it again.
  */
 const pruneStates = async (client: Queryable): Promise<number> => {
   const { rowCount } = await client.query(
@@ -55,7 +55,7 @@ const inBatches = async (prune: () => Promise<number>, signal: AbortSignal): Pro
   return all;
 };
 
-/** Removes what processes need no more, in small transactions of which any number may run at once. */
+/** Removes what the processes no longer need, in small transactions. Any number of these may run at the same time. */
 export const prune = async (
   client: Queryable,
   signal: AbortSignal = new AbortController().signal,

@@ -3,6 +3,7 @@ import { type Recorded, toFact } from '../../events/catalog.ts';
 import type { RecordedEvent } from '../../events/event.ts';
 import { WorkflowId } from '../../events/ids.ts';
 import { type Effect, type Intent, type Process, workflowOf } from '../process.ts';
+import type { InstanceKey } from './instance-key.ts';
 import {
   addParkedEvent,
   type Instance,
@@ -16,43 +17,45 @@ import {
 import { abandonCalls, addIntents, type IntentMeta } from './intent-queue.ts';
 import { dropTimer, dropTimers, setTimer } from './timers.ts';
 
-/** An event that a process could not digest. */
-export interface HandlerFailure {
-  process: string;
-  instance_id: string;
+/** An event on which a process manager threw. */
+export interface HandlerFailure extends InstanceKey {
   event: RecordedEvent;
   error: unknown;
 }
 
-/** What the taking in of some events came to. */
+/** The outcome of a batch of events. */
 export interface Taken {
   /** How many intents were stored. */
   intents: number;
   handlerFailures: readonly HandlerFailure[];
 }
 
+const instanceKeyOf = ({ process: name, instance_id }: InstanceKey): InstanceKey => ({ process: name, instance_id });
+
+const nameOf = (key: InstanceKey): string => `${key.process}:${key.instance_id}`;
+
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const keyOf = (process: Process, event: Recorded): string | null => {
-  if (process.keyOf) return process.keyOf(event);
-  return process.workflowOf ? process.workflowOf(event) : workflowOf(event);
+const keyOf = (manager: Process, event: Recorded): string | null => {
+  if (manager.keyOf) return manager.keyOf(event);
+  return manager.workflowOf ? manager.workflowOf(event) : workflowOf(event);
 };
 
-/** False: no process has anything to do with the event. One that cannot be read concerns whoever has to say so. */
-export const mayConcern = (processes: readonly Process[], event: RecordedEvent): boolean => {
+/** False: no process manager follows the event. One that cannot be read may concern any of them. */
+export const mayConcern = (managers: readonly Process[], event: RecordedEvent): boolean => {
   try {
     const fact = toFact(event);
-    return processes.some((process) => keyOf(process, fact) !== null);
+    return managers.some((manager) => keyOf(manager, fact) !== null);
   } catch {
     return true;
   }
 };
 
-/** Who is told what came of an intent: the instance's own workflow, where it follows one. */
-const workflowToTell = (process: Process, instance: Instance, event: Recorded): WorkflowId | null =>
-  process.keyOf ? workflowOf(event) : WorkflowId.parse(instance.instance_id);
+/** The workflow that records the outcome of an intent: the instance's own, where the instance follows a workflow. */
+const workflowToTell = (manager: Process, instance: Instance, event: Recorded): WorkflowId | null =>
+  manager.keyOf ? workflowOf(event) : WorkflowId.parse(instance.instance_id);
 
-/** Where the event itself cannot be read by this version, its raw data still says whose it is. */
+/** The workflow id in the raw data of an event that this version cannot read. */
 const rawKeyOf = ({ data }: RecordedEvent): string | null => {
   const key = typeof data === 'object' && data !== null && 'workflow_id' in data ? data.workflow_id : null;
   return typeof key === 'string' ? key : null;
@@ -69,14 +72,15 @@ const metaOf = ({ meta }: RecordedEvent): IntentMeta => ({
   ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
 });
 
-/** Stores what one reaction asks for; answers how many effects that are. */
+/** Stores the intents of one reaction. Answers the number of effects among them. */
 const storeIntents = async (
   client: ClientBase,
-  { process, instance_id, tenant_id }: Instance,
+  instance: Instance,
   { event, intents, workflow_id }: { event: Recorded; intents: readonly Intent[]; workflow_id: WorkflowId | null },
 ): Promise<number> => {
-  const common = { process, instance_id, tenant_id, event_id: event.id, meta: metaOf(event) };
-  // First, so that it cannot hit what this very reaction asks for.
+  const { tenant_id } = instance;
+  const common = { ...instanceKeyOf(instance), tenant_id, event_id: event.id, meta: metaOf(event) };
+  // First, so that it does not abandon the calls of this reaction itself.
   if (intents.some(({ kind }) => kind === 'abandon-calls')) await abandonCalls(client, common);
   const effects = intents.flatMap((intent, n) => {
     if (!isEffect(intent)) return [];
@@ -91,16 +95,16 @@ const storeIntents = async (
   return effects.length;
 };
 
-/** One event for one instance: the instance afterwards and what it asks for; null where the event means nothing to it. */
-const digest = (process: Process, instance: Instance | null, raw: RecordedEvent) => {
+/** The reaction of one instance to one event; null: the instance ignores the event. */
+const reactTo = (manager: Process, instance: Instance | null, raw: RecordedEvent) => {
   const event = toFact(raw);
   const stored = instance?.state ?? null;
-  const reaction = process.react(stored === null ? null : process.state.parse(stored), event);
+  const reaction = manager.react(stored === null ? null : manager.state.parse(stored), event);
   return reaction === null ? null : { event, reaction };
 };
 
-const newInstance = (process: Process, instance_id: string, event: RecordedEvent): Instance => ({
-  process: process.name,
+const newInstance = (manager: Process, instance_id: string, event: RecordedEvent): Instance => ({
+  process: manager.name,
   instance_id,
   tenant_id: event.meta.tenant_id,
   state: null,
@@ -110,26 +114,26 @@ const newInstance = (process: Process, instance_id: string, event: RecordedEvent
 });
 
 /**
- * Takes one event into one instance, whose fields it changes; answers how many effects are asked for. What `react` throws
- * comes back as `HandlerFailure`; a database that fails throws, and takes the whole transaction with it.
+ * Applies one event to one instance, whose fields it changes, and answers the number of effects. An error of `react` is
+ * answered as `HandlerFailure`. An error of the database is thrown, which rolls the whole transaction back.
  */
 const takeInto = async (
   client: ClientBase,
-  { process, instance }: { process: Process; instance: Instance },
+  { manager, instance }: { manager: Process; instance: Instance },
   raw: RecordedEvent,
 ): Promise<number | HandlerFailure> => {
-  let digested: ReturnType<typeof digest>;
+  let reacted: ReturnType<typeof reactTo>;
   try {
-    digested = digest(process, instance, raw);
+    reacted = reactTo(manager, instance, raw);
   } catch (error) {
-    return { process: process.name, instance_id: instance.instance_id, event: raw, error };
+    return { ...instanceKeyOf(instance), event: raw, error };
   }
-  if (!digested) return 0;
-  const { event, reaction } = digested;
+  if (!reacted) return 0;
+  const { event, reaction } = reacted;
   instance.state = reaction.state;
   instance.position = raw.position;
   instance.ended = reaction.intents.some(({ kind }) => kind === 'end');
-  const workflow_id = workflowToTell(process, instance, event);
+  const workflow_id = workflowToTell(manager, instance, event);
   return storeIntents(client, instance, { event, intents: reaction.intents, workflow_id });
 };
 
@@ -137,43 +141,42 @@ const hasSeen = (instance: Instance, event: RecordedEvent): boolean =>
   instance.ended || (instance.position !== null && event.position <= instance.position);
 
 /**
- * Takes events, in log order, into all instances that they concern: states, intents and timers, inside the caller's
- * transaction. What an instance has seen before means nothing to it, so a replay asks for nothing twice. An event that a
- * process cannot digest parks that instance, and the others go on.
+ * Applies events, in log order, to all instances that follow them, and stores states, intents and timers inside the
+ * caller's transaction. An instance ignores the events that it has seen, so a replay stores no intent twice. An event on
+ * which a process manager throws parks that one instance; the others go on.
  */
 export const takeEvents = async (
   client: ClientBase,
-  processes: readonly Process[],
+  managers: readonly Process[],
   events: readonly RecordedEvent[],
 ): Promise<Taken> => {
   const concerned = events.flatMap((event) => {
     try {
       const fact = toFact(event);
-      return processes.map((process) => ({ process, event, key: keyOf(process, fact), readable: true }));
+      return managers.map((manager) => ({ manager, event, key: keyOf(manager, fact), readable: true }));
     } catch {
-      return processes.map((process) => ({ process, event, key: rawKeyOf(event), readable: false }));
+      return managers.map((manager) => ({ manager, event, key: rawKeyOf(event), readable: false }));
     }
   });
   const keys = new Set(concerned.flatMap(({ key }) => (key === null ? [] : [key])));
   const instances = new Map<string, Instance>();
-  const nameOf = (process: string, instance_id: string) => `${process}:${instance_id}`;
   for (const instance of await loadInstances(client, [...keys])) {
-    instances.set(nameOf(instance.process, instance.instance_id), instance);
+    instances.set(nameOf(instance), instance);
   }
 
   const changed = new Set<Instance>();
   const handlerFailures: HandlerFailure[] = [];
   let intents = 0;
-  for (const { process, event, key, readable } of concerned) {
+  for (const { manager, event, key, readable } of concerned) {
     if (key === null) continue;
-    const name = nameOf(process.name, key);
-    const instance = instances.get(name) ?? (readable ? newInstance(process, key, event) : null);
+    const name = nameOf({ process: manager.name, instance_id: key });
+    const instance = instances.get(name) ?? (readable ? newInstance(manager, key, event) : null);
     if (!instance || hasSeen(instance, event)) continue;
     if (instance.parked) {
       await addParkedEvent(client, instance, event);
       continue;
     }
-    const taken = await takeInto(client, { process, instance }, event);
+    const taken = await takeInto(client, { manager, instance }, event);
     if (typeof taken === 'number') {
       if (instance.position !== event.position) continue;
       intents += taken;
@@ -194,23 +197,23 @@ const park = async (
   instances: ReadonlyMap<string, Instance>,
   handlerFailures: readonly HandlerFailure[],
 ): Promise<void> => {
-  for (const { process, instance_id, event, error } of handlerFailures) {
-    const instance = instances.get(`${process}:${instance_id}`);
+  for (const { event, error, ...key } of handlerFailures) {
+    const instance = instances.get(nameOf(key));
     if (!instance) continue;
     await addParkedEvent(client, instance, event);
     await parkInstance(client, instance, messageOf(error));
   }
 };
 
-/** Tries what waits for a parked instance again, in order; answers what is still in the way, or null. */
+/** Applies the events that wait for a parked instance, in order, up to the first that fails again. */
 export const retryInstance = async (
   client: ClientBase,
-  process: Process,
+  manager: Process,
   instance: Instance,
 ): Promise<{ intents: number; handlerFailure: HandlerFailure | null }> => {
   let intents = 0;
   for (const event of await loadParkedEvents(client, instance)) {
-    const taken = hasSeen(instance, event) ? 0 : await takeInto(client, { process, instance }, event);
+    const taken = hasSeen(instance, event) ? 0 : await takeInto(client, { manager, instance }, event);
     if (typeof taken !== 'number') {
       await saveInstances(client, [instance]);
       await parkInstance(client, instance, messageOf(taken.error));

@@ -15,22 +15,22 @@ export interface ReaderOptions {
   pool: Pool;
   processes: readonly Process[];
   logger: Logger;
-  /** Unique to this run of this process. */
+  /** Unique to this run of this operating system process. */
   owner: string;
-  /** Called after a commit that left something to do. */
+  /** Called after a commit that stored intents. */
   onIntents(): void;
 }
 
 const READER = 'processes';
 const BATCH = 500;
-/** Short, because after a crash nothing goes on before it has run out. */
+/** Short, because after a crash no event is read before the lease has run out. */
 const LEASE_MS = 5000;
-/** How far behind the checkpoint may be, in milliseconds, while nothing happens that concerns a process. */
+/** How long the checkpoint may lag, in milliseconds, while no process manager follows the new events. */
 const IDLE_COMMIT_MS = 1000;
 
 /**
- * Reads the log for all processes: one reader at a time, whoever holds the lease. State, intents, timers and checkpoint of
- * a batch are one transaction, which the lease's token fences: a reader that was paused and overtaken cannot write.
+ * Reads the log for all process managers. Only the holder of the lease reads. State, intents, timers and checkpoint of a
+ * batch are one transaction, fenced by the lease's token: a reader that was paused and has lost the lease cannot write.
  */
 export const createReader = ({ log, pool, processes, logger, owner, onIntents }: ReaderOptions) => {
   const throttled = createThrottle();
@@ -42,8 +42,8 @@ export const createReader = ({ log, pool, processes, logger, owner, onIntents }:
       await saveCheckpoint(client, READER, position);
       return result;
     };
-    // What a crash of the server loses, it loses together with the checkpoint: the same events make the same intents again,
-    // under the same keys, and whatever was done for them already is found in the log by its command id.
+    // Not durable: a crash of the database server loses the batch together with its checkpoint. The same events then make
+    // the same intents under the same keys, and the log recognises by their command ids those that were performed already.
     const taken = await inTransaction(pool, take, { durable: false });
     for (const handlerFailure of taken.handlerFailures) reportHandlerFailure(logger, handlerFailure);
     if (taken.intents > 0) onIntents();
@@ -56,7 +56,7 @@ export const createReader = ({ log, pool, processes, logger, owner, onIntents }:
     let batch: RecordedEvent[] = [];
     const flush = async (position: Position | null) => {
       if (position === null || position === committed) return;
-      // What concerns nobody only moves the checkpoint, and reading it again after a crash does no harm.
+      // A batch that no process manager follows only moves the checkpoint. Reading it again after a crash is harmless.
       const isIdle = batch.length < BATCH && !batch.some((event) => mayConcern(processes, event));
       if (isIdle && performance.now() - committedAt < IDLE_COMMIT_MS) return;
       await commit(lease, batch, position);

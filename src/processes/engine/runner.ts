@@ -19,23 +19,23 @@ export interface ProcessRunnerOptions extends PerformOptions {
   pool: Pool;
   processes: readonly Process[];
   logger: Logger;
-  /** Unique to this run of this process; names its lease and its claims. */
+  /** Unique to this run of this operating system process; the lease and the claims carry it. */
   owner: string;
-  /** Milliseconds after which the work of a dispatcher that died is taken over. */
+  /** Milliseconds after which other dispatchers take over the intents of one that died. */
   claim_ms?: number;
   poll_ms?: number;
 }
 
 export interface ProcessRunner extends Closable, ProcessOperations {
-  /** How far the log is read, and what is still to be performed. */
+  /** The position up to which the log is read, and the number of open, retried and parked items. */
   status(): Promise<{ position: Position | null; open: number; retrying: number; parked: number }>;
 }
 
 const PARKED_POLL_MS = 1000;
 
 /**
- * Runs the processes: reads the log (one reader in all, by lease) and performs intents (everybody). All times are the
- * database's, so several of these on several machines agree about what is due.
+ * Runs the process managers. One runner, which holds the lease, reads the log; all runners perform intents. All times are
+ * the database's, so runners on several machines agree about what is due.
  */
 export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunner => {
   const { pool, logger, owner, log, processes } = options;
@@ -64,7 +64,7 @@ export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunne
       await delay(PARKED_POLL_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       await retryDue().catch((error) =>
-        throttled(() => logger.warn({ err: error }, 'processes: cannot retry what is parked')),
+        throttled(() => logger.warn({ err: error }, 'processes: cannot retry parked instances')),
       );
     }
   };

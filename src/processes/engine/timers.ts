@@ -1,22 +1,16 @@
 import type { ClientBase, Pool } from 'pg';
 import type { EventId, TenantId } from '../../events/ids.ts';
+import type { InstanceKey } from './instance-key.ts';
 import type { IntentMeta } from './intent-queue.ts';
 
-/** A timer of one instance; setting it anew replaces it. */
-export interface NewTimer {
-  process: string;
-  instance_id: string;
+/** A timer of one instance. Setting a timer of the same name replaces it. */
+export interface NewTimer extends InstanceKey {
   timer: string;
   tenant_id: TenantId;
   event_id: EventId;
   n: number;
   meta: IntentMeta;
   due_at: string;
-}
-
-interface InstanceKey {
-  process: string;
-  instance_id: string;
 }
 
 export const setTimer = async (client: ClientBase, timer: NewTimer): Promise<void> => {
@@ -38,21 +32,24 @@ export const setTimer = async (client: ClientBase, timer: NewTimer): Promise<voi
   );
 };
 
-export const dropTimer = async (client: ClientBase, { process, instance_id }: InstanceKey, timer: string) => {
+export const dropTimer = async (client: ClientBase, key: InstanceKey, timer: string) => {
   await client.query('delete from process_timers where process = $1 and instance_id = $2 and timer = $3', [
-    process,
-    instance_id,
+    key.process,
+    key.instance_id,
     timer,
   ]);
 };
 
-export const dropTimers = async (client: ClientBase, { process, instance_id }: InstanceKey) => {
-  await client.query('delete from process_timers where process = $1 and instance_id = $2', [process, instance_id]);
+export const dropTimers = async (client: ClientBase, key: InstanceKey) => {
+  await client.query('delete from process_timers where process = $1 and instance_id = $2', [
+    key.process,
+    key.instance_id,
+  ]);
 };
 
 /**
- * Turns timers that are due into intents that record it in the workflow. One statement, so a timer fires once however
- * many dispatchers look at it; the intent takes the key (event, n) of the timer that was set, which no other intent has.
+ * Turns each timer that is due into an intent, which records it in the workflow. This is one statement, so a timer fires
+ * once, however many dispatchers run. The intent takes the key (event, n) of the timer, which no other intent has.
  */
 export const fireDueTimers = async (client: Pick<Pool, 'query'>): Promise<number> => {
   const { rowCount } = await client.query(
