@@ -1,7 +1,7 @@
 import type { Recorded } from '../events/catalog.ts';
 import type { Reason } from '../events/values.ts';
 
-/** Why a workflow cannot go on, and how it ends because of that. */
+/** Why a workflow is aborted, and the status with which it ends. */
 export interface Abort {
   reason: Reason;
   ending: 'failed' | 'cancelled';
@@ -9,7 +9,7 @@ export interface Abort {
 
 export const failed = (code: string, message: string): Abort => ({ reason: { code, message }, ending: 'failed' });
 
-/** Whatever ends a workflow before its time, for all processes alike; null: the event ends no workflow. */
+/** The abort that an event causes in every process manager; null: the event aborts nothing. */
 export const abortOf = (event: Recorded): Abort | null => {
   switch (event.type) {
     case 'WorkflowStepFailed':
@@ -26,5 +26,5 @@ export const abortOf = (event: Recorded): Abort | null => {
   }
 };
 
-/** The timer that every workflow has. */
+/** The name of the timer that every workflow has. */
 export const DEADLINE = 'deadline';

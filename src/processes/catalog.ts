@@ -9,7 +9,7 @@ import { modelDeletion } from './model/model-deletion.ts';
 import { createModelOnboarding } from './model/model-onboarding.ts';
 import type { Process } from './process.ts';
 
-/** Every process. `objectUri`: what other services are given for a file in our object storage. */
+/** Every process manager. `objectUri` makes the URI under which other services read a file of the object storage. */
 export const createProcesses = (options: DeploymentOptions): readonly Process[] => [
   createModelOnboarding(options),
   modelDeletion,

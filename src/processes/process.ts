@@ -4,38 +4,38 @@ import type { CallInput, CallName } from '../contracts/calls.ts';
 import type { Recorded } from '../events/catalog.ts';
 import { ClusterId, type WorkflowId } from '../events/ids.ts';
 
-/** Asks for a command; where the domain refuses it, `WorkflowCommandRefused` comes back. */
+/** Requests a command. A refusal of the domain is recorded as `WorkflowCommandRefused`. */
 export interface CommandIntent {
   kind: 'command';
   command: string;
   data: unknown;
 }
 
-/** Asks for a call of another service; `WorkflowCallAnswered` or, when all attempts are used up, `WorkflowCallFailed` comes back. */
+/** Requests a call of another service. `WorkflowCallAnswered` or, after the last attempt, `WorkflowCallFailed` follows. */
 export interface CallIntent {
   kind: 'call';
   call: CallName;
-  /** Sealed text in it is opened only at the moment of the call. */
+  /** Sealed text in it is opened only for the call itself. */
   input: unknown;
-  /** After this time, RFC 3339, no further attempt is made. */
+  /** The time, RFC 3339, after which no further attempt is made. */
   give_up_at: string;
 }
 
-/** Asks which of the tenant's clusters these are; answered like a call named `lookup-clusters`, with `ClustersFound`. */
+/** Requests the tenant's clusters with these ids. It is answered like a call named `lookup-clusters`, with `ClustersFound`. */
 export interface LookupClustersIntent {
   kind: 'lookup-clusters';
   bud_cluster_ids: readonly string[];
   give_up_at: string;
 }
 
-/** Removes a file from object storage. Nothing comes back: it is tried until `give_up_at`, then the log says what is left. */
+/** Requests the removal of a file from object storage. Its success is not recorded. */
 export interface RemoveObjectIntent {
   kind: 'remove-object';
   key: string;
   give_up_at: string;
 }
 
-/** Sets a timer, or sets it anew: `WorkflowTimerFired` comes back at `at`. */
+/** Sets a timer, or replaces it. `WorkflowTimerFired` follows at `at`. */
 export interface TimerIntent {
   kind: 'timer';
   timer: string;
@@ -47,17 +47,17 @@ export interface CancelTimerIntent {
   timer: string;
 }
 
-/** Calls that were asked for earlier and are not done are given up: nothing waits behind their retries any more. */
+/** Gives up all earlier calls of the instance that are not done, so that later intents do not wait behind their retries. */
 export interface AbandonCallsIntent {
   kind: 'abandon-calls';
 }
 
-/** The process is over: its timers are dropped, later events of its workflow do not reach it any more. */
+/** Ends the instance: its timers are dropped, and later events of its workflow are ignored. */
 export interface EndIntent {
   kind: 'end';
 }
 
-/** What is performed outside the transaction, at least once, in the order in which one instance asked for it. */
+/** An intent that is performed outside the transaction, at least once, in the order of the instance's requests. */
 export type Effect = CommandIntent | CallIntent | LookupClustersIntent | RemoveObjectIntent;
 export type Intent = Effect | TimerIntent | CancelTimerIntent | AbandonCallsIntent | EndIntent;
 
@@ -67,23 +67,23 @@ export interface Reaction<State> {
 }
 
 /**
- * A process manager. One instance a workflow: it is created by the event that `react` answers while `state` is null,
- * and sees every event whose data carries its `workflow_id` (or what `workflowOf` or `keyOf` says), in log order, each
- * exactly once.
+ * A process manager has one instance for each workflow. The first event to which `react` answers while `state` is null
+ * creates the instance. It sees every event whose data carries its `workflow_id` (or that `workflowOf` or `keyOf` assigns
+ * to it), in log order, each exactly once.
  */
 export interface Process<State = unknown> {
   name: string;
-  /** State that was stored by another version is parsed by this schema; keep it backward compatible. */
+  /** Parses the state, which another version may have stored: keep it backward compatible. */
   state: z.ZodType<State>;
-  /** The workflow that an event belongs to for this process, where that is not its `workflow_id`; null: to none. */
+  /** Overrides the workflow that an event belongs to, which is otherwise its `workflow_id`; null: to none. */
   workflowOf?(event: Recorded): WorkflowId | null;
-  /** Where the process follows something that is no workflow: the id of the instance that an event belongs to. */
+  /** For a process manager that follows no workflow: the id of the instance that an event belongs to; null: to none. */
   keyOf?(event: Recorded): string | null;
-  /** Pure. null: the event means nothing to this process, and nothing is stored. */
+  /** Pure. null: the instance ignores the event, and nothing is stored. */
   react(state: State | null, event: Recorded): Reaction<State> | null;
 }
 
-/** `ask(reserveCapacity, { ... })`: typed by the command, stored by its name. */
+/** `ask(reserveCapacity, { ... })`: the command gives the type of the data, and its name is stored. */
 export const ask = <C extends AnyCommand>(command: C, data: z.input<C['data']>): CommandIntent => ({
   kind: 'command',
   command: command.type,
@@ -113,6 +113,6 @@ export const workflowOf = (event: Recorded): WorkflowId | null =>
 /** A time `seconds` after `at`. */
 export const after = (at: string, seconds: number): string => new Date(Date.parse(at) + seconds * 1000).toISOString();
 
-/** The answer to `lookup-clusters`: those of the tenant's clusters that were found. */
+/** The answer to `lookup-clusters`: the clusters of the tenant that were found. */
 export const ClustersFound = z.array(z.object({ cluster_id: ClusterId, bud_cluster_id: z.string(), name: z.string() }));
 export type ClustersFound = z.output<typeof ClustersFound>;

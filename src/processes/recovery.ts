@@ -38,11 +38,11 @@ export type RecoverySignal<State> =
       | { type: 'superseded'; message: string }
     ));
 
-/** The recovery that a fact names is over: it succeeded. */
+/** The fact reports the success of the recovery that it names. */
 export const recovered = (recovery_id: WorkflowId | undefined): RecoverySignal<never> =>
   recovery_id ? { workflow_id: recovery_id, type: 'recovered' } : { workflow_id: null };
 
-/** The recovery that a fact names is over: something else happens to the endpoint or cluster now. */
+/** The fact begins an operation that replaces the recovery that it names. */
 export const superseded = (recovery_id: WorkflowId | undefined, message: string): RecoverySignal<never> =>
   recovery_id ? { workflow_id: recovery_id, type: 'superseded', message } : { workflow_id: null };
 
@@ -56,9 +56,9 @@ interface RecoveryOptions<State> {
   signalOf(event: Recorded): RecoverySignal<State> | null;
   /** The first call of a check. */
   check(state: State, at: string): CallIntent;
-  /** What an answer leads to: the next call of the check, or the report that is recorded; null: it says nothing of use. */
+  /** The next call of the check, or the command that records its outcome; null: the answer is of no use. */
   onAnswer(state: State, event: CallAnswered): CallIntent | CommandIntent | null;
-  /** The code of a refused command that means: what should recover does not exist any more. */
+  /** The refusal code of a command whose endpoint or cluster does not exist any more. */
   goneCode: string;
   /** The command whose fact begins the next recovery, and the message with which this one fails. */
   overdue(state: State): { record: CommandIntent; message: string };
@@ -132,7 +132,7 @@ const followWorkflow = <State extends { workflow_id: WorkflowId }>(
       if (event.data.reason.code !== options.goneCode) return null;
       return giveUp(state, { reason: event.data.reason, ending: 'failed' });
     default:
-      // A call that failed is followed by the next check: the cluster that did not answer may be the cause of it all.
+      // The next check follows a call that failed: the cluster that did not answer may be the one that must recover.
       return null;
   }
 };

@@ -9,7 +9,7 @@ import type { WorkflowKind, WorkflowTarget } from '../events/workflow-events.ts'
 import { type Abort, DEADLINE } from './abort.ts';
 import { ask, type Intent, timer } from './process.ts';
 
-/** Who asked for the workflow and is told about it. Throws where no person did: such an event is parked. */
+/** The user who requested the workflow and is notified of it. Throws where no user did, which parks the event. */
 export const requesterOf = (event: Recorded): UserId => UserId.parse(event.meta.actor.id);
 
 /** The fields that every asynchronous call carries. */
@@ -32,7 +32,7 @@ interface Start {
   deadline: string;
 }
 
-/** The workflow as the user sees it, and its deadline. */
+/** Starts the workflow that the user sees, and the timer for its deadline. */
 export const begin = ({ steps, ...workflow }: Start): Intent[] => [
   ask(startWorkflow, { ...workflow, steps: Object.entries(steps).map(([id, title]) => ({ id, title })) }),
   timer(DEADLINE, workflow.deadline),

@@ -14,7 +14,7 @@ const known = { workflow_id: WorkflowId, user_id: UserId, cluster_id: ClusterId,
 const State = z.discriminatedUnion('phase', [
   z.object({ phase: z.literal('registering'), ...known, service_workflow_id: z.string().nullable() }),
   z.object({ phase: z.literal('recording'), ...known, bud_cluster_id: z.string() }),
-  /** Given up for good; a registration that succeeds all the same is taken back. */
+  /** The onboarding was given up. A registration that succeeds later is deleted. */
   z.object({ phase: z.literal('over'), ...known, bud_cluster_id: z.string().nullable() }),
 ]);
 type State = z.output<typeof State>;
@@ -63,7 +63,7 @@ const start = (event: Requested): Reaction<State> => {
       cluster_type,
       ...reportTo(workflow_id, user_id),
     },
-    // Sealed: the dispatcher opens it at the moment of the call.
+    // The configuration is sealed until the dispatcher makes the call.
     configuration,
   };
   return {

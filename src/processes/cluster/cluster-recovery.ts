@@ -39,7 +39,7 @@ export const clusterRecovery = createRecovery<State>({
   goneCode: 'cluster-not-found',
   overdue: ({ cluster_id, workflow_id }) => ({
     record: ask(recordClusterRecoveryOverdue, { cluster_id, workflow_id }),
-    message: 'The cluster did not come back in time; it is looked after further.',
+    message: 'The cluster did not become available in time. A new workflow continues to check it.',
   }),
 });
 

@@ -5,7 +5,7 @@ import type { UserId, WorkflowId } from '../../events/ids.ts';
 import type { DeployConfig, Resources } from '../../events/values.ts';
 import { reportTo } from '../workflow-intents.ts';
 
-/** Where the cluster finds a model, and what provides it. */
+/** The URI, provider and size of a model, as the cluster service takes them. */
 export const locate = (
   origin: ModelOrigin,
   objectUri: (key: string) => string,
@@ -14,7 +14,7 @@ export const locate = (
     ? { model_uri: objectUri(origin.object_key), provider: 'disk', size_bytes: origin.size_bytes }
     : { model_uri: origin.repo_id, provider: origin.source, size_bytes: 0 };
 
-/** What so many replicas take together. */
+/** The resources of `replicas` replicas together. */
 export const times = (each: Resources, replicas: number): Resources => ({
   cpu_millis: each.cpu_millis * replicas,
   memory_mib: each.memory_mib * replicas,
@@ -30,7 +30,7 @@ interface Ordered {
   deploy_config: DeployConfig;
 }
 
-/** The least good that is still good enough: the upper end of a latency, the lower end of a throughput. */
+/** The worst acceptable value of each target: the upper bound of a latency, the lower bound of a throughput. */
 const targetsOf = ({ ttft_ms, tokens_per_second, e2e_latency_seconds }: DeployConfig) => ({
   target_ttft: ttft_ms?.[1] ?? null,
   target_throughput_per_user: tokens_per_second?.[0] ?? null,
@@ -51,7 +51,7 @@ export const simulationRequest = (ordered: Ordered, bud_cluster_id: string | nul
   ...reportTo(ordered.workflow_id, ordered.user_id),
 });
 
-/** `replicas`: how many to start, which for a new worker is the addition. */
+/** `replicas`: the number to start. When scaling up this is the number of added replicas. */
 export const deployRequest = (
   ordered: Ordered,
   { bud_cluster_id, simulator_id, replicas }: { bud_cluster_id: string; simulator_id: string; replicas: number },

@@ -14,21 +14,21 @@ import { giveUpBeforeDeploying } from './deployment-undo.ts';
 
 type Reacted = Reaction<DeploymentState>;
 
-/** The timer for finding a cluster. */
+/** The name of the timer for finding a cluster. */
 export const PLACEMENT = 'placement';
 
-/** Whatever ends the search for a cluster: nothing runs anywhere yet. */
+/** Ends the search for a cluster where the event aborts it. Nothing runs on a cluster yet. */
 export const giveUpPlacing = (
   state: In<'simulating' | 'looking-up' | 'reserving' | 'placing'>,
   event: Recorded,
 ): Reacted | null => {
-  // Once there is room the time for finding it does not matter any more, even if its timer has just gone off.
+  // Once capacity is reserved, a placement timer that fired at the same moment no longer matters.
   const isLate = state.phase !== 'placing' && event.type === 'WorkflowTimerFired' && event.data.timer === PLACEMENT;
   const abort = isLate ? failed('placement-timed-out', 'No cluster was found in time.') : abortOf(event);
   return abort ? giveUpBeforeDeploying(state, abort) : null;
 };
 
-/** Why the simulator offers a cluster; where it gives no reasons, its figures are the reasons. */
+/** The simulator's reasons for a cluster; where it gives none, its metrics. */
 const reasonsOf = ({ reasons, metrics }: Recommendation): string[] => {
   if (reasons && reasons.length > 0) return reasons;
   return Object.entries(metrics).flatMap(([name, value]) =>
@@ -60,14 +60,14 @@ export const reactSimulating = (state: In<'simulating'>, event: Recorded): React
   return lookUp({ ...state, simulator_id, candidates: toCandidates(allowed) });
 };
 
-/** Goes on once both the simulator's handle and its candidates are known. */
+/** Looks the clusters up once both the simulator's workflow id and its candidates are known. */
 const lookUp = (state: In<'simulating'>): Reacted => {
   const { wanted, simulator_id, candidates } = state;
   if (simulator_id === null || candidates === null) return { state, intents: [] };
   const { workflow_id } = wanted;
   const message = `${candidates.length} ${candidates.length === 1 ? 'cluster fits' : 'clusters fit'}`;
   const bud_cluster_ids = candidates.map(({ bud_cluster_id }) => bud_cluster_id);
-  // The timer for the placement goes off earlier, and gives the look-up up.
+  // The placement timer fires earlier and abandons the look-up.
   const give_up_at = wanted.deadline;
   return {
     state: { phase: 'looking-up', wanted, simulator_id, candidates },
@@ -87,7 +87,7 @@ export const reactLookingUp = (state: In<'looking-up'>, event: Recorded): Reacte
   return reserve(state, ranked, []);
 };
 
-/** Asks the best of `options` for room. */
+/** Reserves capacity on the first of `options`. */
 const reserve = (
   { wanted, simulator_id, candidates }: In<'looking-up' | 'reserving'>,
   options: readonly Option[],

@@ -10,10 +10,10 @@ import type { DeploymentState, EndpointSpec, In, Option } from './deployment-sta
 
 type Reacted = Reaction<DeploymentState>;
 
-/** However the cluster behaves, cleaning up ends within this time; what may be left is then said. */
+/** The clean-up ends within this time, however the cluster behaves. Its reason then names what may be left. */
 const UNDO_SECONDS = 180;
 const CALL_SECONDS = 120;
-/** How long a deployment that came up after all is tried to be taken back. */
+/** How long the deletion of a late deployment is attempted. */
 const LATE_SECONDS = 3600;
 const UNDO = 'undo';
 
@@ -27,7 +27,7 @@ const askDelete = (
     { give_up_at },
   );
 
-/** What a deployment came to, whether its message fitted the workflow's state or came too late. */
+/** The namespace that a deployment's result reports, whether the result was received in time or ignored as late. */
 const namespaceIn = (event: Recorded): string | null => {
   const isResult =
     (event.type === 'WorkflowResultReceived' && event.data.result_type === 'deploy_model') ||
@@ -49,7 +49,7 @@ const closing = ({ wanted, option }: { wanted: EndpointSpec; option: Option | nu
   ];
 };
 
-/** Nothing was asked of the cluster yet: there is only what we hold ourselves to give back. */
+/** Gives up before the cluster was called: only capacity and name must be released. */
 export const giveUpBeforeDeploying = (
   state: In<'simulating' | 'looking-up' | 'reserving' | 'placing'>,
   abort: Abort,
@@ -58,7 +58,7 @@ export const giveUpBeforeDeploying = (
   return { state, intents: [...closing({ wanted: state.wanted, option }, abort), end()] };
 };
 
-/** `left` says what may be left on the cluster. No `end`: it may still report a success, which has to be taken back. */
+/** `left` names what may be left on the cluster. No `end`, because a success may still be reported and must be undone. */
 const finish = (
   { wanted, option, namespace }: { wanted: EndpointSpec; option: Option; namespace: string | null },
   { reason, ending }: Abort,
@@ -77,7 +77,7 @@ const undoing = (
   rest: Pick<In<'undoing'>, 'awaiting' | 'namespace'>,
 ): In<'undoing'> => ({ phase: 'undoing', wanted: state.wanted, option: state.option, trouble: abort, ...rest });
 
-/** The cluster made, or is making, something: that goes first, as long as the cluster answers. */
+/** Removes what the cluster has made or is making, before the workflow ends. */
 export const undo = (
   state: In<'deploying' | 'recording'>,
   event: Recorded,
@@ -93,9 +93,9 @@ export const undo = (
       intents: [abandonCalls(), remove, bound],
     };
   }
-  const theirs = state.phase === 'deploying' ? state.service_workflow_id : null;
-  if (theirs !== null) {
-    const cancel = call('cluster.cancel-deployment', { workflow_id: theirs }, { give_up_at });
+  const service_workflow_id = state.phase === 'deploying' ? state.service_workflow_id : null;
+  if (service_workflow_id !== null) {
+    const cancel = call('cluster.cancel-deployment', { workflow_id: service_workflow_id }, { give_up_at });
     return {
       state: undoing(state, abort, { awaiting: 'cancel', namespace }),
       intents: [abandonCalls(), cancel, bound],
@@ -104,7 +104,7 @@ export const undo = (
   if (event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.deploy') {
     return finish({ wanted, option, namespace }, abort, null);
   }
-  // Asked for, and not answered yet: only the answer says what there is to cancel.
+  // The deployment is requested but not answered, and only the answer names the workflow to cancel.
   return { state: undoing(state, abort, { awaiting: 'deploy-answer', namespace }), intents: [abandonCalls(), bound] };
 };
 
@@ -112,7 +112,7 @@ const isDeleted = (event: Recorded): boolean => {
   if (event.type === 'WorkflowResultReceived') return event.data.result_type === 'delete_deployment';
   if (event.type !== 'WorkflowMessageIgnored') return false;
   const { message_type, message_event, status } = event.data;
-  // Its step is none of this workflow's.
+  // The deletion's step is not one of this workflow's steps, so its message is recorded as ignored.
   return message_type === 'delete_deployment' && message_event === 'delete_namespace' && status === 'COMPLETED';
 };
 
@@ -121,7 +121,7 @@ const isDeletionFailed = (event: Recorded): boolean =>
   event.data.message_type === 'delete_deployment' &&
   event.data.status === 'FAILED';
 
-/** While cleaning up. */
+/** Waits for the clean-up, then ends the workflow. */
 export const reactUndoing = (state: In<'undoing'>, event: Recorded): Reacted | null => {
   const { wanted, option, trouble: abort, awaiting, namespace } = state;
   const done = (left: string | null) => finish({ wanted, option, namespace }, abort, left);
@@ -153,7 +153,7 @@ export const reactUndoing = (state: In<'undoing'>, event: Recorded): Reacted | n
   return event.data.call === 'cluster.deploy' ? done(null) : null;
 };
 
-/** After the end: a success that nobody waits for any more is taken back. */
+/** Undoes a success that is reported after the workflow has ended. */
 export const reactOver = (state: In<'over'>, event: Recorded): Reacted | null => {
   const namespace = namespaceIn(event);
   if (namespace === null || namespace === state.namespace) return null;

@@ -12,7 +12,7 @@ const State = z.object({
   phase: z.enum(['deleting', 'recording']),
   workflow_id: WorkflowId,
   endpoint_id: EndpointId,
-  /** Where it may hold capacity. */
+  /** The cluster on which the endpoint may hold capacity. */
   cluster_id: ClusterId.nullable(),
 });
 type State = z.output<typeof State>;

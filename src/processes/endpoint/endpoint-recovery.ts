@@ -27,7 +27,7 @@ const CHECK_TIMEOUT_SECONDS = 45;
 export const endpointRecovery = createRecovery<State>({
   kind: 'endpoint-recovery',
   state: State,
-  step: { id: 'wait_for_replicas', title: 'Wait until the endpoint is well again' },
+  step: { id: 'wait_for_replicas', title: 'Wait until the endpoint has recovered' },
   signalOf: (event) => {
     switch (event.type) {
       case 'EndpointDegraded':
@@ -57,7 +57,7 @@ export const endpointRecovery = createRecovery<State>({
   goneCode: 'endpoint-not-found',
   overdue: ({ endpoint_id, workflow_id }) => ({
     record: ask(recordEndpointRecoveryOverdue, { endpoint_id, workflow_id }),
-    message: 'The endpoint did not recover in time; it is looked after further.',
+    message: 'The endpoint did not recover in time. A new workflow continues to check it.',
   }),
 });
 

@@ -42,8 +42,8 @@ const RECOUNT_SECONDS = 3;
  *          |                                       |-> recording -> (scaled)
  *          '------down----> removing <-> (count) --'
  *
- * From everywhere, when it fails, is late or is cancelled: the reservation goes back to what it was, and what runs goes on.
- * Replicas are removed one at a time, and counted on the cluster in between: messages about them cannot be told apart.
+ * A scaling that fails, is late or is cancelled restores the reservation, from every phase; running replicas stay.
+ * Replicas are removed one at a time and recounted on the cluster in between, because messages about them cannot be told apart.
  */
 export const createEndpointScaling = ({
   objectUri,
@@ -125,7 +125,7 @@ const reactReserving = ({ wanted }: In<'reserving'>, event: Recorded): Reacted |
   const addition = wanted.replicas - wanted.previous_replicas;
   const request = {
     ...deployRequest(wanted, { bud_cluster_id, simulator_id, replicas: addition }),
-    // By contract: how many are added, where there is a deployment already.
+    // The contract reads this as the number of added replicas, where a deployment exists already.
     concurrency: addition,
     existing_deployment_namespace: namespace,
   };
@@ -151,7 +151,7 @@ const reactAdding = (state: In<'adding'>, event: Recorded): Reacted | null => {
   return giveUp(state, failed('scaling-failed', `The cluster reports the deployment as ${how}.`));
 };
 
-/** Those that do not run go first, then the youngest by name: the oldest have served longest and are known to work. */
+/** Replicas that do not run are removed first, then the youngest by name: the oldest are known to work. */
 const leastUseful = (workers: readonly ReportedWorker[]): string | null => {
   const rank = ({ status }: ReportedWorker) => (status?.toLowerCase() === 'running' ? 1 : 0);
   const named = workers.filter(({ id, name }) => id ?? name);
@@ -172,7 +172,7 @@ const reactRemoving = (state: In<'removing'>, event: Recorded): Reacted | null =
     return record(wanted, observed, [cancelTimer(RECOUNT), reserve(wanted, wanted.replicas)]);
   }
   const again = timer(RECOUNT, after(event.at, RECOUNT_SECONDS));
-  // The last one is on its way out: one at a time, so that never more go than are too many.
+  // The replica that was removed last is still listed. Removing one at a time never removes too many.
   if (workers.some(({ id, name }) => (id ?? name) === state.worker_id)) return { state, intents: [again] };
   const worker_id = leastUseful(workers);
   if (worker_id === null) return giveUp(state, failed('scaling-failed', 'The cluster does not name its replicas.'));

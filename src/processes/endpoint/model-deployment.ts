@@ -34,7 +34,7 @@ const earlier = (a: string, b: string): string => (Date.parse(a) < Date.parse(b)
 
 export interface DeploymentOptions {
   objectUri(key: string): string;
-  /** How long finding a cluster may take. */
+  /** The time within which a cluster must be found. */
   placement_seconds?: number;
 }
 
@@ -46,7 +46,8 @@ export interface DeploymentOptions {
  *                                      failed, late, cancelled                                    |
  *                                      '------------------------------> over <-------------------'
  *
- * undoing: what the cluster made is cancelled or deleted. over: capacity and name are released, the workflow has ended.
+ * undoing: the deployment is cancelled or deleted on the cluster. over: capacity and name are released, and the workflow
+ * has ended.
  */
 export const createModelDeployment = (options: DeploymentOptions): Process<DeploymentState> => ({
   name: 'model-deployment',

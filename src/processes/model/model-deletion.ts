@@ -6,7 +6,7 @@ type State = z.output<typeof State>;
 
 const REMOVAL_SECONDS = 24 * 3600;
 
-/** (deleted) -> the uploaded file is removed. Follows the model, since its deletion is no workflow. */
+/** (deleted) -> the uploaded file is removed. Instances are keyed by the model, since its deletion is no workflow. */
 export const modelDeletion: Process<State> = {
   name: 'model-deletion',
   state: State,

@@ -7,7 +7,7 @@ const textOf = (value: unknown): string[] => {
   return typeof value.name === 'string' ? [value.name] : [];
 };
 
-/** Names as a list, one text, or objects with a `name`; whatever else a service may send is no name. */
+/** The names in a list, one text, or objects with a `name`. Anything else that a service sends is ignored. */
 const namesOf = (value: unknown): string[] => {
   if (Array.isArray(value)) return value.flatMap(textOf);
   return textOf(value);
@@ -24,7 +24,7 @@ const countOf = (value: number | null | undefined): number | null =>
 
 type Architecture = NonNullable<ModelInfo['architecture']>;
 
-/** A tensor whose type or rank the model does not say is left out: it could not be called by what is left. */
+/** Leaves out a tensor without type or shape, because a caller needs both. */
 const tensorsOf = (tensors: Architecture['inputs']): ModelMetadata['inputs'] =>
   (tensors ?? []).flatMap(({ name, datatype, shape }) => (datatype && shape ? [{ name, datatype, shape }] : []));
 
@@ -36,7 +36,7 @@ const producerOf = (producer: Architecture['producer']): string | null =>
 
 const blankToNull = (text: string | null | undefined): string | null => text?.trim() || null;
 
-/** What a model service says about a model, in our shape. Null and empty: it does not say. */
+/** The metadata that a model service reports. Null or empty: the service does not report it. */
 export const toModelMetadata = (info: ModelInfo): ModelMetadata => {
   const { architecture } = info;
   return {

@@ -26,7 +26,7 @@ const State = z.object({
   phase: z.enum(['extracting', 'recording']),
   workflow_id: WorkflowId,
   model_id: ModelId,
-  /** The uploaded file, which goes where the onboarding fails. */
+  /** The uploaded file, which is removed when the onboarding fails; null: a cloud model. */
   object_key: z.string().nullable(),
 });
 type State = z.output<typeof State>;
