@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ClusterFact } from '../events/catalog.ts';
 import { ClusterType } from '../events/cluster-events.ts';
 import { EndpointId, WorkflowId } from '../events/ids.ts';
+import { NO_RESOURCES, subtractResources, sumResources } from '../events/resources.ts';
 import { ClusterNode, Reason, Resources } from '../events/values.ts';
 import { projection } from './projection.ts';
 
@@ -33,24 +34,13 @@ export const ClusterRow = z.object({
 });
 export type ClusterRow = z.output<typeof ClusterRow>;
 
-const sum = (all: readonly Resources[]): Resources => ({
-  cpu_millis: all.reduce((total, { cpu_millis }) => total + cpu_millis, 0),
-  memory_mib: all.reduce((total, { memory_mib }) => total + memory_mib, 0),
-});
-
 const isReady = ({ status }: ClusterNode): boolean => status.toLowerCase() === 'ready';
 
 const withCapacity = (row: ClusterRow): ClusterRow => {
-  const total = sum(row.nodes.filter(isReady).map(({ resources }) => resources));
-  const reserved = sum(Object.values(row.reservations).map(({ resources }) => resources));
-  const free = {
-    cpu_millis: total.cpu_millis - reserved.cpu_millis,
-    memory_mib: total.memory_mib - reserved.memory_mib,
-  };
-  return { ...row, capacity: { total, reserved, free } };
+  const total = sumResources(row.nodes.filter(isReady).map(({ resources }) => resources));
+  const reserved = sumResources(Object.values(row.reservations).map(({ resources }) => resources));
+  return { ...row, capacity: { total, reserved, free: subtractResources(total, reserved) } };
 };
-
-const NOTHING: Resources = { cpu_millis: 0, memory_mib: 0 };
 
 /** Clusters as they are now: `cluster` in design.md, "State machines". */
 export const clusters = projection<ClusterRow, ClusterFact>({
@@ -67,7 +57,7 @@ export const clusters = projection<ClusterRow, ClusterFact>({
       workflow_id: data.workflow_id,
       nodes: [],
       reservations: {},
-      capacity: { total: NOTHING, reserved: NOTHING, free: NOTHING },
+      capacity: { total: NO_RESOURCES, reserved: NO_RESOURCES, free: NO_RESOURCES },
       status: 'registering',
       reason: { code: 'registering-cluster', message: 'The cluster service connects to the cluster.' },
       since: at,

@@ -3,6 +3,7 @@ import { rejected } from '../../errors.ts';
 import type { ClusterFact, Recorded } from '../../events/catalog.ts';
 import type { ClusterRecovery, ClusterType } from '../../events/cluster-events.ts';
 import { type ClusterId, type EndpointId, UserId, type WorkflowId } from '../../events/ids.ts';
+import { fitsInto, subtractResources, sumResources } from '../../events/resources.ts';
 import type { ClusterNode, Resources } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
 
@@ -111,30 +112,18 @@ export const cluster: Aggregate<ClusterState, ClusterFact> = {
 
 export const { change: clusterCommand, create: clusterCreation } = commandsOn(cluster);
 
-const sum = (all: readonly Resources[]): Resources => ({
-  cpu_millis: all.reduce((total, { cpu_millis }) => total + cpu_millis, 0),
-  memory_mib: all.reduce((total, { memory_mib }) => total + memory_mib, 0),
-});
-
 /**
  * What the ready nodes have and nobody holds. Negative where a node went away whose capacity was given out; `without`
  * counts as if that endpoint held nothing.
  */
 export const freeCapacity = (state: ClusterState, { without }: { without?: EndpointId } = {}): Resources => {
-  const total = sum(state.nodes.filter(({ status }) => status.toLowerCase() === 'ready').map((node) => node.resources));
+  const total = sumResources(
+    state.nodes.filter(({ status }) => status.toLowerCase() === 'ready').map((node) => node.resources),
+  );
   const holdings = Object.entries(state.reservations).filter(([endpointId]) => endpointId !== without);
-  const held = sum(holdings.map(([, { resources }]) => resources));
-  return { cpu_millis: total.cpu_millis - held.cpu_millis, memory_mib: total.memory_mib - held.memory_mib };
+  const held = sumResources(holdings.map(([, { resources }]) => resources));
+  return subtractResources(total, held);
 };
-
-export const times = ({ cpu_millis, memory_mib }: Resources, count: number): Resources => ({
-  cpu_millis: cpu_millis * count,
-  memory_mib: memory_mib * count,
-});
-
-/** Is `wanted` no more than there is of either kind? */
-export const fits = (wanted: Resources, free: Resources): boolean =>
-  wanted.cpu_millis <= free.cpu_millis && wanted.memory_mib <= free.memory_mib;
 
 const show = ({ cpu_millis, memory_mib }: Resources) => `${cpu_millis / 1000} cores and ${memory_mib} MiB`;
 
@@ -148,7 +137,7 @@ export const assertAvailable = (state: ClusterState): void => {
 
 /** Throws `Rejected` `cluster-full`, naming what is free and what is wanted. */
 export const assertFits = (wanted: Resources, free: Resources, state: ClusterState): void => {
-  if (fits(wanted, free)) return;
+  if (fitsInto(wanted, free)) return;
   throw rejected('cluster-full', `The cluster "${state.name}" has ${show(free)} free; ${show(wanted)} are wanted.`, {
     hint: 'Take fewer replicas or another cluster, or make room on this one.',
     extra: { free, wanted },

@@ -1,15 +1,9 @@
 import { z } from 'zod';
 import { notFound } from '../../errors.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, WorkflowId } from '../../events/ids.ts';
+import { timesResources } from '../../events/resources.ts';
 import { DeployConfig, EndpointName, Replicas, type Resources } from '../../events/values.ts';
-import {
-  assertAvailable,
-  assertFits,
-  type ClusterState,
-  cluster,
-  freeCapacity,
-  times,
-} from '../cluster/cluster-state.ts';
+import { assertAvailable, assertFits, type ClusterState, cluster, freeCapacity } from '../cluster/cluster-state.ts';
 import { need } from '../command.ts';
 import { deadlineAfter } from '../deadlines.ts';
 import { assertActive, model, replicaResources } from '../model/model-state.ts';
@@ -53,7 +47,7 @@ export const deployModel = endpointCreation({
     if (cluster_id && !needs.cluster) throw notFound('cluster', cluster_id);
     assertActive(needs.model);
     const resources_per_replica = data.resources_per_replica ?? replicaResources(needs.model);
-    if (needs.cluster) assertRoom(needs.cluster, times(resources_per_replica, replicas));
+    if (needs.cluster) assertRoom(needs.cluster, timesResources(resources_per_replica, replicas));
     return {
       type: 'EndpointRequested',
       data: {

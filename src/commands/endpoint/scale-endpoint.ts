@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { rejected } from '../../errors.ts';
 import { EndpointId, WorkflowId } from '../../events/ids.ts';
+import { timesResources } from '../../events/resources.ts';
 import { Replicas } from '../../events/values.ts';
-import { assertAvailable, assertFits, cluster, freeCapacity, times } from '../cluster/cluster-state.ts';
+import { assertAvailable, assertFits, cluster, freeCapacity } from '../cluster/cluster-state.ts';
 import { need } from '../command.ts';
 import { deadlineAfter } from '../deadlines.ts';
 import { assertRunning, endpointCommand } from './endpoint-state.ts';
@@ -21,7 +22,7 @@ export const scaleEndpoint = endpointCommand({
     if (!needs.cluster) throw rejected('cluster-not-available', 'The cluster of the endpoint is gone.');
     assertAvailable(needs.cluster);
     const { project_id, name, model_source, deploy_config, resources_per_replica, placement, namespace } = state;
-    const addition = times(resources_per_replica, replicas - state.replicas);
+    const addition = timesResources(resources_per_replica, replicas - state.replicas);
     if (replicas > state.replicas) assertFits(addition, freeCapacity(needs.cluster), needs.cluster);
     return {
       type: 'EndpointScalingRequested',

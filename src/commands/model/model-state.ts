@@ -2,6 +2,7 @@ import { rejected } from '../../errors.ts';
 import type { ModelFact, Recorded } from '../../events/catalog.ts';
 import type { ModelOrigin } from '../../events/endpoint-events.ts';
 import type { ModelId, WorkflowId } from '../../events/ids.ts';
+import { replicaFootprint } from '../../events/resources.ts';
 import type { Artefact, ModelMetadata, Resources } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
 
@@ -69,22 +70,14 @@ export const assertActive = (state: ModelState): void => {
   });
 };
 
-const CPU_MILLIS = 250;
-/** What an inference server takes before it has loaded anything: the runtime itself. */
-const RUNTIME_MIB = 192;
-/** Weights in the file, the same unpacked in memory, and about as much again for what is computed in between. */
-const MEMORY_PER_SIZE = 3;
 const BYTES_PER_PARAMETER = 4;
-const MIB = 1024 * 1024;
 
+/** In bytes. */
 const sizeOf = (state: ModelState): number => {
   if (state.artefact) return state.artefact.size_bytes;
   const parameters = state.status === 'active' ? state.metadata.num_params : null;
   return (parameters ?? 0) * BYTES_PER_PARAMETER;
 };
 
-/** What one replica of the model is given where the request does not say. */
-export const replicaResources = (state: ModelState): Resources => ({
-  cpu_millis: CPU_MILLIS,
-  memory_mib: RUNTIME_MIB + Math.ceil((MEMORY_PER_SIZE * sizeOf(state)) / MIB),
-});
+/** What one replica of the model is given where the request does not say: thousandths of a core, and MiB. */
+export const replicaResources = (state: ModelState): Resources => replicaFootprint(sizeOf(state));

@@ -83,9 +83,10 @@ const transferModel = (
     }
     const model_file = join(deployments.folder(namespace), 'model.onnx');
     const { cluster_id, simulator_id, endpoint_name } = request;
-    const made = { namespace, cluster_id, simulator_id, model_file, made_by: workflow_id };
+    const made = { namespace, model_bytes: 0, cluster_id, simulator_id, model_file, made_by: workflow_id };
     await deployments.add({ ...made, model_name: endpoint_name, serving: false, workers: [], next_number: 0 });
     const size = await transferArtefact(request.model, model_file, { fetchArtefact, signal });
+    await refusalsAsFailures(deployments.setModelBytes(namespace, size));
     return `${size} bytes`;
   },
 });

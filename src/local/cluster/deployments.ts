@@ -1,7 +1,9 @@
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v5 } from 'uuid';
 import type { DeploymentStatus } from '../../contracts/notification.ts';
+import { replicaFootprint, sumResources, timesResources } from '../../events/resources.ts';
+import type { Resources } from '../../events/values.ts';
 import { Refusal } from '../service/loopback.ts';
 import { type ClusterState, type DeploymentRecord, findOwn, type WorkerRecord } from './cluster-state.ts';
 import { deploymentStatus } from './deployment-status.ts';
@@ -17,6 +19,8 @@ export interface Deployments {
   listOf(clusterId: string): DeploymentRecord[];
   /** Keeps the record; starts nothing. */
   add(record: DeploymentRecord): Promise<void>;
+  /** The artefact of `namespace` is there, and this is its size. */
+  setModelBytes(namespace: string, model_bytes: number): Promise<void>;
   /** Starts `count` workers for a workflow, less those that it has already; answers all of the workflow's. */
   addWorkers(namespace: string, options: { count: number; made_by: string }): Promise<Worker[]>;
   removeWorkers(namespace: string, unwanted: (worker: WorkerRecord) => boolean): Promise<void>;
@@ -28,7 +32,8 @@ export interface Deployments {
   workers(namespace: string, made_by?: string): Worker[];
   findWorker(id: string): { record: DeploymentRecord; worker: Worker } | undefined;
   status(namespace: string): DeploymentStatus;
-  replicas(): number;
+  /** What all replicas are counted with, those that are starting or failing included. */
+  footprint(): Resources;
   folder(namespace: string): string;
   /** Starts again what served before, and deletes files that belong to nothing. */
   resume(): Promise<void>;
@@ -49,6 +54,12 @@ const isServing = (record: DeploymentRecord, workerId: string): boolean =>
 /** What makes one status another: not the uptime, but which process serves. */
 const fingerprint = (status: DeploymentStatus): string =>
   JSON.stringify([status.replicas, status.worker_data_list?.map(({ id, status, pid }) => [id, status, pid])]);
+
+/** In bytes; 0 where the file is gone. */
+const sizeOf = async (file: string): Promise<number> => {
+  const stats = await stat(file).catch(() => null);
+  return stats?.size ?? 0;
+};
 
 const assertRoom = (running: number, wanted: number) => {
   if (running + wanted > MAX_REPLICAS) {
@@ -123,10 +134,19 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
     find,
     workers: (namespace, made_by) => (made_by === undefined ? workers(namespace) : madeBy(namespace, made_by)),
     folder,
-    replicas,
+    footprint: () =>
+      sumResources(
+        Object.values(state.data.deployments).map(({ namespace, model_bytes }) =>
+          timesResources(replicaFootprint(model_bytes), workers(namespace).length),
+        ),
+      ),
     listOf: (clusterId) => Object.values(state.data.deployments).filter(({ cluster_id }) => cluster_id === clusterId),
     async add(record) {
       state.data.deployments[record.namespace] ??= record;
+      await state.save();
+    },
+    async setModelBytes(namespace, model_bytes) {
+      get(namespace).model_bytes = model_bytes;
       await state.save();
     },
     async addWorkers(namespace, { count, made_by }) {
@@ -184,6 +204,8 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
       await Promise.all(strays.map((name) => rm(folder(name), { recursive: true, force: true })));
       for (const record of Object.values(state.data.deployments)) {
         if (!record.serving) continue;
+        // Records of before the size was kept.
+        if (record.model_bytes === 0) record.model_bytes = await sizeOf(record.model_file);
         startWorkers(
           record,
           record.workers.filter(({ serving }) => serving),

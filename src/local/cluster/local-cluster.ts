@@ -108,7 +108,7 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
   await deployments.resume();
   workflows.resume();
   for (const cluster of Object.values(state.data.clusters)) {
-    await reportCluster(cluster, [measureNode(cluster.id, deployments.replicas())]);
+    await reportCluster(cluster, [measureNode(cluster.id, deployments.footprint())]);
   }
 
   return {

@@ -1,8 +1,7 @@
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
+import { subtractResources } from '../../events/resources.ts';
+import type { Resources } from '../../events/values.ts';
 
-/** What a replica is counted with when free capacity is reported. */
-const REPLICA_CPU_MILLIS = 250;
-const REPLICA_MEMORY_MIB = 128;
 const MIB = 1024 * 1024;
 
 /** The one node's name; the machine's own name is nobody's business. */
@@ -16,17 +15,20 @@ const memoryLimit = (): number => {
 
 export const deviceName = (): string => cpus()[0]?.model.trim() || `${arch()} CPU`;
 
-/** Free is what the replicas have not been counted for, and never more memory than the system has at this moment. */
-const freeOf = (capacity: { cpu_millis: number; memory_mib: number }, replicas: number) => ({
-  cpu_millis: Math.max(0, capacity.cpu_millis - replicas * REPLICA_CPU_MILLIS),
-  memory_mib: Math.max(
-    0,
-    Math.min(capacity.memory_mib - replicas * REPLICA_MEMORY_MIB, Math.floor(process.availableMemory() / MIB)),
-  ),
-});
+/** Free is what the replicas are not counted for, and never more memory than the system has at this moment. */
+const freeOf = (capacity: Resources, taken: Resources): Resources => {
+  const { cpu_millis, memory_mib } = subtractResources(capacity, taken);
+  return {
+    cpu_millis: Math.max(0, cpu_millis),
+    memory_mib: Math.max(0, Math.min(memory_mib, Math.floor(process.availableMemory() / MIB))),
+  };
+};
 
-/** This machine as a node, measured now; `replicas` is how many run on it. CPU in thousandths of a core, memory in MiB. */
-export const measureNode = (clusterId: string, replicas: number) => {
+/**
+ * This machine as a node, measured now; `taken` is what its replicas are counted with. CPU in thousandths of a core,
+ * memory in MiB.
+ */
+export const measureNode = (clusterId: string, taken: Resources) => {
   const cores = availableParallelism();
   const capacity = { cpu_millis: cores * 1000, memory_mib: Math.floor(memoryLimit() / MIB) };
   return {
@@ -48,7 +50,7 @@ export const measureNode = (clusterId: string, replicas: number) => {
       },
     ],
     capacity,
-    free: freeOf(capacity, replicas),
+    free: freeOf(capacity, taken),
   };
 };
 export type MeasuredNode = ReturnType<typeof measureNode>;

@@ -56,7 +56,7 @@ const configure = (state: ClusterState, id: string, input: Registration): Step =
 
 /** The workflow's id becomes the cluster's, so that carrying on after a crash makes no second one. */
 export const planRegistration = ({ state, deployments }: PlanDependencies, id: string, input: Registration): Plan => {
-  const measure = () => measureNode(id, deployments.replicas());
+  const measure = () => measureNode(id, deployments.footprint());
   const fetchInfo: Step = {
     id: 'fetch_cluster_info',
     title: 'Fetch cluster info',

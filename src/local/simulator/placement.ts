@@ -1,16 +1,7 @@
 import type { ClusterNode } from '../../contracts/budcluster.ts';
 import type { Recommendation } from '../../contracts/budsim.ts';
-
-/** What the local cluster counts a replica with: threads of its own, a runtime, and the model twice (file and session). */
-const REPLICA_CPU_MILLIS = 250;
-const RUNTIME_MEMORY_MIB = 128;
-const COPIES_OF_THE_MODEL = 2;
-const MIB = 1024 * 1024;
-
-export interface Resources {
-  cpu_millis: number;
-  memory_mib: number;
-}
+import { countFitting, sumResources } from '../../events/resources.ts';
+import type { Resources } from '../../events/values.ts';
 
 /** A registered cluster as it is now; `cluster_id` is the cluster service's own. */
 export interface ClusterFacts {
@@ -19,20 +10,12 @@ export interface ClusterFacts {
   nodes: readonly ClusterNode[];
 }
 
-export const perReplica = (model_bytes: number): Resources => ({
-  cpu_millis: REPLICA_CPU_MILLIS,
-  memory_mib: RUNTIME_MEMORY_MIB + Math.ceil((COPIES_OF_THE_MODEL * model_bytes) / MIB),
-});
-
 const isReady = (node: ClusterNode): boolean => node.status === true || node.status === 'Ready';
 
 const freeOf = (node: ClusterNode): Resources => ({
   cpu_millis: node.free?.cpu_millis ?? 0,
   memory_mib: node.free?.memory_mib ?? 0,
 });
-
-const fitsOn = (free: Resources, need: Resources): number =>
-  Math.max(0, Math.floor(Math.min(free.cpu_millis / need.cpu_millis, free.memory_mib / need.memory_mib)));
 
 const coresText = (millis: number): string => (millis / 1000).toFixed(2).replace(/\.?0+$/, '');
 
@@ -46,12 +29,9 @@ const candidateOf = (cluster: ClusterFacts, need: Resources): Candidate => {
   const frees = cluster.nodes.filter(isReady).map(freeOf);
   return {
     cluster,
-    free: {
-      cpu_millis: frees.reduce((sum, free) => sum + free.cpu_millis, 0),
-      memory_mib: frees.reduce((sum, free) => sum + free.memory_mib, 0),
-    },
+    free: sumResources(frees),
     // A replica runs on one node: what is left over on two nodes does not add up to another.
-    fits: frees.reduce((sum, free) => sum + fitsOn(free, need), 0),
+    fits: frees.reduce((sum, free) => sum + countFitting(need, free), 0),
   };
 };
 

@@ -1,9 +1,10 @@
 import { open } from 'node:fs/promises';
 import { type Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
+import { replicaFootprint } from '../../events/resources.ts';
 import { type ArtefactStore, isObjectUri, readObjectBeginning } from '../service/artefact-cache.ts';
 import { findRegularFile } from '../service/disk-path.ts';
 import { StepFailed, type WorkflowKind } from '../service/workflows.ts';
-import { type ClusterFacts, perReplica, rankClusters } from './placement.ts';
+import { type ClusterFacts, rankClusters } from './placement.ts';
 
 /** Field 1 of the ONNX format, the IR version, which every writer puts first. */
 const FIRST_BYTE = 0x08;
@@ -60,7 +61,7 @@ export const simulate = (options: {
   async perform(request, { id, step }) {
     const need = await step('validation', async () => {
       const size = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options.artefacts);
-      const resources = perReplica(size);
+      const resources = replicaFootprint(size);
       return { message: `a replica is reckoned with ${resources.memory_mib} MiB of memory`, value: resources };
     });
     const clusters = await step('performance_estimation', async () => {

@@ -2,7 +2,7 @@ import type { DeployRequest } from '../../contracts/budcluster.ts';
 import type { RunSimulationRequest } from '../../contracts/budsim.ts';
 import type { ModelOrigin } from '../../events/endpoint-events.ts';
 import type { UserId, WorkflowId } from '../../events/ids.ts';
-import type { DeployConfig, Resources } from '../../events/values.ts';
+import type { DeployConfig } from '../../events/values.ts';
 import { reportTo } from '../workflow-intents.ts';
 
 /** The URI, provider and size of a model, as the cluster service takes them. */
@@ -13,12 +13,6 @@ export const locate = (
   origin.kind === 'artefact'
     ? { model_uri: objectUri(origin.object_key), provider: 'disk', size_bytes: origin.size_bytes }
     : { model_uri: origin.repo_id, provider: origin.source, size_bytes: 0 };
-
-/** The resources of `replicas` replicas together. */
-export const times = (each: Resources, replicas: number): Resources => ({
-  cpu_millis: each.cpu_millis * replicas,
-  memory_mib: each.memory_mib * replicas,
-});
 
 interface Ordered {
   workflow_id: WorkflowId;

@@ -5,10 +5,10 @@ import { startWorkflowStep } from '../../commands/workflow/internal/start-workfl
 import type { Recommendation } from '../../contracts/budsim.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
+import { timesResources } from '../../events/resources.ts';
 import type { PlacementCandidate } from '../../events/values.ts';
 import { abortOf, failed } from '../abort.ts';
 import { ask, ClustersFound, cancelTimer, type Reaction } from '../process.ts';
-import { times } from './deployment-calls.ts';
 import type { DeploymentState, In, Option } from './deployment-state.ts';
 import { giveUpBeforeDeploying } from './deployment-undo.ts';
 
@@ -100,7 +100,7 @@ const reserve = (
     return giveUpBeforeDeploying(state, noCluster(tried));
   }
   const { endpoint_id, workflow_id, replicas } = wanted;
-  const resources = times(wanted.resources_per_replica, replicas);
+  const resources = timesResources(wanted.resources_per_replica, replicas);
   return {
     state: { phase: 'reserving', wanted, simulator_id, candidates, option, others, refusals },
     intents: [ask(reserveCapacity, { cluster_id: option.cluster_id, endpoint_id, workflow_id, replicas, resources })],

@@ -5,6 +5,7 @@ import { recordEndpointScaled } from '../../commands/endpoint/internal/record-en
 import { type Worker as ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
+import { timesResources } from '../../events/resources.ts';
 import { type Abort, abortOf, failed } from '../abort.ts';
 import {
   abandonCalls,
@@ -19,7 +20,7 @@ import {
   timer,
 } from '../process.ts';
 import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
-import { deployRequest, locate, times } from './deployment-calls.ts';
+import { deployRequest, locate } from './deployment-calls.ts';
 import { type In, type ScalingSpec, ScalingState } from './scaling-state.ts';
 
 type Reacted = Reaction<ScalingState>;
@@ -60,7 +61,7 @@ export const createEndpointScaling = ({
 
 const reserve = (wanted: ScalingSpec, replicas: number): Intent => {
   const { cluster_id, endpoint_id, workflow_id } = wanted;
-  const resources = times(wanted.resources_per_replica, replicas);
+  const resources = timesResources(wanted.resources_per_replica, replicas);
   return ask(reserveCapacity, { cluster_id, endpoint_id, workflow_id, replicas, resources });
 };
 

@@ -96,7 +96,7 @@ describe('local simulator', () => {
         '1 of 1 nodes ready',
         '2 cores, 1.4 free',
         '4000 MiB memory free',
-        'room for 5 replicas of 0.25 cores and 130 MiB each',
+        'room for 5 replicas of 0.25 cores and 194 MiB each',
       ],
     });
     expect(recommendations[0]?.metrics).to.include({ replica: 2, ttft: null, throughput_per_user: null });

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ClusterId, EndpointId, WorkflowId } from '../../../events/ids.ts';
+import { fitsInto } from '../../../events/resources.ts';
 import { Resources } from '../../../events/values.ts';
-import { assertAvailable, assertFits, clusterCommand, fits, freeCapacity } from '../cluster-state.ts';
+import { assertAvailable, assertFits, clusterCommand, freeCapacity } from '../cluster-state.ts';
 
 export const reserveCapacity = clusterCommand({
   type: 'ReserveCapacity',
@@ -22,7 +23,7 @@ export const reserveCapacity = clusterCommand({
     const held = state.reservations[endpoint_id];
     if (held && isDeepStrictEqual(held, { replicas, resources })) return [];
     // To hold less is always possible: also while the cluster is away, or short of a node.
-    if (!held || !fits(resources, held.resources)) {
+    if (!held || !fitsInto(resources, held.resources)) {
       assertAvailable(state);
       assertFits(resources, freeCapacity(state, { without: endpoint_id }), state);
     }
