@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { Rejected, rejected } from '../../errors.ts';
-import { hashPassword, passwordMatches } from './password-hash.ts';
+import { hashOfNoPassword, hashPassword, passwordMatches } from './password-hash.ts';
 import { passwordFaults } from './password-rules.ts';
 
 const Role = z.enum(['admin', 'developer', 'viewer']);
@@ -61,7 +61,7 @@ export const createUserStore = (database: DatabaseSync): UserStore => {
   const byEmail = database.prepare('select id, email, name, role, password_hash from users where email = ?');
   const updatePassword = database.prepare('update users set password_hash = ? where id = ?');
   // What an unknown user's password is compared with, so that the answer takes as long as for a known one.
-  const decoy = hashPassword(randomUUID());
+  const decoy = hashOfNoPassword();
 
   const findStored = (email: string) => {
     const row = byEmail.get(normalizedEmail(email));
@@ -92,7 +92,7 @@ export const createUserStore = (database: DatabaseSync): UserStore => {
     },
     async authenticate(email, password) {
       const stored = findStored(email);
-      const matches = await passwordMatches(password, stored?.password_hash ?? (await decoy));
+      const matches = await passwordMatches(password, stored?.password_hash ?? decoy);
       return stored !== null && matches ? LocalUser.parse(stored) : null;
     },
   };
