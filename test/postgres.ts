@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { migrate } from '../src/adapters/postgres/migrate.ts';
-import { createEmbeddedPostgres, type EmbeddedPostgres } from '../src/local/postgres/embedded-postgres.ts';
+import { createEmbeddedPostgres } from '../src/local/postgres/embedded-postgres.ts';
 import { type OpenedPool, openPool } from './pool.ts';
 
 export interface TestDatabase {
@@ -11,15 +11,14 @@ export interface TestDatabase {
   close(): Promise<void>;
 }
 
+/** Names the server in the environment of the jobs: test/run-fixtures.ts sets it. */
+export const SHARED_SERVER = 'BUDAPP_TEST_POSTGRES';
 const TEMPLATE = 'budapp_template';
 
 interface Server {
-  postgres: EmbeddedPostgres;
-  admin: OpenedPool;
-  folder: string;
+  connection_string: string;
+  close(): Promise<void>;
 }
-
-let server: Promise<Server> | undefined;
 
 const databaseUrl = (connectionString: string, database: string): string => {
   const url = new URL(connectionString);
@@ -27,7 +26,8 @@ const databaseUrl = (connectionString: string, database: string): string => {
   return url.href;
 };
 
-const startServer = async (): Promise<Server> => {
+/** A server with a migrated database to copy, in a folder that is removed when it is closed. */
+export const startTestServer = async (): Promise<Server> => {
   const folder = await mkdtemp(join(tmpdir(), 'budapp-test-'));
   // Walked into by the user that the server runs as.
   await chmod(folder, 0o755);
@@ -36,38 +36,52 @@ const startServer = async (): Promise<Server> => {
     // Nothing here must survive a power cut.
     settings: { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' },
   });
-  // One at a time: a template can be copied only while nobody else is connected to it.
-  const admin = openPool(postgres.connection_string, 1);
+  const { connection_string } = postgres;
+  const admin = openPool(connection_string, 1);
   await admin.pool.query(`create database ${TEMPLATE}`);
-  await migrate({ connectionString: databaseUrl(postgres.connection_string, TEMPLATE) });
-  return { postgres, admin, folder };
+  await admin.close();
+  await migrate({ connectionString: databaseUrl(connection_string, TEMPLATE) });
+  const close = async () => {
+    await postgres.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  return { connection_string, close };
 };
 
-/**
- * A migrated database of the caller's own, on a server that all files of a run share. `close()` drops it; whoever is
- * still connected is cut off.
- */
+let ownServer: Promise<Server> | undefined;
+let admin: OpenedPool | undefined;
+
+/** The server that all jobs of a run share; a file that runs alone starts one of its own. */
+const serverUrl = async (): Promise<string> => {
+  const shared = process.env[SHARED_SERVER];
+  if (shared !== undefined) return shared;
+  ownServer ??= startTestServer();
+  return (await ownServer).connection_string;
+};
+
+/** A migrated database of the caller's own. `close()` drops it; whoever is still connected is cut off. */
 export const testDatabase = async (): Promise<TestDatabase> => {
-  server ??= startServer();
-  const { postgres, admin } = await server;
+  const connection_string = await serverUrl();
+  admin ??= openPool(connection_string, 1);
+  const { pool } = admin;
   const name = `test_${randomBytes(6).toString('hex')}`;
-  await admin.pool.query(`create database ${name} template ${TEMPLATE} strategy file_copy`);
+  await pool.query(`create database ${name} template ${TEMPLATE} strategy file_copy`);
   return {
-    connection_string: databaseUrl(postgres.connection_string, name),
+    connection_string: databaseUrl(connection_string, name),
     close: async () => {
-      await admin.pool.query(`drop database if exists ${name} with (force)`);
+      await pool.query(`drop database if exists ${name} with (force)`);
     },
   };
 };
 
-/** Stops the server and removes its files. Mocha calls it after the last test; a script does so itself. */
+/** Stops the server of a file that runs alone. Mocha calls it after the last test; a script does so itself. */
 export const closeTestServer = async (): Promise<void> => {
-  if (!server) return;
-  const { postgres, admin, folder } = await server;
-  server = undefined;
-  await admin.close();
-  await postgres.close();
-  await rm(folder, { recursive: true, force: true });
+  if (!ownServer) return;
+  const { close } = await ownServer;
+  ownServer = undefined;
+  await admin?.close();
+  admin = undefined;
+  await close();
 };
 
 if (typeof after === 'function') after('stop the test database server', closeTestServer);
