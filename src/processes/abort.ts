@@ -18,9 +18,9 @@ export const abortOf = (event: Recorded): Abort | null => {
       return { reason: event.data.reason, ending: 'failed' };
     case 'WorkflowTimerFired':
       if (event.data.timer !== DEADLINE) return null;
-      return failed('deadline-exceeded', 'It was not done in time.');
+      return failed('deadline-exceeded', 'The workflow did not finish before its deadline.');
     case 'WorkflowCancelRequested':
-      return { reason: { code: 'cancelled', message: 'It was cancelled on request.' }, ending: 'cancelled' };
+      return { reason: { code: 'cancelled', message: 'The workflow was cancelled on request.' }, ending: 'cancelled' };
     default:
       return null;
   }

@@ -36,7 +36,7 @@ const start = (event: Requested): Reaction<State> => {
   const { workflow_id, cluster_id, name, cluster_type, bud_cluster_id, deadline } = event.data;
   const user_id = requesterOf(event);
   const target = { area: 'cluster', id: cluster_id, name } as const;
-  const steps = { [STEP]: 'Remove what was set up on the cluster' };
+  const steps = { [STEP]: 'Remove the installed components from the cluster' };
   const kind = 'cluster-deletion';
   const begun = begin({ workflow_id, user_id, kind, target, project_id: null, steps, deadline });
   if (bud_cluster_id === null) {

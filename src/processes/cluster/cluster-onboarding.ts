@@ -22,11 +22,11 @@ type In<Phase extends State['phase']> = Extract<State, { phase: Phase }>;
 type Requested = Extract<Recorded, { type: 'ClusterRegistrationRequested' }>;
 
 const STEPS = {
-  determine_cluster_platform: 'Find out what kind of cluster it is',
-  check_duplicate_config: 'Check that it is not registered yet',
-  verify_cluster_connection: 'Reach the cluster',
-  configure_cluster: 'Set the cluster up',
-  fetch_cluster_info: 'Read what the cluster has',
+  determine_cluster_platform: 'Determine the cluster platform',
+  check_duplicate_config: 'Check that the cluster is not registered yet',
+  verify_cluster_connection: 'Connect to the cluster',
+  configure_cluster: 'Configure the cluster',
+  fetch_cluster_info: 'Read the nodes of the cluster',
 };
 const FOLLOW_UP_SECONDS = 600;
 

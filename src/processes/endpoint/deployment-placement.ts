@@ -95,7 +95,8 @@ const reserve = (
 ): Reacted => {
   const [option, ...others] = options;
   if (!option) {
-    const tried = refusals.length > 0 ? `No cluster took it. ${refusals.join(' ')}` : 'No cluster of yours fits.';
+    const tried =
+      refusals.length > 0 ? `No cluster accepted the endpoint. ${refusals.join(' ')}` : 'None of your clusters fits.';
     const state = { phase: 'looking-up', wanted, simulator_id, candidates } as const;
     return giveUpBeforeDeploying(state, noCluster(tried));
   }

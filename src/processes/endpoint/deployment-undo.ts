@@ -133,7 +133,7 @@ export const reactUndoing = (state: In<'undoing'>, event: Recorded): Reacted | n
   }
   const left =
     namespace === null
-      ? 'The cluster did not confirm that it stopped the deployment; it is taken back if it comes up.'
+      ? 'The cluster did not confirm that it stopped the deployment; if it starts after all, it is removed.'
       : `The cluster did not confirm that it removed ${namespace}.`;
   if (event.type === 'WorkflowTimerFired' && event.data.timer === UNDO) return done(left);
   if (awaiting === 'delete') {

@@ -27,14 +27,14 @@ type Reacted = Reaction<ScalingState>;
 type Requested = Extract<Recorded, { type: 'EndpointScalingRequested' }>;
 
 const UP_STEPS = {
-  verify_cluster_connection: 'Reach the cluster',
-  transfer_model_to_cluster: 'Bring the model to the cluster',
+  verify_cluster_connection: 'Connect to the cluster',
+  transfer_model_to_cluster: 'Transfer the model to the cluster',
   deploy_to_engine: 'Start the replicas',
-  verify_deployment_status: 'Wait until the replicas answer',
+  verify_deployment_status: 'Wait until the replicas are ready',
   run_performance_benchmark: 'Measure the performance',
 };
 const REMOVE = 'delete_worker';
-const DOWN_STEPS = { [REMOVE]: 'Stop the replicas that are too many' };
+const DOWN_STEPS = { [REMOVE]: 'Stop surplus replicas' };
 const RECOUNT = 'recount';
 const RECOUNT_SECONDS = 3;
 

@@ -18,14 +18,14 @@ type Reacted = Reaction<DeploymentState>;
 type Requested = Extract<Recorded, { type: 'EndpointRequested' }>;
 
 const STEPS = {
-  validation: 'Check what is wanted',
+  validation: 'Check the request',
   performance_estimation: 'Estimate the performance on each cluster',
   ranking: 'Rank the clusters',
   reserve_capacity: 'Reserve capacity',
-  verify_cluster_connection: 'Reach the cluster',
-  transfer_model_to_cluster: 'Bring the model to the cluster',
+  verify_cluster_connection: 'Connect to the cluster',
+  transfer_model_to_cluster: 'Transfer the model to the cluster',
   deploy_to_engine: 'Start the replicas',
-  verify_deployment_status: 'Wait until the replicas answer',
+  verify_deployment_status: 'Wait until the replicas are ready',
   run_performance_benchmark: 'Measure the performance',
   confirm_running: 'Confirm that the endpoint runs',
 };
@@ -171,7 +171,7 @@ const takeResult = (state: In<'deploying'>, event: Recorded, result: DeploymentR
 const reactRecording = (state: In<'recording'>, event: Recorded): Reacted | null => {
   const { workflow_id } = state.wanted;
   if (event.type === 'EndpointDeployed') {
-    const message = `It answers at ${event.data.url}`;
+    const message = `The endpoint serves requests at ${event.data.url}`;
     const done = ask(completeWorkflowStep, { workflow_id, step: 'confirm_running', message });
     return { state, intents: [done, succeed(workflow_id), end()] };
   }

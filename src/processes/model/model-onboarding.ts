@@ -34,8 +34,8 @@ type Requested = Extract<Recorded, { type: 'LocalModelUploaded' | 'CloudModelReg
 
 const LOCAL_STEPS = {
   validation: 'Check the file',
-  model_download: 'Fetch the file',
-  model_extraction: 'Read what the model says about itself',
+  model_download: 'Download the file',
+  model_extraction: 'Read the metadata of the model',
   save_model: 'Save the model',
 };
 const CLOUD_STEP = 'extract_cloud_model';
