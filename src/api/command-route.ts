@@ -82,6 +82,9 @@ const answersOf = (command: AnyCommand, startsProcess: boolean): Partial<Record<
   return { [successOf(command, startsProcess)]: { description, schema }, ...unchanged };
 };
 
+const permissionOf = ({ permission }: AnyCommand): Route['permission'] =>
+  typeof permission === 'string' ? permission : permission.any_of;
+
 /** Makes routes from commands. The data is validated and the caller authorised by the command's handler. */
 export const commandRoutes =
   (services: WriteServices) =>
@@ -102,7 +105,7 @@ export const commandRoutes =
       operation_id,
       summary,
       tag,
-      permission: command.permission,
+      permission: permissionOf(command),
       params: paramsOf(command, parameters),
       query: z.strictObject({}),
       body: { kind: 'json', schema: schema ?? z.strictObject({}).optional(), example },

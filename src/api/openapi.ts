@@ -105,9 +105,10 @@ const security = ({ permission }: Route): Record<string, string[]>[] => {
 const needs = ({ permission }: Route): string | undefined => {
   if (permission === 'public' || permission === 'signed-in' || permission === 'service') return undefined;
   if (permission === 'admin') return 'Needs the role admin.';
-  return permission === 'system'
-    ? 'Only for processes and services of BudApp itself.'
-    : `Needs the scope \`${permission}\`.`;
+  if (permission === 'system') return 'Only for processes and services of BudApp itself.';
+  if (typeof permission === 'string') return `Needs the scope \`${permission}\`.`;
+  const scopes = permission.map((scope) => `\`${scope}\``);
+  return `Needs one of the scopes ${scopes.join(', ')}: that of what the resource is about.`;
 };
 
 const operation = (route: Route) => {

@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Permission } from '../commands/access.ts';
 import type { RejectionKind } from '../errors.ts';
+import type { Scope } from '../events/values.ts';
 import type { ApiCaller } from './callers/caller.ts';
 import type { RequestFacts } from './request-facts.ts';
 
@@ -56,7 +57,7 @@ export type BodySchema =
  * One operation. Routing, validation, authorisation and the OpenAPI document derive from this object. `permission`:
  * `public` needs no token, `signed-in` any person,
  * `admin` that role, `service` a secret of its own; a scope is checked against the resource that the request is about, by
- * the handler of the command or by the read.
+ * the handler of the command or by the read. Of several scopes the resource decides which one it takes.
  */
 export interface Route {
   method: Method;
@@ -65,7 +66,7 @@ export interface Route {
   operation_id: string;
   summary: string;
   tag: string;
-  permission: Permission | 'public' | 'signed-in' | 'admin' | 'service';
+  permission: Permission | readonly Scope[] | 'public' | 'signed-in' | 'admin' | 'service';
   params: z.ZodObject;
   query: z.ZodObject;
   body: BodySchema | null;

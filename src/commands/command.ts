@@ -3,6 +3,7 @@ import type { Area, Fact, Recorded } from '../events/catalog.ts';
 import type { CommandId, ProjectId, TenantId } from '../events/ids.ts';
 import type { NameKind } from '../events/name-events.ts';
 import type { Sealed } from '../events/sealed.ts';
+import type { Scope } from '../events/values.ts';
 import type { Caller, Permission } from './access.ts';
 import type { Deadlines } from './deadlines.ts';
 
@@ -51,6 +52,14 @@ export interface DecisionContext<Needs> {
   seal(text: string): Sealed;
 }
 
+/** The scope follows from the thing as it is: a workflow's, for example, from what it works on. */
+export interface PermissionByState<State> {
+  /** All scopes that it may come to, for the documents. */
+  any_of: readonly Scope[];
+  /** Pure. One of `any_of`. */
+  of(state: State): Scope;
+}
+
 /**
  * A command: everything the outside must know of it, and the decision. Routing, validation, authorisation, OpenAPI,
  * idempotency and audit derive from this one object.
@@ -65,7 +74,7 @@ export interface Command<
   type: Type;
   aggregate: Aggregate<State, F>;
   summary: string;
-  permission: Permission;
+  permission: Permission | PermissionByState<State>;
   data: Schema;
   /** True: the stream must not exist yet, and `state` is null. Otherwise it must exist. */
   creates: boolean;
@@ -110,8 +119,9 @@ export const commandsOn = <State, F extends Fact>(aggregate: Aggregate<State, F>
     Schema extends z.ZodType,
     Needs extends Record<string, unknown> = Record<string, never>,
   >(
-    command: CommandInput<Type, Schema, null, F, Needs>,
-  ): Command<Type, Schema, null, F, Needs> => ({
+    // What is not there yet has no state that a permission could depend on.
+    command: CommandInput<Type, Schema, null, F, Needs> & { permission: Permission },
+  ): Command<Type, Schema, null, F, Needs> & { permission: Permission } => ({
     ...command,
     aggregate: aggregate as unknown as Aggregate<null, F>,
     creates: true,

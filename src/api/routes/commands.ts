@@ -13,7 +13,10 @@ const CommandAnswer = z.object({
   name: z.string(),
   summary: z.string(),
   area: z.string(),
-  /** A scope; `system`: only processes and services may ask for it. */
+  /**
+   * A scope; several, joined by ` | `, where the thing decides which of them is needed; `system`: only processes and
+   * services may ask for it.
+   */
   permission: z.string(),
   creates: z.boolean(),
   /** JSON Schema of the body. */
@@ -25,7 +28,7 @@ const listCommands = (): z.output<typeof CommandAnswer>[] =>
     name: type,
     summary,
     area: aggregate.area,
-    permission,
+    permission: typeof permission === 'string' ? permission : permission.any_of.join(' | '),
     creates,
     schema: jsonSchemaOf(data, 'input'),
   }));

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { allows } from '../../commands/access.ts';
+import { notPermitted } from '../../commands/engine/authorise.ts';
 import { uploadLocalModel } from '../../commands/model/upload-local-model.ts';
 import { type InputError, Rejected, rejected } from '../../errors.ts';
 import type { StoredObject } from '../../ports/object-store.ts';
@@ -182,9 +183,8 @@ const receive = async (request: IncomingMessage, upload: Upload): Promise<Answer
 };
 
 const refuseOthers = ({ caller, ctx }: Exchange): void => {
-  const { type, permission } = uploadLocalModel;
-  if (!allows(caller.access, permission, null)) {
-    throw new Rejected('forbidden', 'not-permitted', `${type} requires the scope ${permission}.`);
+  if (!allows(caller.access, uploadLocalModel.permission, null)) {
+    throw notPermitted(uploadLocalModel, uploadLocalModel.permission);
   }
   if (!isMultipart(ctx.req)) {
     throw new Rejected('unsupported', 'unsupported-content-type', 'The model comes as multipart/form-data.');

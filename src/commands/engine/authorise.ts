@@ -3,40 +3,49 @@ import type { Area } from '../../events/catalog.ts';
 import type { ProjectId } from '../../events/ids.ts';
 import { Scope } from '../../events/values.ts';
 import { projectOf } from '../../events/visibility.ts';
-import { allows, type Caller } from '../access.ts';
+import { allows, type Caller, type Permission } from '../access.ts';
 import type { AnyCommand } from '../command.ts';
 import type { Loaded } from './load.ts';
 
-const notPermitted = ({ summary, permission }: AnyCommand) =>
-  new Rejected('forbidden', 'not-permitted', `You may not: ${summary}.`, {
-    hint: permission === 'system' ? 'Only BudApp itself may.' : `This takes the scope ${permission}.`,
-  });
+/** What a caller is told who may not do this. */
+export const notPermitted = ({ type }: Pick<AnyCommand, 'type'>, permission: Permission): Rejected =>
+  new Rejected(
+    'forbidden',
+    'not-permitted',
+    permission === 'system' ? `${type} is reserved for BudApp itself.` : `${type} requires the scope ${permission}.`,
+  );
+
+const permissionFor = ({ permission }: AnyCommand, state: unknown): Permission =>
+  typeof permission === 'string' ? permission : permission.of(state);
 
 /** The scope to see what the other scope lets change. */
 const viewOf = (permission: Scope): Scope => Scope.parse(permission.replace(/:manage$/, ':view'));
 
 /** Throws `Rejected` `forbidden` for what no person may ask; whether the thing exists does not matter. */
 export const refuseForPersons = (command: AnyCommand, { access }: Caller): void => {
-  if (command.permission === 'system' && access !== 'system') throw notPermitted(command);
+  if (command.permission === 'system' && access !== 'system') throw notPermitted(command, 'system');
 };
 
-const assertAllowed = (
-  command: AnyCommand,
-  { access }: Caller,
-  { area, id, project_id }: { area: Area; id: string; project_id: ProjectId | null },
-): void => {
-  const { permission } = command;
+interface Asked {
+  permission: Permission;
+  area: Area;
+  id: string;
+  project_id: ProjectId | null;
+}
+
+const assertAllowed = (command: AnyCommand, { access }: Caller, { permission, area, id, project_id }: Asked): void => {
   if (allows(access, permission, project_id)) return;
   // What a caller may not see does not exist for that caller.
   if (permission !== 'system' && !allows(access, viewOf(permission), project_id)) throw notFound(area, id);
-  throw notPermitted(command);
+  throw notPermitted(command, permission);
 };
 
 /** May the caller make something new in the project that the data names? */
 export const authoriseCreation = (command: AnyCommand, data: unknown, caller: Caller): void => {
-  const projectId = command.project?.(data) ?? null;
-  if (projectId !== null) assertAllowed(command, caller, { area: 'project', id: projectId, project_id: projectId });
-  else if (!allows(caller.access, command.permission, null)) throw notPermitted(command);
+  const project_id = command.project?.(data) ?? null;
+  const permission = permissionFor(command, null);
+  if (project_id !== null) assertAllowed(command, caller, { permission, area: 'project', id: project_id, project_id });
+  else if (!allows(caller.access, permission, null)) throw notPermitted(command, permission);
 };
 
 const projectIn = (state: unknown): unknown =>
@@ -49,5 +58,10 @@ export const authoriseChange = (command: AnyCommand, loaded: Loaded<unknown>, ca
   const id = loaded.stream.slice(area.length + 1);
   const { state } = loaded;
   if (state === null || loaded.tenant_id !== caller.tenant_id) throw notFound(area, id);
-  assertAllowed(command, caller, { area, id, project_id: projectOf(area, { id, project_id: projectIn(state) }) });
+  assertAllowed(command, caller, {
+    permission: permissionFor(command, state),
+    area,
+    id,
+    project_id: projectOf(area, { id, project_id: projectIn(state) }),
+  });
 };

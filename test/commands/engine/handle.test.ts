@@ -6,10 +6,11 @@ import { createCommandHandler, type Outcome, type Request } from '../../../src/c
 import type { LiveEndpoint } from '../../../src/commands/engine/in-use.ts';
 import { Rejected } from '../../../src/errors.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
-import { CommandId, newId, ProjectId, TenantId } from '../../../src/events/ids.ts';
+import { ClusterId, CommandId, newId, ProjectId, TenantId } from '../../../src/events/ids.ts';
 import { Sealed } from '../../../src/events/sealed.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import type { Vault } from '../../../src/ports/vault.ts';
+import { fact } from '../fixture.ts';
 import { aPerson, itself } from '../given.ts';
 
 /** Seals with nothing but another spelling; what sealing is worth is tested with the real vault. */
@@ -94,6 +95,37 @@ describe('handling a command', () => {
       const data = { project_id: id, model_id: newId(CommandId), name: 'e' };
       const error = await refusal(run('DeployModel', data, { caller: aPerson() }));
       expect(error.code).to.equal('project-not-found');
+    });
+
+    it('asks for the scope of what a workflow works on when somebody cancels it', async () => {
+      const { run } = start();
+      const target = { area: 'cluster', id: newId(ClusterId), name: 'home' } as const;
+      const { data } = fact('WorkflowStarted', { kind: 'cluster-onboarding', target, project_id: null });
+      const { workflow_id } = data;
+      await run('StartWorkflow', data, { caller: itself });
+      const deployer = aPerson({ role: 'developer', scopes: new Set(['endpoint:manage']) });
+      const refused = await refusal(run('CancelWorkflow', { workflow_id }, { caller: deployer }));
+      expect([refused.kind, refused.code, refused.message]).to.deep.equal([
+        'forbidden',
+        'not-permitted',
+        'CancelWorkflow requires the scope cluster:manage.',
+      ]);
+      const keeper = aPerson({ role: 'viewer', scopes: new Set(['cluster:manage']) });
+      const { events } = await run('CancelWorkflow', { workflow_id }, { caller: keeper });
+      expect(events.map(({ type }) => type)).to.deep.equal(['WorkflowCancelRequested']);
+    });
+
+    it("does not know another project's workflow when somebody cancels it", async () => {
+      const { run } = start();
+      const { data } = fact('WorkflowStarted');
+      await run('StartWorkflow', data, { caller: itself });
+      const { workflow_id } = data;
+      const outsider = aPerson({ role: 'developer' });
+      expect((await refusal(run('CancelWorkflow', { workflow_id }, { caller: outsider }))).kind).to.equal('not-found');
+      const looker = aPerson({
+        projects: new Map([[data.project_id ?? newId(ProjectId), new Set(['endpoint:view'])]]),
+      });
+      expect((await refusal(run('CancelWorkflow', { workflow_id }, { caller: looker }))).kind).to.equal('forbidden');
     });
 
     it('keeps system commands from persons, whether the thing exists or not', async () => {
