@@ -68,7 +68,7 @@ export const inferenceProcesses = async (dataDir: string): Promise<number[]> => 
   const found = await Promise.all(
     pids.map(async (pid) => {
       const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-      return command.includes('inference/main.ts') && command.includes(dataDir) ? [pid] : [];
+      return command.includes('onnx/replica-main.ts') && command.includes(dataDir) ? [pid] : [];
     }),
   );
   return found.flat();

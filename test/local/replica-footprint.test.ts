@@ -78,8 +78,16 @@ describe('the footprint of a replica', () => {
     const state = await openClusterState(join(dir, 'cluster'));
     const deployments = createDeployments({ state, dir: join(dir, 'deployments'), onStatus: () => undefined });
     const named = { namespace: 'bud-chat', cluster_id: 'c', simulator_id: 's', model_name: 'chat', made_by: 'w1' };
-    await deployments.add({ ...named, model_file, model_bytes: 0, serving: false, workers: [], next_number: 0 });
-    await deployments.setModelBytes('bud-chat', size_bytes);
+    await deployments.add({
+      ...named,
+      model_file,
+      model_bytes: 0,
+      engine: 'onnxruntime',
+      serving: false,
+      workers: [],
+      next_number: 0,
+    });
+    await deployments.setArtefact('bud-chat', { model_bytes: size_bytes, engine: 'onnxruntime' });
     try {
       await deployments.addWorkers('bud-chat', { count: 2, made_by: 'w1' });
       return deployments.footprint();

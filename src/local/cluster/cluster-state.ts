@@ -41,6 +41,8 @@ const DeploymentRecord = z.object({
   model_file: z.string(),
   /** Size of the artefact; 0 until it is transferred. */
   model_bytes: z.int().min(0).default(0),
+  /** Name of the engine that serves it. */
+  engine: z.string().default('onnxruntime'),
   made_by: z.string(),
   /** False until its first workflow has succeeded: only then its status is reported and it comes back after a restart. */
   serving: z.boolean(),

@@ -3,14 +3,15 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddWorkerRequest, DeployRequest } from '../../contracts/budcluster.ts';
 import type { DeploymentResult } from '../../contracts/notification.ts';
+import { findEngineFor, getEngine } from '../engine/catalog.ts';
+import type { Engine, PerformanceCheck } from '../engine/engine.ts';
 import type { FetchArtefact } from '../service/artefact-cache.ts';
+import { readBeginning } from '../service/disk-path.ts';
 import { Refusal } from '../service/loopback.ts';
 import { transferArtefact } from './artefact.ts';
 import { type ClusterState, findOwn } from './cluster-state.ts';
-import { supportedEndpoints } from './deployment-status.ts';
 import type { Deployments } from './deployments.ts';
 import { deviceName } from './machine.ts';
-import { checkPerformance, type PerformanceCheck } from './performance-check.ts';
 import { readyPort, type Worker } from './worker.ts';
 import { type Plan, type Step, StepFailed } from './workflows.ts';
 
@@ -83,10 +84,20 @@ const transferModel = (
     }
     const model_file = join(deployments.folder(namespace), 'model.onnx');
     const { cluster_id, simulator_id, endpoint_name } = request;
-    const made = { namespace, model_bytes: 0, cluster_id, simulator_id, model_file, made_by: workflow_id };
+    const made = {
+      namespace,
+      model_bytes: 0,
+      engine: 'onnxruntime',
+      cluster_id,
+      simulator_id,
+      model_file,
+      made_by: workflow_id,
+    };
     await deployments.add({ ...made, model_name: endpoint_name, serving: false, workers: [], next_number: 0 });
     const size = await transferArtefact(request.model, model_file, { fetchArtefact, signal });
-    await refusalsAsFailures(deployments.setModelBytes(namespace, size));
+    // Where no engine takes it, the launch says why it cannot be loaded.
+    const engine = findEngineFor((await readBeginning(model_file)).first_byte)?.name ?? 'onnxruntime';
+    await refusalsAsFailures(deployments.setArtefact(namespace, { model_bytes: size, engine }));
     return `${size} bytes`;
   },
 });
@@ -110,7 +121,7 @@ const allReady = async (workers: readonly Worker[], signal: AbortSignal): Promis
 const deployToEngine = ({ deployments }: PlanDependencies, { namespace, count, workflow_id }: Goal): Step => ({
   id: 'deploy_to_engine',
   title: 'Deploy to engine',
-  description: `Start ${count} inference ${count === 1 ? 'server' : 'servers'} with ONNX Runtime`,
+  description: `Start ${count} inference ${count === 1 ? 'server' : 'servers'}`,
   async run(signal) {
     const workers = await refusalsAsFailures(deployments.addWorkers(namespace, { count, made_by: workflow_id }));
     await allReady(workers, signal);
@@ -118,15 +129,8 @@ const deployToEngine = ({ deployments }: PlanDependencies, { namespace, count, w
   },
 });
 
-const isReady = async (port: number, signal: AbortSignal): Promise<boolean> => {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/v2/health/ready`, { signal });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
-};
+const engineOf = (deployments: Deployments, namespace: string): Engine =>
+  getEngine(deployments.find(namespace)?.engine ?? 'onnxruntime');
 
 const verifyStatus = ({ deployments }: PlanDependencies, { namespace, workflow_id }: Goal): Step => ({
   id: 'verify_deployment_status',
@@ -136,7 +140,9 @@ const verifyStatus = ({ deployments }: PlanDependencies, { namespace, workflow_i
     const signal = AbortSignal.any([cancelled, AbortSignal.timeout(READY_TIMEOUT_MS)]);
     while (!signal.aborted) {
       const ports = deployments.workers(namespace, workflow_id).map(readyPort);
-      const answers = await Promise.all(ports.map((port) => port !== null && isReady(port, signal)));
+      const answers = await Promise.all(
+        ports.map((port) => port !== null && engineOf(deployments, namespace).isReady(port, signal)),
+      );
       if (answers.length > 0 && answers.every(Boolean))
         return `${answers.length} of ${answers.length} replicas are ready`;
       await sleep(READY_POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -171,10 +177,12 @@ const resultOf = (dependencies: PlanDependencies, goal: Goal, check: Performance
     performance_status: measured,
     benchmark_status: measured,
     number_of_nodes: 1,
-    deploy_config: [{ name: deviceName(), type: 'cpu', tp_size: 1, replicas, engine_type: 'onnxruntime' }],
-    supported_endpoints: supportedEndpoints({
-      model_name: deployments.find(namespace)?.model_name ?? request.endpoint_name,
-    }),
+    deploy_config: [
+      { name: deviceName(), type: 'cpu', tp_size: 1, replicas, engine_type: engineOf(deployments, namespace).name },
+    ],
+    supported_endpoints: engineOf(deployments, namespace).paths(
+      deployments.find(namespace)?.model_name ?? request.endpoint_name,
+    ),
     deployment_status: deployments.status(namespace),
   };
 };
@@ -195,7 +203,7 @@ const planFor = (dependencies: PlanDependencies, goal: Goal): Plan => {
     description: 'Send a few requests and measure how long they take',
     async run(cancelled) {
       const model_name = deployments.find(goal.namespace)?.model_name ?? goal.request.endpoint_name;
-      check = await checkPerformance(`${urlOf(goal.namespace)}/v2/models/${encodeURIComponent(model_name)}`, cancelled);
+      check = await engineOf(deployments, goal.namespace).check({ url: urlOf(goal.namespace), model_name }, cancelled);
       // Here and not in `result`: from now on a replica that ends is reported.
       await refusalsAsFailures(deployments.serve(goal.namespace, goal.workflow_id));
       return describeCheck(check);

@@ -1,4 +1,5 @@
 import type { DeploymentStatus } from '../../contracts/notification.ts';
+import { getEngine } from '../engine/catalog.ts';
 import type { DeploymentRecord } from './cluster-state.ts';
 import { deviceName, NODE_NAME } from './machine.ts';
 import type { Worker } from './worker.ts';
@@ -48,12 +49,6 @@ const reasonOf = (workers: readonly Worker[], { total, available }: ReturnType<t
   return `${available} of ${total} replicas are ready: ${reasons.join('; ')}`;
 };
 
-/** Paths of the Open Inference Protocol under the deployment's URL. */
-export const supportedEndpoints = ({ model_name }: Pick<DeploymentRecord, 'model_name'>): string[] => {
-  const model = `/v2/models/${encodeURIComponent(model_name)}`;
-  return ['/v2/health/ready', model, `${model}/infer`];
-};
-
 /** How a deployment is, by the states of its workers. `failed`: at least one keeps crashing. */
 export const deploymentStatus = (record: DeploymentRecord, workers: readonly Worker[]): DeploymentStatus => {
   const counts = count(workers);
@@ -62,7 +57,7 @@ export const deploymentStatus = (record: DeploymentRecord, workers: readonly Wor
     status,
     // The ingress is this very process; requests get through as soon as one replica takes them.
     ingress_health: counts.available > 0,
-    supported_endpoints: supportedEndpoints(record),
+    supported_endpoints: getEngine(record.engine).paths(record.model_name),
     replicas: { ...counts, status, reason: reasonOf(workers, counts) },
     worker_data_list: workers.map(describeWorker),
   };

@@ -2,12 +2,12 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v5 } from 'uuid';
 import type { DeploymentStatus } from '../../contracts/notification.ts';
-import { replicaFootprint, sumResources, timesResources } from '../../events/resources.ts';
+import { sumResources, timesResources } from '../../events/resources.ts';
 import type { Resources } from '../../events/values.ts';
+import { getEngine } from '../engine/catalog.ts';
 import { Refusal } from '../service/loopback.ts';
 import { type ClusterState, type DeploymentRecord, findOwn, type WorkerRecord } from './cluster-state.ts';
 import { deploymentStatus } from './deployment-status.ts';
-import { launchReplica } from './replica-process.ts';
 import { createWorker, type Worker } from './worker.ts';
 
 /** On this machine, over all deployments. */
@@ -19,8 +19,8 @@ export interface Deployments {
   listOf(clusterId: string): DeploymentRecord[];
   /** Keeps the record; starts nothing. */
   add(record: DeploymentRecord): Promise<void>;
-  /** The artefact of `namespace` is there, and this is its size. */
-  setModelBytes(namespace: string, model_bytes: number): Promise<void>;
+  /** The artefact of `namespace` is there: its size, and the engine that serves it. */
+  setArtefact(namespace: string, artefact: { model_bytes: number; engine: string }): Promise<void>;
   /** Starts `count` workers for a workflow, less those that it has already; answers all of the workflow's. */
   addWorkers(namespace: string, options: { count: number; made_by: string }): Promise<Worker[]>;
   removeWorkers(namespace: string, unwanted: (worker: WorkerRecord) => boolean): Promise<void>;
@@ -106,10 +106,11 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
   // All are there before the first starts, so that no report counts only some of them.
   const startWorkers = (record: DeploymentRecord, entries: readonly WorkerRecord[]) => {
     const { namespace, model_file, model_name } = record;
+    const engine = getEngine(record.engine);
     const launch = (onLine: (line: string) => void) =>
-      launchReplica({ model_file, model_name, marker: state.data.marker, onLine });
+      engine.launch({ model_file, model_name, marker: state.data.marker, onLine });
     const onChange = () => report(namespace);
-    const added = entries.map(({ id, name }) => createWorker({ id, name, launch, onChange }));
+    const added = entries.map(({ id, name }) => createWorker({ id, name, launch, isAlive: engine.isAlive, onChange }));
     running.set(namespace, [...workers(namespace), ...added]);
     for (const worker of added) worker.start();
   };
@@ -136,8 +137,8 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
     folder,
     footprint: () =>
       sumResources(
-        Object.values(state.data.deployments).map(({ namespace, model_bytes }) =>
-          timesResources(replicaFootprint(model_bytes), workers(namespace).length),
+        Object.values(state.data.deployments).map(({ namespace, model_bytes, engine }) =>
+          timesResources(getEngine(engine).footprint(model_bytes), workers(namespace).length),
         ),
       ),
     listOf: (clusterId) => Object.values(state.data.deployments).filter(({ cluster_id }) => cluster_id === clusterId),
@@ -145,8 +146,8 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
       state.data.deployments[record.namespace] ??= record;
       await state.save();
     },
-    async setModelBytes(namespace, model_bytes) {
-      get(namespace).model_bytes = model_bytes;
+    async setArtefact(namespace, artefact) {
+      Object.assign(get(namespace), artefact);
       await state.save();
     },
     async addWorkers(namespace, { count, made_by }) {

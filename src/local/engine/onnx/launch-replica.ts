@@ -1,31 +1,10 @@
 import { fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { ReplicaReport } from '../inference/protocol.ts';
+import type { ReplicaOptions, ReplicaProcess } from '../engine.ts';
+import { ReplicaReport } from './protocol.ts';
 
-export interface ReplicaOptions {
-  model_file: string;
-  model_name: string;
-  /** Stands on the command line, so that a later life of the service recognises the process as its own. */
-  marker: string;
-  onLine: (line: string) => void;
-}
-
-/** One run of an inference server as a child process. */
-export interface ReplicaProcess {
-  pid: number | undefined;
-  started_at: number;
-  /** The port, once the model is loaded; rejects with the reason where that does not come about. */
-  ready: Promise<number>;
-  /** Why the process ended, as the rest of a sentence: `was ended by SIGKILL`. Never rejects. */
-  exited: Promise<string>;
-  /** SIGTERM, then SIGKILL; resolves when the process is gone. */
-  stop(): Promise<void>;
-  /** SIGKILL, for a process that does not react. */
-  kill(): void;
-}
-
-const MAIN = fileURLToPath(new URL('../inference/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('./replica-main.ts', import.meta.url));
 const GRACE_MS = 5_000;
 
 const describeExit = (code: number | null, signal: NodeJS.Signals | null): string =>

@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import { Tensor } from 'onnxruntime-node';
-import { datatypeOf, decodeElements, encodeElements, servableType } from '../../../src/local/inference/datatypes.ts';
+import {
+  datatypeOf,
+  decodeElements,
+  encodeElements,
+  servableType,
+} from '../../../../src/local/engine/onnx/datatypes.ts';
 
 const roundTrip = (type: string, values: unknown[]) => {
   const servable = servableType(type);

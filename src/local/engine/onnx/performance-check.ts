@@ -1,14 +1,10 @@
 import { z } from 'zod';
+import type { PerformanceCheck } from '../engine.ts';
 
 const Metadata = z.looseObject({
   inputs: z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) })),
 });
 type Input = z.infer<typeof Metadata>['inputs'][number];
-
-/** What a few real inference calls showed; or why none could be made. */
-export type PerformanceCheck =
-  | { measured: true; mean_latency_ms: number; inputs: string; calls: number }
-  | { measured: false; reason: string };
 
 /** Sizes to try for a free dimension after the first (which counts the batch: 1); a model may need a certain one. */
 const FREE_SIZES = [1, 8, 32, 64, 224];

@@ -1,5 +1,5 @@
 /**
- * One replica: `main.ts --model-path <file> --model-name <name> --parent <pid> --marker <text>`, started with an IPC channel. It
+ * One replica: `replica-main.ts --model-path <file> --model-name <name> --parent <pid> --marker <text>`, started with an IPC channel. It
  * reports its port when the model is loaded, serves until SIGTERM, and never outlives its parent. The marker is not
  * read: it makes the process recognisable in the process table.
  */
