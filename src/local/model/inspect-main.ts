@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { startChildWatchdog } from '../machine/child-watchdog.ts';
 import { type Inspection, InspectionTask } from './inspection.ts';
 import { factsOf } from './onnx-facts.ts';
 import { type OnnxFile, readOnnxFile } from './onnx-file.ts';
@@ -71,9 +70,7 @@ const inspect = async ({ path, open }: InspectionTask): Promise<Inspection> => {
 };
 
 const task = InspectionTask.parse(JSON.parse(process.argv[2] ?? ''));
-const watchdog = new Worker(new URL('./watchdog.ts', import.meta.url), { workerData: task });
-await once(watchdog, 'message');
-watchdog.unref();
+await startChildWatchdog(task);
 const inspection = await inspect(task);
 // Leaving at once also skips the native library's own clean-up, which has nothing left to save.
 process.stdout.write(JSON.stringify(inspection), () => process.exit(0));

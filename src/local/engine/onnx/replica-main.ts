@@ -4,10 +4,10 @@
  * read: it makes the process recognisable in the process table.
  */
 import { parseArgs } from 'node:util';
+import { startChildWatchdog } from '../../machine/child-watchdog.ts';
 import { loadModel, type ServedModel } from './model.ts';
 import type { ReplicaReport } from './protocol.ts';
 import { startInferenceServer } from './server.ts';
-import { endWithParent } from './watchdog.ts';
 
 const { values } = parseArgs({
   options: {
@@ -45,7 +45,11 @@ process.once('SIGTERM', () => {
 });
 // The terminal's Ctrl-C reaches the whole process group; the parent decides when its replicas stop.
 process.on('SIGINT', () => say('ignoring SIGINT: the parent ends me'));
-endWithParent(Number(values.parent));
+const parent_pid = Number(values.parent);
+// The channel says at once that the parent has ended, but only an idle event loop hears it: the watchdog looks as well.
+process.once('disconnect', () => process.exit(0));
+if (process.ppid !== parent_pid) process.exit(0);
+await startChildWatchdog({ parent_pid });
 
 const startedAt = performance.now();
 const model = await load();
