@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { clusterEvents } from './cluster-events.ts';
 import { endpointEvents } from './endpoint-events.ts';
 import type { EventDefinition, FactOf, RecordedEvent } from './event.ts';
+import { FactFromNewerVersion } from './fact-from-newer-version.ts';
 import { modelEvents } from './model-events.ts';
 import { nameEvents } from './name-events.ts';
 import { projectEvents } from './project-events.ts';
@@ -50,10 +51,10 @@ const definitions: ReadonlyMap<string, EventDefinition<string, z.ZodType>> = new
 
 export const eventTypes = (): readonly string[] => [...definitions.keys()];
 
-/** Throws for a type that this version does not know. */
+/** Throws `FactFromNewerVersion` for a type that this version does not know. */
 export const definitionOf = (type: string): EventDefinition<string, z.ZodType> => {
   const definition = definitions.get(type);
-  if (!definition) throw new Error(`event type ${type} is unknown to this version`);
+  if (!definition) throw new FactFromNewerVersion(`event type ${type} is unknown to this version`);
   return definition;
 };
 
@@ -63,7 +64,7 @@ export const upcast = (
   recorded: RecordedEvent,
 ) => {
   if (recorded.version > version) {
-    throw new Error(`${type} version ${recorded.version} is newer than this version knows`);
+    throw new FactFromNewerVersion(`${type} version ${recorded.version} is newer than this version knows`);
   }
   let stored: unknown = recorded.data;
   for (let from = recorded.version; from < version; from += 1) {
@@ -76,7 +77,8 @@ export const upcast = (
 
 /**
  * What was recorded, in today's shape. Data was checked when it was appended, so only older versions are converted and
- * checked again. Throws for an unknown type, a version from the future, and data that no upcaster makes fit.
+ * checked again. Throws `FactFromNewerVersion` for an unknown type and a version from the future, and something else for
+ * data that no upcaster makes fit.
  */
 export const toFact = (recorded: RecordedEvent): Recorded => {
   const definition = definitionOf(recorded.type);

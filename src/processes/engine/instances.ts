@@ -63,20 +63,32 @@ export const saveInstances = async (client: ClientBase, instances: readonly Inst
 /** Seconds until a parked instance is retried after attempt 1, 2, ...; null: only on request. */
 const RETRY_SECONDS: readonly (number | null)[] = [1, 5, 30, 120, null];
 
+/** Why an instance is parked. */
+export interface ParkCause {
+  error: string;
+  /** True: only newer code can read the event that is in the way. */
+  from_newer_version: boolean;
+}
+
 /** Parks an instance, or parks it again after a retry that failed. */
-export const parkInstance = async (client: ClientBase, key: InstanceKey, error: string): Promise<void> => {
+export const parkInstance = async (
+  client: ClientBase,
+  key: InstanceKey,
+  { error, from_newer_version }: ParkCause,
+): Promise<void> => {
   await client.query(
     `update process_instances set parked_at = coalesce(parked_at, now()), park_error = $3,
-       park_attempts = park_attempts + 1,
+       park_attempts = park_attempts + 1, park_from_newer_version = $5,
        park_retry_at = now() + ($4::integer[])[least(park_attempts + 1, cardinality($4::integer[]))] * interval '1 s'
      where process = $1 and instance_id = $2`,
-    [key.process, key.instance_id, error, RETRY_SECONDS],
+    [key.process, key.instance_id, error, RETRY_SECONDS, from_newer_version],
   );
 };
 
 export const unparkInstance = async (client: ClientBase, key: InstanceKey): Promise<void> => {
   await client.query(
-    `update process_instances set parked_at = null, park_error = null, park_attempts = 0, park_retry_at = null
+    `update process_instances set parked_at = null, park_error = null, park_attempts = 0, park_retry_at = null,
+       park_from_newer_version = false
      where process = $1 and instance_id = $2`,
     [key.process, key.instance_id],
   );
@@ -135,6 +147,19 @@ export const dueParked = async (client: { query: ClientBase['query'] }): Promise
   const { rows } = await client.query<ParkedInstanceKey>(
     `select process, instance_id from process_instances
      where parked_at is not null and park_retry_at <= now() order by park_retry_at limit 20`,
+  );
+  return rows;
+};
+
+/** Instances of these processes that are parked because an older version could not read a fact. */
+export const parkedFromNewerVersion = async (
+  client: { query: ClientBase['query'] },
+  processes: readonly string[],
+): Promise<ParkedInstanceKey[]> => {
+  const { rows } = await client.query<ParkedInstanceKey>(
+    `select process, instance_id from process_instances
+     where parked_at is not null and park_from_newer_version and process = any($1) order by parked_at`,
+    [processes],
   );
   return rows;
 };

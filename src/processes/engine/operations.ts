@@ -4,7 +4,14 @@ import { notFound } from '../../errors.ts';
 import type { ParkedInstanceKey, ProcessOperations } from '../../ports/process-operations.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import type { Process } from '../process.ts';
-import { dueParked, type Instance, listParked, loadInstance, skipParkedEvent } from './instances.ts';
+import {
+  dueParked,
+  type Instance,
+  listParked,
+  loadInstance,
+  parkedFromNewerVersion,
+  skipParkedEvent,
+} from './instances.ts';
 import { type HandlerFailure, retryInstance } from './reactions.ts';
 
 export interface OperationsOptions {
@@ -66,6 +73,11 @@ export const createProcessOperations = ({ pool, processes, logger, onIntents }: 
     /** Retries the instances whose next automatic attempt is due. */
     retryDue: async (): Promise<void> => {
       for (const key of await dueParked(pool)) await retry(key);
+    },
+    /** Tries those again that an older version parked over a fact that it could not read: this version may know it. */
+    retryFromNewerVersion: async (): Promise<void> => {
+      const names = processes.map(({ name }) => name);
+      for (const key of await parkedFromNewerVersion(pool, names)) await retry(key);
     },
   };
 };

@@ -1,6 +1,7 @@
 import type { ClientBase } from 'pg';
 import { type Recorded, toFact } from '../../events/catalog.ts';
 import type { RecordedEvent } from '../../events/event.ts';
+import { FactFromNewerVersion } from '../../events/fact-from-newer-version.ts';
 import { WorkflowId } from '../../events/ids.ts';
 import { type Effect, type Intent, type Process, workflowOf } from '../process.ts';
 import type { InstanceKey } from './instance-key.ts';
@@ -9,6 +10,7 @@ import {
   type Instance,
   loadInstances,
   loadParkedEvents,
+  type ParkCause,
   parkInstance,
   removeParkedEvents,
   saveInstances,
@@ -35,6 +37,11 @@ const instanceKeyOf = ({ process: name, instance_id }: InstanceKey): InstanceKey
 const nameOf = (key: InstanceKey): string => `${key.process}:${key.instance_id}`;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+const causeOf = (error: unknown): ParkCause => ({
+  error: messageOf(error),
+  from_newer_version: error instanceof FactFromNewerVersion,
+});
 
 const keyOf = (manager: Process, event: Recorded): string | null => {
   if (manager.keyOf) return manager.keyOf(event);
@@ -201,7 +208,7 @@ const park = async (
     const instance = instances.get(nameOf(key));
     if (!instance) continue;
     await addParkedEvent(client, instance, event);
-    await parkInstance(client, instance, messageOf(error));
+    await parkInstance(client, instance, causeOf(error));
   }
 };
 
@@ -216,7 +223,7 @@ export const retryInstance = async (
     const taken = hasSeen(instance, event) ? 0 : await takeInto(client, { manager, instance }, event);
     if (typeof taken !== 'number') {
       await saveInstances(client, [instance]);
-      await parkInstance(client, instance, messageOf(taken.error));
+      await parkInstance(client, instance, causeOf(taken.error));
       return { intents, handlerFailure: taken };
     }
     intents += taken;

@@ -17,6 +17,8 @@ export interface ReaderOptions {
   logger: Logger;
   /** Unique to this run of this operating system process. */
   owner: string;
+  /** Called whenever this reader takes over, before it reads on. */
+  onTakeOver(): Promise<void>;
   /** Called after a commit that stored intents. */
   onIntents(): void;
 }
@@ -32,7 +34,8 @@ const IDLE_COMMIT_MS = 1000;
  * Reads the log for all process managers. Only the holder of the lease reads. State, intents, timers and checkpoint of a
  * batch are one transaction, fenced by the lease's token: a reader that was paused and has lost the lease cannot write.
  */
-export const createReader = ({ log, pool, processes, logger, owner, onIntents }: ReaderOptions) => {
+export const createReader = (options: ReaderOptions) => {
+  const { log, pool, processes, logger, owner, onTakeOver, onIntents } = options;
   const throttled = createThrottle();
 
   const commit = async (lease: Lease, events: readonly RecordedEvent[], position: Position): Promise<void> => {
@@ -50,6 +53,7 @@ export const createReader = ({ log, pool, processes, logger, owner, onIntents }:
   };
 
   const read = async (lease: Lease, signal: AbortSignal): Promise<void> => {
+    await onTakeOver();
     const after = (await loadCheckpoint(pool, READER)) ?? 'start';
     let committed: Position | null = after === 'start' ? null : after;
     let committedAt = performance.now();

@@ -49,12 +49,20 @@ export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunne
     ...(options.claim_ms === undefined ? {} : { claim_ms: options.claim_ms }),
     ...(options.poll_ms === undefined ? {} : { poll_ms: options.poll_ms }),
   });
-  const reader = createReader({ log, pool, processes, logger, owner, onIntents: dispatcher.wake });
-
-  const { retryDue, ...operations } = createProcessOperations({
+  const { retryDue, retryFromNewerVersion, ...operations } = createProcessOperations({
     pool,
     processes,
     logger,
+    onIntents: dispatcher.wake,
+  });
+  const reader = createReader({
+    log,
+    pool,
+    processes,
+    logger,
+    owner,
+    // Holding the reader's lease: an older version that read before cannot park any more of them.
+    onTakeOver: retryFromNewerVersion,
     onIntents: dispatcher.wake,
   });
 

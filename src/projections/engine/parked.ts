@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
-import { notFound, rejected } from '../../errors.ts';
+import { notFound, Rejected, rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import { FactFromNewerVersion } from '../../events/fact-from-newer-version.ts';
 import type { Log } from '../../ports/log.ts';
 import { inTransaction, isDataError } from '../../postgres/transaction.ts';
 import type { ReadModel } from '../read-model.ts';
@@ -60,8 +61,9 @@ export const park = async (
   const { event, error, waiting, attempts } = failure;
   await client.query(
     `insert into parked_events
-       (projection, stream, tenant_id, position, revision, event_id, event_type, error, attempts, waiting)
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+       (projection, stream, tenant_id, position, revision, event_id, event_type, error, attempts, waiting,
+        from_newer_version)
+     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
     [
       table.name,
       event.stream,
@@ -73,6 +75,7 @@ export const park = async (
       messageOf(error),
       attempts,
       waiting,
+      error instanceof FactFromNewerVersion,
     ],
   );
 };
@@ -160,10 +163,10 @@ const resumeOrStay = async (
     return await resume(dependencies, id, fromOf);
   } catch (error) {
     if (!isDataError(error)) throw error;
-    await dependencies.pool.query('update parked_events set attempts = attempts + 1, error = $2 where id::text = $1', [
-      id,
-      messageOf(error),
-    ]);
+    await dependencies.pool.query(
+      `update parked_events set attempts = attempts + 1, error = $2, from_newer_version = false where id::text = $1`,
+      [id, messageOf(error)],
+    );
     return { resumed: false };
   }
 };
@@ -171,6 +174,20 @@ const resumeOrStay = async (
 /** Tries the parked event and those behind it again. Throws `Rejected` where there is no such parked event. */
 export const retryParked = (dependencies: ParkingDependencies, id: string): Promise<{ resumed: boolean }> =>
   resumeOrStay(dependencies, id, ({ revision }) => revision);
+
+/** Tries again what a read model parked because an older version could not read a fact: this version may know it. */
+export const retryFromNewerVersion = async (dependencies: ParkingDependencies, projection: string): Promise<void> => {
+  const { rows } = await dependencies.pool.query<{ id: string }>(
+    'select id::text from parked_events where projection = $1 and from_newer_version order by id',
+    [projection],
+  );
+  for (const { id } of rows) {
+    await retryParked(dependencies, id).catch((error) => {
+      // An operator was faster.
+      if (!(error instanceof Rejected && error.kind === 'not-found')) throw error;
+    });
+  }
+};
 
 /** Leaves the parked event out for good and takes in those behind it. */
 export const skipParked = (dependencies: ParkingDependencies, id: string): Promise<{ resumed: boolean }> =>

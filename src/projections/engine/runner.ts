@@ -11,6 +11,7 @@ import { CheckpointMoved, readCheckpoints, registerReadModels } from './checkpoi
 import type { LaneDependencies } from './lane.ts';
 import { createLiveLane, type LiveLane } from './live-lane.ts';
 import { buildLeaseOf, leaseOf, type ProjectionStatus, readStatus } from './operations.ts';
+import { retryFromNewerVersion } from './parked.ts';
 import { buildTable, findDueBuilds } from './rebuild.ts';
 
 export interface ProjectionRunnerOptions {
@@ -46,7 +47,7 @@ interface Running extends LaneDependencies {
 const isHandover = (error: unknown): boolean => error instanceof LeaseLost || error instanceof CheckpointMoved;
 
 const keepLive = async (
-  { pool, logger, owner, lease_ttl_ms, signal, throttled }: Running,
+  { pool, log, models, logger, owner, lease_ttl_ms, signal, throttled }: Running,
   lane: LiveLane,
   model: ReadModel,
 ) => {
@@ -59,7 +60,10 @@ const keepLive = async (
     work: async (lease, held) => {
       const [checkpoint] = await readCheckpoints(pool, 'projections', [model.name]);
       // Rows of another version are for another version of this code; ours are built beside, and swapped in.
-      if (checkpoint?.version === model.version) await lane.join(model, lease, held);
+      if (checkpoint?.version !== model.version) return;
+      // Under the lease: an older version that wrote before cannot park any more of them.
+      await retryFromNewerVersion({ pool, log, models }, model.name);
+      await lane.join(model, lease, held);
     },
     onError: (error) => {
       const about = { err: error, projection: model.name };

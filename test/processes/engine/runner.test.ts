@@ -8,7 +8,7 @@ import { recordServiceMessage } from '../../../src/commands/workflow/internal/re
 import { startWorkflow } from '../../../src/commands/workflow/internal/start-workflow.ts';
 import { toFact } from '../../../src/events/catalog.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
-import { CommandId, newId, TenantId, UserId } from '../../../src/events/ids.ts';
+import { CommandId, EventId, newId, TenantId, UserId, WorkflowId } from '../../../src/events/ids.ts';
 import { prune } from '../../../src/processes/engine/prune.ts';
 import { ask, end, type Process } from '../../../src/processes/process.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
@@ -239,6 +239,33 @@ describe('the process runner', () => {
       resumed: true,
     });
     await until('WorkflowSucceeded', ({ stream }) => stream.endsWith(bad.workflow_id));
+    expect(await runner.listParked()).to.deep.equal([]);
+  });
+
+  it('goes on by itself with what an older version parked over a fact that it did not know', async () => {
+    const old = start('old');
+    const { workflow_id } = await upload('ocr');
+    await until('WorkflowCallAnswered');
+    const [started] = only(await until('WorkflowCallAnswered'), 'WorkflowStarted');
+    if (!started) throw new Error('the workflow has no start');
+    const { meta } = started;
+    const eta = {
+      id: newId(EventId),
+      type: 'WorkflowEtaReported',
+      version: 99,
+      data: { workflow_id, eta: null },
+      meta,
+    };
+    // In a stream of its own: the commands of this version must still be able to read the workflow's.
+    await system.log.append(`workflow-${newId(WorkflowId)}`, [eta], { expected: 'none' });
+    await report(workflow_id, { message_event: 'results', result: { model_info: {} } });
+    while ((await old.listParked())[0]?.waiting !== 2) await new Promise(setImmediate);
+    await old.close();
+    // All automatic attempts are used up, and what was from the future is what this version writes.
+    await system.pool.query('update process_instances set park_retry_at = null');
+    await system.pool.query(`update process_parked_events set event = jsonb_set(event, '{version}', '1')`);
+    const runner = start('new');
+    await until('WorkflowSucceeded');
     expect(await runner.listParked()).to.deep.equal([]);
   });
 

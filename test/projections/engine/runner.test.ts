@@ -11,7 +11,7 @@ import { createProjectionRunner, type ProjectionRunner } from '../../../src/proj
 import { type ReadModel, readModelOf } from '../../../src/projections/read-model.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
-import { reported, type Started, startEndpoint, startProject } from '../facts.ts';
+import { anEvent, reported, type Started, startEndpoint, startProject } from '../facts.ts';
 
 const logger = pino({ level: 'silent' });
 const idOf = ({ id }: Started) => EndpointId.parse(id);
@@ -213,6 +213,53 @@ describe('the projection runner', () => {
       const refusal = await operations.retryParked('999').catch((error: unknown) => error);
       expect(refusal).to.have.property('code', 'parked-event-not-found');
     });
+  });
+
+  it('takes in by itself what an older version parked over a fact that it did not know', async () => {
+    const old = start('old');
+    const endpoint = await startEndpoint(log);
+    const other = await startEndpoint(log);
+    const known = anEvent(reported(idOf(endpoint), 1));
+    await log.append(endpoint.stream, [{ ...known, type: 'EndpointPainted', version: 1 }], { expected: 0 });
+    await log.append(other.stream, [{ ...anEvent(reported(idOf(other), 1)), version: 99 }], { expected: 0 });
+    await endpoint.append(reported(idOf(endpoint), 2));
+    await caughtUp('endpoints', await log.head());
+    const operations = createProjectionOperations({ pool, log });
+    expect(await operations.listParked()).to.have.length(2);
+    await old.close();
+    const real = readModelOf(endpoints);
+    const newer: ReadModel = {
+      ...real,
+      next: (row, event) =>
+        event.type === 'EndpointPainted' ? real.next(row, { ...event, type: known.type }) : real.next(row, event),
+    };
+    start('new', { projections: [newer] });
+    await until('the retry', async () => (await rowOf(endpoint)).revision === 2);
+    const parked = () => operations.listParked();
+    await until('the retry that fails again', async () => (await parked())[0]?.attempts === 4);
+    expect((await parked()).map(({ stream }) => stream)).to.deep.equal([other.stream]);
+  });
+
+  it('leaves what was parked over anything else for operators', async () => {
+    const real = readModelOf(endpoints);
+    const broken: ReadModel = {
+      ...real,
+      next: (row, event) => {
+        if (event.revision === 1) throw new Error('it hurts');
+        return real.next(row, event);
+      },
+    };
+    const old = start('old', { projections: [broken] });
+    const endpoint = await startEndpoint(log);
+    await endpoint.append(reported(idOf(endpoint), 1));
+    await caughtUp('endpoints', await log.head());
+    await old.close();
+    start('new');
+    await caughtUp('audit_log', await log.head());
+    const later = await startEndpoint(log);
+    await caughtUp('endpoints', await log.head());
+    expect((await rowOf(later)).revision).to.equal(0);
+    expect(await createProjectionOperations({ pool, log }).listParked()).to.have.length(1);
   });
 
   it('parks a row that breaks its schema instead of storing it', async () => {
