@@ -58,7 +58,10 @@ export const hostAndPort = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
-/** One or several servers of a cluster, separated by commas. What was given may hold a password and is not shown. */
+/**
+ * One or several servers of a cluster, separated by commas. The message never shows the value, which may contain a
+ * password.
+ */
 export const serverUrls = (protocols: readonly string[]) =>
   z.string().transform((text, context) => {
     // `scheme://a,b,c?option` is one connection string, `scheme://a,scheme://b` a list of them.
@@ -68,10 +71,10 @@ export const serverUrls = (protocols: readonly string[]) =>
     return z.NEVER;
   });
 
-/** 32 bytes, base64 or hex. What was given is a secret and is not shown. */
+/** 32 bytes, base64 or hex. The message never shows the value, which is a secret. */
 export const masterKey = z.string().transform((text, context) => {
   if (/^[0-9a-f]{64}$/i.test(text)) return Buffer.from(text, 'hex');
-  // Checked before: Buffer.from passes over whatever is not base64.
+  // Checked first, since Buffer.from ignores characters that are not base64.
   if (/^[\w+/-]{43}=?$/.test(text)) return Buffer.from(text, 'base64');
   context.addIssue('must be 32 bytes in base64 (44 characters) or hex (64 characters): openssl rand -base64 32');
   return z.NEVER;
@@ -85,7 +88,7 @@ export const realmNames = z.string().transform((text, context): readonly string[
   return z.NEVER;
 });
 
-/** A secret that somebody made; a template's place for it (`${...}`), left empty, would be known to everybody. */
+/** A secret, but not the placeholder of a template (`${...}`) that nobody filled in: everybody would know it. */
 export const clientSecret = z
   .string()
   .refine((text) => !text.startsWith('${'), 'is the name of a variable, not its value');

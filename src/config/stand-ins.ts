@@ -1,6 +1,6 @@
 import type { Given } from './given.ts';
 
-/** What can stand in for a real system, by the name that `ALLOW_STAND_INS` uses. */
+/** The systems that a stand-in can replace, by the names that `ALLOW_STAND_INS` uses. */
 export const STAND_INS = [
   'postgres',
   'identity',

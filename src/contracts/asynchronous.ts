@@ -1,6 +1,9 @@
 import { z } from 'zod';
 
-/** Whom the service reports to. `subscriber_ids` is one user id; `workflow_id` is ours and comes back in every message. */
+/**
+ * To whom the service reports. `subscriber_ids` is one user id. `workflow_id` is BudApp's and comes back in every
+ * message.
+ */
 export const NotificationMetadata = z.strictObject({
   name: z.literal('bud-internal'),
   subscriber_ids: z.string().min(1),

@@ -4,15 +4,17 @@ import { asynchronousFields } from './asynchronous.ts';
 /** Dapr app id of the cluster service. */
 export const BUDCLUSTER = 'budcluster';
 
-/** An id of theirs that stands in a path, where `.` and `..` would lead elsewhere, escaped or not. */
+/**
+ * An id that the service made. It becomes a segment of a path, where `.` and `..` would lead elsewhere, escaped or not.
+ */
 const theirId = z
   .string()
   .min(1)
   .refine((id) => id !== '.' && id !== '..', 'must not be a dot segment');
-/** Their id of a cluster (`bud_cluster_id` on our side); never one of ours. */
+/** The service's own id of a cluster (`bud_cluster_id` in BudApp), never BudApp's id. */
 const theirClusterId = theirId;
 const tokens = z.int().nonnegative();
-/** Milliseconds for TTFT, tokens per second for throughput, seconds for end-to-end latency; null where nothing is asked for. */
+/** Milliseconds for TTFT, tokens per second for throughput, seconds for end-to-end latency; null: no target. */
 const target = z.number().nonnegative().nullable();
 
 /** Replica bounds, in the free-form autoscaler object. The local cluster starts `min_replicas` replicas. */
@@ -29,7 +31,7 @@ const deployFields = {
   endpoint_name: z.string().min(1),
   /** URI of the model, for example what the object store's `uri()` answered. */
   model: z.string().min(1),
-  /** Parameters, in billions; null where it is not known. */
+  /** Billions of parameters; null where the number is not known. */
   model_size: z.number().nonnegative().nullable(),
   storage_size_gb: z.number().nonnegative(),
   target_ttft: target,
@@ -146,7 +148,7 @@ export const WorkerReference = z.strictObject({ worker_id: theirId });
 
 const figure = z.union([z.number(), z.string()]).nullish();
 
-/** One replica as the cluster reports it. `pid` is what only the local cluster can say. */
+/** One replica as the cluster reports it. Only the local cluster reports `pid`. */
 export const Worker = z.looseObject({
   id: z.string().nullish(),
   name: z.string().nullish(),
@@ -207,11 +209,11 @@ export const NodesAnswer = z.union([
   z.looseObject({ param: z.looseObject({ nodes: z.array(ClusterNode) }) }).transform((answer) => answer.param),
 ]);
 
-/** How the cluster is; every field depends on the cluster's kind. */
+/** The health of a cluster. Which fields there are depends on the kind of cluster. */
 export const HealthAnswer = z.looseObject({ status: z.string().nullish(), message: z.string().nullish() });
 
-/** Answers whose body nothing is read from. */
+/** An answer whose body BudApp does not read. */
 export const PlainAnswer = z.looseObject({ message: z.string().nullish() });
 
-/** 200 stopped, 202 not yet: the body does not tell them apart. */
+/** The status says whether the workflow has stopped (200) or is about to (202). The body does not. */
 export const CancelAnswer = z.looseObject({ message: z.string().nullish() });

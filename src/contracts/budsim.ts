@@ -16,7 +16,7 @@ export const RunSimulationRequest = z.strictObject({
   target_ttft: target,
   target_throughput_per_user: target,
   target_e2e_latency: target,
-  /** Their id: ranks this cluster only. */
+  /** The cluster service's id of a cluster; where it is set, only this cluster is ranked. */
   cluster_id: z.string().nullable().optional(),
   is_proprietary_model: z.boolean(),
   hardware_mode: z.string().min(1),
@@ -32,7 +32,7 @@ export const RecommendationsRequest = z.strictObject({
   limit: z.int().positive().optional(),
 });
 
-/** What the simulator expects of a cluster; a figure that it cannot tell is null. */
+/** The performance that the simulator expects on a cluster; null where it has no figure. */
 const RecommendationMetrics = z.looseObject({
   device_types: z.array(z.unknown()).nullish(),
   replica: z.number().nullish(),
@@ -46,15 +46,17 @@ const RecommendationMetrics = z.looseObject({
 
 const resources = z.object({ cpu_millis: z.number(), memory_mib: z.number() });
 
-/** One cluster that fits, best first. All but the first two fields are what the local simulator adds. */
+/**
+ * One cluster that fits; the list is sorted, best first. Only the local simulator sets more than the first two fields.
+ */
 export const Recommendation = z.looseObject({
   cluster_id: z.string(),
   metrics: RecommendationMetrics,
   reasons: z.array(z.string()).optional(),
-  /** What the cluster has left, and what one replica of this model is reckoned to take of it. */
+  /** The free capacity of the cluster, and the estimated need of one replica of the model. */
   free: resources.optional(),
   per_replica: resources.optional(),
-  /** How many such replicas there is room for. */
+  /** How many replicas fit into the free capacity. */
   fits_replicas: z.number().optional(),
 });
 export type Recommendation = z.infer<typeof Recommendation>;

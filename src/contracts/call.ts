@@ -19,13 +19,13 @@ interface CallDefinition<Input extends z.ZodType, Answer extends z.ZodType> {
   method: CallRequest['method'];
   path: (input: z.output<Input>) => string;
   query?: (input: z.output<Input>) => Record<string, string | number | boolean | undefined>;
-  /** The JSON body; none where it is left out. */
+  /** The JSON body; absent where the request has none. */
   body?: (input: z.output<Input>) => unknown;
   multipart?: (input: z.output<Input>) => NonNullable<CallRequest['multipart']>;
   input: Input;
   answer: Answer;
   timeout_ms: number;
-  /** True where the answer only says that work began, and messages bring the rest. */
+  /** True where the answer only says that the work was accepted. Messages bring the result. */
   asynchronous: boolean;
 }
 
@@ -38,7 +38,7 @@ export interface Call<Input extends z.ZodType, Answer> {
   input: Input;
   /** Takes anything, such as an input that was stored as JSON; throws `ZodError` where it breaks the contract. */
   toRequest(input: unknown): CallRequest;
-  /** Throws `ZodError` where the answer cannot be read as what the contract says. */
+  /** Throws `ZodError` where the answer breaks the contract. */
   parseAnswer(answer: unknown): Answer;
 }
 

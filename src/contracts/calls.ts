@@ -28,6 +28,6 @@ export const toRequest = <Name extends CallName>(name: Name, input: CallInput<Na
 
 const parsers: { [Name in CallName]: { parseAnswer(answer: unknown): CallAnswer<Name> } } = calls;
 
-/** The answer as the contract describes it. Throws `ZodError` where it cannot be read so. */
+/** The answer as the contract describes it. Throws `ZodError` where it breaks the contract. */
 export const parseAnswer = <Name extends CallName>(name: Name, answer: unknown): CallAnswer<Name> =>
   parsers[name].parseAnswer(answer);

@@ -3,16 +3,16 @@ import { ClusterNode, Worker } from './budcluster.ts';
 import { ModelInfo } from './budmodel.ts';
 import { Recommendation } from './budsim.ts';
 
-/** How a step stands. */
+/** The state of a step. */
 export const StepStatus = z.enum(['STARTED', 'RUNNING', 'COMPLETED', 'FAILED']);
 export type StepStatus = z.infer<typeof StepStatus>;
 
-/** The part of a message that we act upon. `event` is a step id, `eta` or `results`. */
+/** The part of a message that BudApp reads. `event` is a step id, `eta` or `results`. */
 export const NotificationPayload = z.looseObject({
   category: z.string().nullish(),
   type: z.string(),
   event: z.string(),
-  /** Ours; absent in status updates, which belong to no workflow. */
+  /** BudApp's id of the workflow; absent in status updates, which belong to no workflow. */
   workflow_id: z.string().nullish(),
   source: z.string().nullish(),
   content: z.looseObject({
@@ -41,11 +41,11 @@ export const Notification = z.looseObject({
 });
 export type Notification = z.infer<typeof Notification>;
 
-/** What the sidecar reads from our answer. */
+/** BudApp's answer to a message, which tells the sidecar whether to deliver it again. */
 export const DeliveryAnswer = z.looseObject({ status: z.enum(['SUCCESS', 'RETRY', 'DROP']) });
 export type DeliveryAnswer = z.infer<typeof DeliveryAnswer>;
 
-/** Replicas of a deployment, by how they are. */
+/** The numbers of a deployment's replicas, by state. */
 export const ReplicaCounts = z.looseObject({
   total: z.number().nullish(),
   available: z.number().nullish(),
@@ -56,7 +56,7 @@ export const ReplicaCounts = z.looseObject({
 });
 export type ReplicaCounts = z.infer<typeof ReplicaCounts>;
 
-/** A list of paths, or an object whose true members are the paths. */
+/** A list of paths, or an object whose keys with the value true are the paths. */
 const supportedEndpoints = z.union([z.array(z.string()), z.record(z.string(), z.unknown())]).nullish();
 
 /** `ready, pending, ingress_failed, endpoints_failed, failed, error` all occur. */
@@ -101,24 +101,24 @@ export const DeploymentResult = z.looseObject({
 });
 export type DeploymentResult = z.infer<typeof DeploymentResult>;
 
-/** Result of a registration: `id` is their id of the cluster. */
+/** Result of a registration: `id` is the cluster service's id of the cluster. */
 export const RegisteredCluster = z.looseObject({ id: z.string(), nodes: z.array(ClusterNode).nullish() });
 
-/** How the nodes of a cluster are now; belongs to no workflow. */
+/** The current state of a cluster and its nodes; belongs to no workflow. */
 export const ClusterStatusUpdate = z.looseObject({
   cluster_id: z.string(),
   status: z.string(),
   node_info: z.looseObject({ id: z.string().nullish(), nodes: z.array(ClusterNode).nullish() }).nullish(),
 });
 
-/** How a deployment is now; belongs to no workflow. `deployment_name` is the namespace. */
+/** The current state of a deployment; belongs to no workflow. `deployment_name` is the namespace. */
 export const DeploymentStatusUpdate = DeploymentStatus.extend({
   deployment_name: z.string(),
   cluster_id: z.string().nullish(),
 });
 export type DeploymentStatusUpdate = z.infer<typeof DeploymentStatusUpdate>;
 
-/** What a security scan found; `model_issues` pass through as they are. */
+/** The findings of a security scan. `model_issues` are not read further. */
 export const ScanResult = z.looseObject({
   total_issues: z.number().nullish(),
   total_scanned: z.number().nullish(),
@@ -130,7 +130,10 @@ export type ScanResult = z.infer<typeof ScanResult>;
 
 const nothing = z.unknown();
 
-/** By `payload.type`: the shape of `content.result` of the message that carries the result. Null where the work failed. */
+/**
+ * The schema of `content.result`, by `payload.type`, in the message that carries the result. It is null where the work
+ * failed.
+ */
 export const resultSchemas = {
   get_cluster_recommendations: z.looseObject({
     workflow_id: z.string().nullish(),
@@ -158,7 +161,9 @@ export const isResultType = (type: string): type is ResultType => Object.hasOwn(
 
 const schemaByType: { [Type in ResultType]: z.ZodType<ResultOf<Type>> } = resultSchemas;
 
-/** The result of a message, parsed; null where it is missing or cannot be read (the work failed, or the service errs). */
+/**
+ * The result of a message, parsed; null where it is missing or cannot be read (the work failed, or the service errs).
+ */
 export const parseResult = <Type extends ResultType>(type: Type, result: unknown): ResultOf<Type> | null => {
   if (result === null || result === undefined) return null;
   const parsed = schemaByType[type].safeParse(result);

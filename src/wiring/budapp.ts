@@ -29,7 +29,7 @@ const versionOf = (): string => {
   return (JSON.parse(text) as { version: string }).version;
 };
 
-/** The same in every process of an installation: who has set a master key has it in all of them. */
+/** The token that services send. It must be the same in all processes, which share the master key where one is set. */
 const serviceTokenOf = ({ app_api_token, master_key, data_dir }: Config): string => {
   if (app_api_token !== null) return app_api_token;
   if (master_key === null) return generatedServiceToken(data_dir);
@@ -100,8 +100,8 @@ const start = async (config: Config, { logger, closing, signal }: StartOptions):
 };
 
 /**
- * Puts everything together and serves. Throws where something cannot be opened, with nothing left open; `close` ends
- * it in order. A `signal` that aborts ends the waiting for systems that nobody answers for yet.
+ * Opens everything that the roles need, and serves. Throws where something cannot be opened, and then leaves nothing
+ * open. `close` shuts down in order. Aborting `signal` ends the waiting for systems that do not answer yet.
  */
 export const startBudApp = async (config: Config, logger: Logger, signal?: AbortSignal): Promise<BudApp> => {
   const closing = createClosing();

@@ -1,11 +1,14 @@
 import type { Closable } from '../ports/closable.ts';
 
-/** Closes what was opened, newest first, whatever goes wrong with one of them; throws all that did. */
+/**
+ * Closes resources, the last one opened first. A failure of one does not keep the others open; all failures are thrown
+ * together.
+ */
 export const createClosing = () => {
   const opened: { name: string; close: () => Promise<void> }[] = [];
 
   return {
-    /** Remembers to close it, and hands it back: `const log = closing.add('log', await openLog())`. */
+    /** Registers the resource to be closed, and returns it: `const log = closing.add('log', await openLog())`. */
     add<T extends Closable>(name: string, resource: T): T {
       opened.push({ name, close: () => resource.close() });
       return resource;

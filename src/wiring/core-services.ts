@@ -28,15 +28,17 @@ export interface CoreServices {
   vault: Vault;
   handle: HandleCommand;
   clock: Clock;
-  /** Unique to this run of this process: names its leases and claims. */
+  /** Names the leases and claims of this process; unique to each run. */
   owner: string;
   dependencies: Dependency[];
 }
 
 const POOL_SIZE = 30;
-/** Longer than any statement takes, the removal of a week's old keys included. */
+/**
+ * A connection is given up after so long without a byte. Longer than any statement, also the one that removes old keys.
+ */
 const SILENCE_MS = 60_000;
-/** How long a deletion waits to know of the newest endpoints. */
+/** How long a command waits for a read model to catch up with the log. */
 const FRESHNESS_TIMEOUT_MS = 5_000;
 
 const clock: Clock = () => new Date().toISOString();
@@ -59,7 +61,7 @@ export const waitForHead = async (readModels: ReadModels, log: Log, name: string
   if (head) await readModels.waitFor([name], head, { timeout_ms: FRESHNESS_TIMEOUT_MS });
 };
 
-/** The endpoints that stand in the way of a deletion, as the log knows them now. */
+/** The live endpoints that use a project, model or cluster, as fresh as the log: they forbid its deletion. */
 const liveEndpointsIn =
   (readModels: ReadModels, log: Log): HandlerOptions['findLiveEndpoints'] =>
   async (area, id, tenant_id) => {
@@ -72,14 +74,14 @@ const liveEndpointsIn =
 /** Opens Postgres, brings its schema up to date, and opens the log and the vault. */
 export const openCoreServices = async (config: Config, needs: SystemNeeds): Promise<CoreServices> => {
   const { closing, logger } = needs;
-  // With all systems real nothing is kept on this machine, and its disk may be read-only.
+  // Without stand-ins nothing is kept on this machine, so its disk may be read-only.
   if (config.stand_ins.length > 0) await mkdir(config.data_dir, { recursive: true });
   const database = await openDatabase(config, needs);
   const connectionString = database.connection_string;
   await migrate({ connectionString, log: (line) => logger.info(line) });
   const pool = openPool(database, needs);
   if (database.stand_in) {
-    // The embedded server's folder is locked by us: whoever held anything in it is gone.
+    // This process holds the lock on the embedded server's folder, so whoever held a lease or a claim has ended.
     await releaseAllLeases(pool);
     await releaseAllClaims(pool);
   }
@@ -99,7 +101,7 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
     clock,
     findLiveEndpoints: liveEndpointsIn(readModels, log),
     deadlines: config.deadlines,
-    // The embedded server's folder is locked by us.
+    // This process holds the lock on the embedded server's folder, so no other one works on this log.
     alone_since: database.stand_in ? clock() : undefined,
   });
   const postgres: Dependency = {

@@ -7,7 +7,7 @@ import type { RetryUntilAvailable } from './retry-until-available.ts';
 
 export interface Database {
   connection_string: string;
-  /** For people: which server it is, without a password. */
+  /** Which server it is, as people read it: without a password. */
   implementation: string;
   stand_in: boolean;
 }
@@ -27,7 +27,7 @@ interface Needs {
   retryUntilAvailable: RetryUntilAvailable;
 }
 
-/** The Postgres that the settings name, once it can be used, or the embedded one. Throws `SystemUnusable`. */
+/** Opens the Postgres that the settings name, or else the embedded one. Throws `SystemUnusable`. */
 export const openDatabase = async (
   config: Config,
   { closing, logger, retryUntilAvailable }: Needs,

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts';
 import type { BudApp } from './budapp.ts';
 
-/** What a person reads at the start: where it is, who may log in, where the data lives, and what is a stand-in. */
+/** The text that a start prints: the address, who may log in, where the data is, and which systems are stand-ins. */
 export const greeting = (
   { admin, data_dir, keycloak, stand_ins }: Config,
   { url, generated_password, dependencies }: BudApp,
@@ -16,7 +16,7 @@ export const greeting = (
     '',
     `BudApp:    ${url}`,
     `API docs:  ${url}/docs`,
-    // Keycloak knows its people itself.
+    // With Keycloak, BudApp has no administrator's account of its own.
     ...(keycloak ? [] : [`Admin:     ${admin.email}`, ...password]),
     ...(stand_ins.length > 0 ? [`Data:      ${data_dir}`] : []),
     'Works with:',

@@ -8,11 +8,11 @@ type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 const GRACE_MS = 5_000;
 
 const TIMEOUTS = {
-  // Node's own five minutes for a whole request would cut off a large artefact on a slow line.
+  // Node's default of five minutes a request would cut off a large upload on a slow line.
   requestTimeout: 60 * 60_000,
   headersTimeout: 60_000,
-  // Longer than the minute for which proxies keep connections: whichever ends one first must not be us, or a request that
-  // is just being sent on it is lost, and the proxy answers 502.
+  // Longer than the 60 seconds of most proxies. The proxy must be the one that closes an idle connection: if the server
+  // did, a request just sent on it would be lost, and the proxy would answer 502.
   keepAliveTimeout: 75_000,
 };
 
@@ -58,7 +58,7 @@ const NOT_HTTP = {
   detail: 'This is not an HTTP request.',
 };
 
-/** What never becomes a request is refused in the same words as what does. */
+/** Refuses what is no readable HTTP request, in the same form as the API refuses requests. */
 const refuseClient = (error: Error, socket: Duplex): void => {
   if (hasCode(error, 'ECONNRESET') || !socket.writable) {
     socket.destroy();
@@ -79,8 +79,8 @@ const hasCode = (error: unknown, code: string): boolean =>
   error instanceof Error && 'code' in error && error.code === code;
 
 /**
- * Listens before anything else is opened: a port in use is known at once, and the address is known to the services that
- * call back. Until `serve` is called every request is told to come again. Throws `AddressInUse`.
+ * Listens before anything else is opened, so that a port in use is noticed at once and services can be told the address
+ * for their messages. Until `serve` is called, every request is answered with 503. Throws `AddressInUse`.
  */
 export const openHttpServer = async ({ host, port }: { host: string; port: number }) => {
   let handler = notReadyYet;
@@ -97,7 +97,7 @@ export const openHttpServer = async ({ host, port }: { host: string; port: numbe
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
       server.closeIdleConnections();
-      // Requests under way may finish; whoever only holds a connection open may not keep us.
+      // Requests under way may finish. A connection that is only held open must not delay the shutdown.
       const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
       await closed;
       clearTimeout(force);

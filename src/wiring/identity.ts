@@ -5,15 +5,15 @@ import type { Revocations } from '../adapters/oidc/revocations.ts';
 import type { Config } from '../config/config.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { Identity } from '../ports/identity.ts';
-import { answers } from './probe.ts';
+import { probe } from './probe.ts';
 import type { SystemNeeds } from './systems.ts';
 
-/** Makes a user at the identity provider; throws `Rejected` where the data is refused. */
+/** Creates a user at the identity provider. Throws `Rejected` where it refuses the data. */
 export type RegisterIdentity = (user: { email: string; password: string; name: string }) => Promise<void>;
 
 export interface OpenedIdentity {
   identity: Identity;
-  /** null: the provider registers people itself. */
+  /** null: the provider has a registration of its own. */
   register: RegisterIdentity | null;
   dependency: Dependency;
   /** The admin's password, where this start generated it. */
@@ -30,7 +30,7 @@ const dependencyOf = (implementation: string, realmUrls: readonly string[]): Omi
   implementation,
   needed: false,
   check: async () => {
-    for (const url of realmUrls) await answers(`${url}/.well-known/openid-configuration`);
+    for (const url of realmUrls) await probe(`${url}/.well-known/openid-configuration`);
   },
 });
 
@@ -70,7 +70,7 @@ const openLocal = async (
 
 type Keycloak = NonNullable<Config['keycloak']>;
 
-/** A single realm may hold several tenants, told apart by a claim; of several realms each is one. */
+/** A single realm may hold several tenants, which a claim tells apart. Of several realms, each is one tenant. */
 const realmSetup = ({ url, public_url, realms }: Keycloak, name: string): OidcRealmSetup => {
   const path = `/realms/${encodeURIComponent(name)}`;
   const tenant_id = tenantOfRealm(name);
@@ -110,7 +110,7 @@ const openKeycloak = async (
   };
 };
 
-/** The identity provider that the settings name, or the local one. */
+/** Opens the identity provider that the settings name, or else the local one. */
 export const openIdentity = async (config: Config, needs: Needs): Promise<OpenedIdentity> => {
   const opened = config.keycloak ? await openKeycloak(config.keycloak, needs) : await openLocal(config, needs);
   needs.closing.add('identity', opened.identity);

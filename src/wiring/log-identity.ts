@@ -53,7 +53,7 @@ const tailLost = (checkpoint: string, head: Position | null) =>
       '"Restore" in docs/operations.md',
   );
 
-/** The newest position that anything in the database has been read up to. */
+/** The newest checkpoint of all in the database. */
 const FURTHEST = `
   select max(position collate "C") as position from (
     select position from projections
@@ -71,13 +71,13 @@ const findKnownLog = async (pool: Pool): Promise<string | null> => {
   return rows[0]?.log_id ?? null;
 };
 
-/** The log that lies in this database itself is this database's, whatever is in it. */
+/** True where the log is in this very database. It then belongs to it, whatever its events are. */
 const isOwnLog = async (pool: Pool, log_id: string): Promise<boolean> => {
   const { rowCount } = await pool.query('select from log_identity where id = $1', [log_id]);
   return rowCount === 1;
 };
 
-/** False where the log has lost its end and then grown again, past what had been read. */
+/** False where the log does not have this position: its tail was lost, and others were appended since. */
 const canGoOnAfter = async (log: LogIdentityOptions['log'], position: Position): Promise<boolean> => {
   try {
     for await (const _first of log.subscribe({ after: position, live: false })) break;
@@ -88,7 +88,7 @@ const canGoOnAfter = async (log: LogIdentityOptions['log'], position: Position):
   }
 };
 
-/** Several processes may start at once: the first one's row counts, and all read it again. */
+/** Remembers the log. Several processes may start at once: the first one's row counts, so each reads it again. */
 const adopt = async ({ pool, log, log_id }: LogIdentityOptions): Promise<string | null> => {
   if (!(await isOwnLog(pool, log_id)) && (await log.head()) !== null) throw unknownHistory();
   await pool.query('insert into checkpoint_log (log_id) values ($1) on conflict do nothing', [log_id]);
@@ -96,9 +96,9 @@ const adopt = async ({ pool, log, log_id }: LogIdentityOptions): Promise<string 
 };
 
 /**
- * For the start, before anything reads the log: the positions in the database must be positions of this log. A new
- * installation remembers the log that it starts with. Throws `SystemUnusable` where the database belongs to another log,
- * where it knows nothing of a log that has events, and where the log ends before what has been read of it.
+ * Checks that the positions in the database are positions of this log; to be called before anything reads the log. A
+ * new installation remembers the log that it starts with. Throws `SystemUnusable` where the database belongs to another
+ * log, where it knows nothing of a log that has events, and where the log ends before what has been read of it.
  */
 export const assertSameLog = async (options: LogIdentityOptions): Promise<void> => {
   const { pool, log, log_id } = options;

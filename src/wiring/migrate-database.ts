@@ -7,8 +7,8 @@ import { openDatabase } from './database.ts';
 import { createRetryUntilAvailable } from './retry-until-available.ts';
 
 /**
- * Brings the schema up to date and does nothing else: for a job that runs before the new version starts. Answers the names
- * of the migrations that it ran. Throws `SystemUnusable` and `SchemaTooNew`.
+ * Brings the schema up to date and does nothing else, for a job that runs before the new version starts. Returns the
+ * names of the migrations that it ran. Throws `SystemUnusable` and `SchemaTooNew`.
  */
 export const migrateDatabase = async (config: Config, logger: Logger): Promise<string[]> => {
   const closing = createClosing();

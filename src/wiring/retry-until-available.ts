@@ -5,7 +5,7 @@ import type { Logger } from '../telemetry.ts';
 const LOOK_AGAIN_MS = 500;
 const REMIND_MS = 10_000;
 
-/** Opens something, again and again while only time is missing. */
+/** Opens a system, and retries while it is not available yet. */
 export type RetryUntilAvailable = <T>(open: () => Promise<T>) => Promise<T>;
 
 interface RetryOptions {
@@ -15,9 +15,10 @@ interface RetryOptions {
 }
 
 /**
- * A start waits for systems that nobody answers for yet: everything of an installation may be started at once, in any
- * order. What waiting does not help (a wrong password) is thrown at once, and what takes longer than `timeout_ms` in all,
- * as the `SystemUnusable` that names the settings, and so when `signal` aborts.
+ * Lets a start wait for systems that do not answer yet, since all parts of an installation may be started at once, in
+ * any order. `timeout_ms` bounds the waiting for all systems together. Throws the last `SystemUnusable`, which names
+ * the settings to look at: at once where waiting cannot help (a wrong password), else after the time-out or when
+ * `signal` aborts.
  */
 export const createRetryUntilAvailable = ({ timeout_ms, logger, signal }: RetryOptions): RetryUntilAvailable => {
   const giveUpAt = performance.now() + timeout_ms;

@@ -13,11 +13,14 @@ interface Needs {
 
 export interface OpenedRevocations {
   value: Revocations;
-  /** null: they are in Postgres alone. */
+  /** null: revocations are in Postgres only. */
   dependency: Dependency | null;
 }
 
-/** Logged-out tokens: in Postgres, and with a sidecar also in its state store, for the platform's other services. */
+/**
+ * Opens the store of logged-out tokens: Postgres, and with a sidecar also its state store, where the platform's
+ * services look.
+ */
 export const openRevocations = async (
   { dapr }: Config,
   { closing, logger, pool }: Needs,

@@ -26,7 +26,7 @@ import type { SystemNeeds } from './systems.ts';
 
 const FEED_LEASE_MS = 10_000;
 
-/** The tenant's clusters among these, as the log knows them now: one may have been registered a moment ago. */
+/** Those of the clusters that are the tenant's, as fresh as the log: one may have been registered a moment ago. */
 const clustersIn =
   (readModels: ReadModels, log: Log) =>
   async (budClusterIds: readonly string[], tenantId: TenantId): Promise<ClustersFound> => {
@@ -52,7 +52,7 @@ const processesOf = (config: Config, objects: ObjectStore) =>
     placement_seconds: config.deadlines.placement,
   });
 
-/** What an API answers with, besides what every role has. */
+/** What the API needs besides the core services. */
 export interface ApiParts {
   identity: OpenedIdentity;
   objects: ObjectStore;
@@ -61,7 +61,7 @@ export interface ApiParts {
   settings: ApiSettings;
 }
 
-/** The role `api`: everything that the world can ask. */
+/** The role `api`: serves the public API. */
 export const openApi = async ({ closing, logger, config, core }: RoleNeeds, parts: ApiParts): Promise<Api> => {
   const { identity, objects, ...others } = parts;
   const { pool, log } = core;
@@ -79,7 +79,7 @@ export const openApi = async ({ closing, logger, config, core }: RoleNeeds, part
   return closing.add('API', api);
 };
 
-/** What a process without the role `api` answers: whether it lives, whether it can work, and its figures. */
+/** The HTTP API of a process without the role `api`: health and metrics only. */
 export const openHealthApi = ({ logger, core }: RoleNeeds, settings: ApiSettings) =>
   createHealthApi({
     ...core,
@@ -89,7 +89,7 @@ export const openHealthApi = ({ logger, core }: RoleNeeds, settings: ApiSettings
     metrics: createMetrics(),
   });
 
-/** Over a bus that all processes share one feed speaks for all: whoever has the lease. */
+/** The status feed over a bus that all processes share. Only the process that holds the lease runs it. */
 const createSharedFeed = ({ logger, core: { log, pool, owner } }: RoleNeeds, bus: StatusBus) => {
   const closing = new AbortController();
   const throttled = createThrottle();
@@ -107,7 +107,10 @@ const createSharedFeed = ({ logger, core: { log, pool, owner } }: RoleNeeds, bus
       await over;
       await feed.close();
     },
-    onError: (error) => throttled(() => logger.info({ err: error }, 'the status feed is given up for now')),
+    onError: (error) =>
+      throttled(() =>
+        logger.info({ err: error }, 'this process does not run the status feed any more; it tries again'),
+      ),
   });
   return {
     close: async () => {
@@ -117,7 +120,7 @@ const createSharedFeed = ({ logger, core: { log, pool, owner } }: RoleNeeds, bus
   };
 };
 
-/** The role `projector`: read models, and what the live stream hears. */
+/** The role `projector`: keeps the read models up to date and feeds the live stream. */
 export const startProjector = (needs: RoleNeeds, bus: StatusBus): void => {
   const { closing, logger, config, core } = needs;
   const { log, pool, owner } = core;
@@ -126,7 +129,7 @@ export const startProjector = (needs: RoleNeeds, bus: StatusBus): void => {
   closing.add('projections', createProjectionRunner({ log, pool, owner, logger }));
 };
 
-/** The role `processes`: what happens next, and the calls to other services. */
+/** The role `processes`: runs the process managers, and calls the other services for them. */
 export const startProcesses = (
   { closing, logger, config, core }: RoleNeeds,
   { objects, invoker }: Pick<ApiParts, 'objects' | 'invoker'>,
@@ -143,7 +146,7 @@ export const startProcesses = (
   );
 };
 
-/** Serves `api` and its stream on a server that listens already. */
+/** Serves the API and its live stream on a server that listens already. */
 export const attach = (
   api: Api,
   http: { server: Server; serve: (handler: ReturnType<Api['app']['callback']>) => void },

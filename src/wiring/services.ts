@@ -11,7 +11,7 @@ import type { Callback } from '../local/service/callback.ts';
 import type { LocalService } from '../local/service/loopback.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { ServiceInvoker } from '../ports/service-invoker.ts';
-import { answers } from './probe.ts';
+import { probe } from './probe.ts';
 import type { SystemNeeds } from './systems.ts';
 
 interface ServiceNeeds extends SystemNeeds {
@@ -26,7 +26,7 @@ interface OpenedServices {
   dependencies: Dependency[];
 }
 
-/** By app id, the name under which settings and `/health/ready` know a service. */
+/** The name of each service in `ALLOW_STAND_INS` and `/health/ready`, by app id. */
 const NAMES: Readonly<Record<string, StandIn>> = {
   [BUDCLUSTER]: 'cluster',
   [BUDMODEL]: 'model',
@@ -40,7 +40,7 @@ interface ServiceAddress {
   stand_in: boolean;
 }
 
-/** Those that the settings name, and stand-ins on this machine for the rest. */
+/** The addresses of the services: from the settings, or of a stand-in that is started here. */
 const openAddresses = async (
   { service_urls, data_dir }: Config,
   { closing, logger, callback, artefacts }: ServiceNeeds,
@@ -90,12 +90,14 @@ const openStraight = async (config: Config, needs: ServiceNeeds): Promise<Opened
       implementation: `${app_id}${stand_in ? ', local,' : ''} at ${url}`,
       stand_in,
       needed: false,
-      check: () => answers(url),
+      check: () => probe(url),
     })),
   };
 };
 
-/** All services behind the sidecar. It may come up after us, and the services after it: nothing is waited for here. */
+/**
+ * All services behind the sidecar. Nothing is awaited here, since sidecar and services may start after this process.
+ */
 const openDapr = async (
   dapr: NonNullable<Config['dapr']>,
   { closing, logger }: ServiceNeeds,
@@ -109,7 +111,7 @@ const openDapr = async (
     implementation: `${app_id} over Dapr`,
     stand_in: false,
     needed: false,
-    check: () => answers(`${sidecar}/invoke/${app_id}/method/health`, headers),
+    check: () => probe(`${sidecar}/invoke/${app_id}/method/health`, headers),
   }));
   const own = {
     name: 'dapr',
@@ -121,6 +123,6 @@ const openDapr = async (
   return { invoker, dependencies: [own, ...apps] };
 };
 
-/** The other services: over Dapr where there is a sidecar, else straight over HTTP. */
+/** Opens the other services: through the Dapr sidecar where there is one, else straight over HTTP. */
 export const openServices = (config: Config, needs: ServiceNeeds): Promise<OpenedServices> =>
   config.dapr ? openDapr(config.dapr, needs) : openStraight(config, needs);

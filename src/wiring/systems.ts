@@ -22,7 +22,7 @@ export interface SystemNeeds {
   retryUntilAvailable: RetryUntilAvailable;
 }
 
-/** Something that was opened, and how `/health/ready` shows it. */
+/** An opened system, and how `/health/ready` shows it. */
 interface Opened<T> {
   value: T;
   dependency: Dependency;

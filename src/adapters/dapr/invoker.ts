@@ -10,28 +10,28 @@ export interface DaprInvoker extends ServiceInvoker, Closable {
 }
 
 interface Content {
-  /** Absent where nothing is sent. */
+  /** The body; absent where the request has none. */
   data?: object;
   headers: Record<string, string>;
 }
 
 const contentOf = async ({ body, multipart }: ServiceRequest): Promise<Content> => {
   if (multipart !== undefined) {
-    // The SDK sends bytes as they are, and has no notion of a form.
+    // The SDK does not know forms, but sends bytes unchanged.
     const form = new Response(formOf(multipart));
     const type = form.headers.get('content-type') ?? '';
     return { data: new Uint8Array(await form.arrayBuffer()), headers: { 'Content-Type': type } };
   }
   if (body === undefined) return { headers: {} };
   if (!(body instanceof Object)) throw new TypeError('a service is sent objects only');
-  // Named: of an object that looks like a CloudEvent the SDK would say that it is one.
+  // Set here, since the SDK would send an object that looks like a CloudEvent with the CloudEvents type.
   return { data: body, headers: { 'Content-Type': 'application/json' } };
 };
 
 /**
- * Calls services by their app id through our own sidecar (`/v1.0/invoke/<app id>/method/<path>`). Nothing is asked of the
- * sidecar before the first call, so it may start later than we do. That a service has no sidecar or is not up yet
- * (`ERR_DIRECT_INVOKE`, a 500) is a failure that may pass.
+ * Calls services by their app id through this process's sidecar (`/v1.0/invoke/<app id>/method/<path>`). The sidecar is
+ * not used before the first call, so it may start later than BudApp. A service without a sidecar, or one that has not
+ * started yet (`ERR_DIRECT_INVOKE`, a 500), is a failure that may pass.
  */
 export const createDaprInvoker = (settings: DaprSettings): DaprInvoker => {
   const sidecar = createDaprSidecar(settings);

@@ -11,14 +11,14 @@ const CHECK_TIMEOUT_MS = 3_000;
 const SYSTEM = 'the Dapr sidecar';
 
 export interface DaprSettings {
-  /** Where our own sidecar listens on this machine: `DAPR_HTTP_PORT`. */
+  /** The port of this process's sidecar on this machine: `DAPR_HTTP_PORT`. */
   http_port: number;
   /** What the sidecar demands in the header `dapr-api-token`: `DAPR_API_TOKEN`; null where it demands nothing. */
   api_token: string | null;
   logger?: Logger;
 }
 
-/** One call of the sidecar: what it is, as messages name it, and how long it may take with its answer. */
+/** One call of the sidecar: `what` names it in error messages, `timeout_ms` bounds the time to its answer. */
 interface SidecarCall {
   what: string;
   timeout_ms: number;
@@ -35,10 +35,10 @@ export interface DaprSidecar extends Closable {
 const Metadata = z.looseObject({ components: z.array(z.looseObject({ name: z.string() })).nullish() });
 
 const ignore = (): void => undefined;
-/** The SDK writes to the console on its own; whatever goes wrong reaches us as an error anyway. */
+/** Keeps the SDK from writing to the console: every failure is thrown as an error anyway. */
 const SILENT = { error: ignore, warn: ignore, info: ignore, verbose: ignore, debug: ignore };
 
-/** What the SDK is given in place of an answer, which was read already, within its bounds. */
+/** The empty answer that the SDK gets, since the transport has read the real one already, with a bound on its size. */
 const ALREADY_READ = { status: 200, statusText: 'OK', text: async () => '' };
 
 /**
@@ -54,9 +54,9 @@ const clientOver = (
     daprHost: HOST,
     daprPort: String(http_port),
     communicationProtocol: CommunicationProtocolEnum.HTTP,
-    // Never undefined: the SDK would look into the environment for one.
+    // Never undefined, or else the SDK would read the token from the environment.
     daprApiToken: api_token ?? '',
-    // It logs headers, and with them the token, where it is told to debug.
+    // At the level debug the SDK would log headers, and with them the token.
     logger: { level: LogLevel.Error, service: SILENT },
   });
   client.daprClient.getClient = async () => transport;
@@ -68,16 +68,16 @@ const unusable = (cause: ServiceFailure, where: string): SystemUnusable =>
     ? new SystemUnusable(SYSTEM, `does not answer at ${where}`, { settings: ['DAPR_HTTP_PORT'], passing: true, cause })
     : new SystemUnusable(SYSTEM, 'refuses our token', { settings: ['DAPR_API_TOKEN'], passing: false, cause });
 
-/** Our own sidecar, spoken to through the SDK. Nothing is sent before the first call. */
+/** This process's sidecar, called through the SDK. Nothing is sent before the first call. */
 export const createDaprSidecar = (settings: DaprSettings): DaprSidecar => {
   const where = `${HOST}:${settings.http_port}`;
   const transport = createDaprTransport(where, settings.logger);
 
   const call: DaprSidecar['call'] = async ({ what, timeout_ms, perform }) => {
-    const patience = { what, timeout_ms, timeout: AbortSignal.timeout(timeout_ms) };
+    const limits = { what, timeout_ms, timeout: AbortSignal.timeout(timeout_ms) };
     let answer: unknown = null;
     const client = clientOver(settings, async (url, request) => {
-      answer = await transport.exchange(url, request, patience);
+      answer = await transport.exchange(url, request, limits);
       return ALREADY_READ;
     });
     await perform(client);

@@ -8,7 +8,7 @@ import { createDaprSidecar, type DaprSettings } from './sidecar.ts';
 const ANSWER_TIMEOUT_MS = 2_000;
 const RETRY_AFTER_SECONDS = 5;
 
-/** What the SDK answers where saving failed: it does not throw. */
+/** The SDK returns the error of a failed save, instead of throwing it. */
 const Saved = z.looseObject({ error: z.unknown().optional() });
 
 export interface DaprState extends SharedState, Closable {
@@ -17,16 +17,16 @@ export interface DaprState extends SharedState, Closable {
 }
 
 /**
- * The state store `store_name` of our own sidecar. Whether others see the same keys is up to the component's `keyPrefix`;
- * without one, only applications with our app id do. What was put is gone after its time to live, or as soon as the store
- * loses its data.
+ * The state store `store_name` of this process's sidecar. The component's `keyPrefix` decides whether other
+ * applications see the same keys; by default only those with the same app id do. A value is gone after its time to
+ * live, or as soon as the store loses its data.
  */
 export const createDaprState = ({ store_name, ...settings }: DaprSettings & { store_name: string }): DaprState => {
   const sidecar = createDaprSidecar(settings);
   let failing = false;
 
   const unavailable = (cause: ServiceFailure): Rejected => {
-    // Once, not for every call: whoever is on call has read it.
+    // Logged once an outage, not once a call.
     if (!failing) {
       settings.logger?.warn(
         { err: cause },
@@ -56,7 +56,7 @@ export const createDaprState = ({ store_name, ...settings }: DaprSettings & { st
       await ask({
         what: `state store ${store_name}`,
         perform: async (client) => {
-          // Whole seconds; and what is over already must not stay for ever, as it does with 0.
+          // Dapr takes whole seconds. At least one, since 0 would keep the value for ever.
           const metadata = { ttlInSeconds: String(Math.max(1, Math.ceil(ttl_seconds))) };
           const { error } = Saved.parse(await client.state.save(store_name, [{ key, value, metadata }]));
           if (error !== undefined) throw error;
@@ -66,10 +66,10 @@ export const createDaprState = ({ store_name, ...settings }: DaprSettings & { st
     async get(key) {
       const value = await ask({
         what: `state store ${store_name}`,
-        // The SDK puts the key into the path as it is.
+        // The SDK puts the key into the path without escaping it.
         perform: (client) => client.state.get(store_name, encodeURIComponent(key)),
       });
-      // The sidecar hands out what others put as JSON, an object say, parsed.
+      // A value that another application stored as JSON comes back parsed.
       return value === null || typeof value === 'string' ? value : JSON.stringify(value);
     },
     check: () => sidecar.check({ name: store_name, setting: 'DAPR_STATE_STORE_NAME' }),

@@ -3,26 +3,31 @@ import type { Closable } from '../../ports/closable.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
 import { readAnswer } from '../service-answer.ts';
 
-/** What the SDK hands to its transport. */
+/** A request as the SDK passes it to its transport. */
 export interface SidecarRequest {
   method: string;
   headers: Record<string, string>;
   body?: string | Uint8Array<ArrayBuffer>;
 }
 
-/** What is asked, as messages name it, and how long it may take. */
-interface RetryUntilAvailable {
+/** How error messages name the request, and how long it may take. */
+interface ExchangeLimits {
   what: string;
   timeout_ms: number;
   timeout: AbortSignal;
 }
 
 export interface DaprTransport extends Closable {
-  /** One request and all of its answer: the parsed JSON, null where it is empty. Throws nothing but `ServiceFailure`. */
-  exchange(url: string, request: SidecarRequest, patience: RetryUntilAvailable): Promise<unknown>;
+  /**
+   * Sends one request and reads the whole answer: the parsed JSON, null where it is empty. Throws `ServiceFailure`
+   * only.
+   */
+  exchange(url: string, request: SidecarRequest, limits: ExchangeLimits): Promise<unknown>;
 }
 
-/** Makes failures of the sidecar itself. Tells of trouble once, and of its end once: every call in between only repeats it. */
+/**
+ * Makes the failures of the sidecar itself. Logs the beginning and the end of an outage, and not each call in between.
+ */
 const createTroubleReport = (where: string, logger: Logger | undefined) => {
   let trouble: 'token' | 'unreachable' | null = null;
   return {
@@ -53,8 +58,8 @@ const createTroubleReport = (where: string, logger: Logger | undefined) => {
 };
 
 /**
- * Asks for something that no application can answer in the sidecar's place: was it the sidecar that refused, or the
- * service behind it?
+ * Tells whether a 401 came from the sidecar or from the service behind it: asks for the sidecar's own metadata, which
+ * no service answers.
  */
 const refusesToken = async (where: string, headers: SidecarRequest['headers'], signal: AbortSignal) => {
   const token = headers['dapr-api-token'];
@@ -66,12 +71,15 @@ const refusesToken = async (where: string, headers: SidecarRequest['headers'], s
   return response.status === 401;
 };
 
-/** HTTP to the sidecar at `where` (host and port), within bounds of time and size, until it is closed. */
+/**
+ * HTTP to the sidecar at `where` (host and port), with a time-out and a bound on the size of answers. `close` aborts
+ * all requests.
+ */
 export const createDaprTransport = (where: string, logger: Logger | undefined): DaprTransport => {
   const closing = new AbortController();
   const report = createTroubleReport(where, logger);
 
-  const failureOf = (cause: unknown, { what, timeout_ms, timeout }: RetryUntilAvailable): ServiceFailure => {
+  const failureOf = (cause: unknown, { what, timeout_ms, timeout }: ExchangeLimits): ServiceFailure => {
     if (cause instanceof ServiceFailure) return cause;
     const passing = { retryable: true, status: null, cause };
     if (timeout.aborted) return new ServiceFailure(`${what} did not answer within ${timeout_ms} ms`, passing);
@@ -80,8 +88,8 @@ export const createDaprTransport = (where: string, logger: Logger | undefined): 
   };
 
   return {
-    async exchange(url, { method, headers, body }, patience) {
-      const signal = AbortSignal.any([patience.timeout, closing.signal]);
+    async exchange(url, { method, headers, body }, limits) {
+      const signal = AbortSignal.any([limits.timeout, closing.signal]);
       const init = { method, headers: { accept: 'application/json', ...headers }, signal, redirect: 'manual' } as const;
       try {
         const response = await fetch(url, body === undefined ? init : { ...init, body });
@@ -90,9 +98,9 @@ export const createDaprTransport = (where: string, logger: Logger | undefined): 
           throw report.tokenRefused();
         }
         report.over();
-        return await readAnswer(patience.what, response);
+        return await readAnswer(limits.what, response);
       } catch (cause) {
-        throw failureOf(cause, patience);
+        throw failureOf(cause, limits);
       }
     },
     async close() {

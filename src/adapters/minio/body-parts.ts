@@ -3,13 +3,16 @@ import type { Readable } from 'node:stream';
 import { Rejected } from '../../errors.ts';
 
 export interface BodyParts {
-  /** Parts of exactly `part_bytes`, in order. Stops reading at the first byte too many. */
+  /** Parts of exactly `part_bytes`, in order. Stops reading as soon as the body is larger than `maxBytes`. */
   full(): AsyncIterable<Buffer>;
-  /** After the last full part: what is left, and what is known of the whole. */
+  /** The bytes after the last full part, and size and hash of the whole; to be called once `full` has ended. */
   rest(): { bytes: Buffer; size_bytes: number; sha256: string };
 }
 
-/** Cuts a stream into parts, counting and hashing. Throws `Rejected` `too-large` over `maxBytes`, else what the stream throws. */
+/**
+ * Cuts a stream into parts, counting and hashing. Throws `Rejected` `too-large` over `maxBytes`, else what the stream
+ * throws.
+ */
 export const cutIntoParts = (body: Readable, options: { part_bytes: number; maxBytes: number }): BodyParts => {
   const { part_bytes, maxBytes } = options;
   const hash = createHash('sha256');

@@ -14,7 +14,7 @@ export interface MinioSettings {
   bucket: string;
 }
 
-/** MinIO said nothing for so long that its connection was given up. */
+/** A connection was given up because no byte came from MinIO for too long. */
 export class MinioSilent extends Error {
   constructor(seconds: number) {
     super(`MinIO has said nothing for ${seconds} seconds`);
@@ -25,8 +25,8 @@ export class MinioSilent extends Error {
 const RETRIES = 3;
 const FIRST_RETRY_MS = 200;
 
-/** Gives up connections on which nothing moves, in either direction: no request can wait for ever. */
-const givingUp = <Agent extends http.Agent>(agent: Agent, idleMs: number): Agent => {
+/** Closes connections on which no byte moves in either direction, so that no request waits for ever. */
+const withIdleTimeout = <Agent extends http.Agent>(agent: Agent, idleMs: number): Agent => {
   const createConnection = agent.createConnection.bind(agent);
   agent.createConnection = (...given: Parameters<typeof createConnection>) => {
     const socket = createConnection(...given);
@@ -36,13 +36,13 @@ const givingUp = <Agent extends http.Agent>(agent: Agent, idleMs: number): Agent
   return agent;
 };
 
-/** A server that refused said so; one that broke off or cannot be reached may do it the next time. */
+/** True for a failure of the connection. A refusal of the server, or its silence, would be the same the next time. */
 const isPassing = (error: unknown): boolean =>
   !(error instanceof S3Error || error instanceof MinioSilent || error instanceof TypeError);
 
 /**
- * Does it again where the connection failed or the server was not ready: by default within about two seconds, which is
- * enough for connections that a restart cut. Only for what may be done twice.
+ * Retries where the connection failed, by default within about two seconds: enough for connections that a restart of
+ * MinIO has cut. Only for work that may be done twice.
  */
 export const again = <Result>(work: () => Promise<Result>, { retries = RETRIES } = {}): Promise<Result> =>
   pRetry(work, {
@@ -54,8 +54,8 @@ export const again = <Result>(work: () => Promise<Result>, { retries = RETRIES }
   });
 
 /**
- * A client of MinIO, or of another store that speaks S3. Its connections are kept for the next request, and given up
- * after `idle_ms` without a byte. Throws `SystemUnusable` where the endpoint is none.
+ * A client of MinIO, or of another store that speaks S3. Connections are kept for the next request, and closed after
+ * `idle_ms` without a byte. Throws `SystemUnusable` where the endpoint or a key is missing or cannot be read.
  */
 export const createMinioClient = (settings: MinioSettings, { idle_ms }: { idle_ms: number }): Client => {
   const { endpoint, access_key, secret_key, secure } = settings;
@@ -67,7 +67,7 @@ export const createMinioClient = (settings: MinioSettings, { idle_ms }: { idle_m
     });
   }
   const agentOptions = { keepAlive: true, timeout: idle_ms };
-  // An http URL has no port where it is 80.
+  // `URL` drops port 80 from an http address.
   const port = /:\d+$/.test(endpoint) ? { port: Number(url.port || 80) } : {};
   return new Client({
     endPoint: url.hostname,
@@ -75,8 +75,8 @@ export const createMinioClient = (settings: MinioSettings, { idle_ms }: { idle_m
     useSSL: secure,
     accessKey: access_key,
     secretKey: secret_key,
-    transportAgent: givingUp(secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions), idle_ms),
-    // Its own way of doing things again hides why they failed.
+    transportAgent: withIdleTimeout(secure ? new https.Agent(agentOptions) : new http.Agent(agentOptions), idle_ms),
+    // The client's own retries hide why a request failed.
     retryOptions: { disableRetry: true },
   });
 };

@@ -57,13 +57,13 @@ const diagnose = (error: unknown, settings: MinioSettings): Diagnosis => {
   return passing(`cannot be reached (${code || 'it does not speak S3'})`);
 };
 
-/** Why a start cannot go on. */
+/** The error of a start that cannot use MinIO. */
 export const unusable = (error: unknown, settings: MinioSettings): SystemUnusable => {
   const { problem, ...options } = diagnose(error, settings);
   return new SystemUnusable('MinIO', `at ${settings.endpoint} ${problem}`, { ...options, cause: error });
 };
 
-/** How MinIO's failures reach whoever asked: as refusals of the port, with one log line whenever the trouble changes. */
+/** Turns failures of MinIO into the port's refusals, and logs one line whenever the problem changes. */
 export const createMinioTrouble = (settings: MinioSettings, logger: Logger | undefined) => {
   let known: string | null = null;
 
@@ -87,7 +87,7 @@ export const createMinioTrouble = (settings: MinioSettings, logger: Logger | und
   };
 
   return {
-    /** Only what MinIO or the way to it says is a matter of storage. */
+    /** Waits for work on MinIO. Turns its failures into refusals; lets a `Rejected` through as it is. */
     async guard<Result>(work: Promise<Result>): Promise<Result> {
       try {
         const result = await work;

@@ -13,22 +13,22 @@ import { upload } from './upload.ts';
 
 const IDLE_MS = 20_000;
 const HASHES_KEPT = 1_000;
-/** Never written; asking for it, and beginning to write it, shows what the keys are allowed. */
+/** An object that is never stored. Reading it, and beginning an upload to it, shows what the keys permit. */
 const PROBE = 'health/probe';
 
 const Metadata = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),
-  /** The ETag of the content that it belongs to, where it was noted afterwards. */
+  /** The ETag of the content that the hash belongs to, where the hash was added after the upload. */
   'sha256-of': z.string().optional(),
 });
 
 export interface MinioObjectsOptions extends MinioSettings {
   logger?: Logger;
-  /** A connection on which nothing moves for so long is given up. Milliseconds. */
+  /** Milliseconds without a byte after which a connection is closed. */
   idle_ms?: number;
 }
 
-/** What an upload of ours has noted; undefined where nothing is noted, or for another content. */
+/** The hash in the object's metadata; undefined where there is none, or where it belongs to another content. */
 const notedHash = ({ metaData, etag }: BucketItemStat): string | undefined => {
   const noted = Metadata.safeParse(metaData).data;
   return (noted?.['sha256-of'] ?? etag) === etag ? noted?.sha256 : undefined;
@@ -36,7 +36,7 @@ const notedHash = ({ metaData, etag }: BucketItemStat): string | undefined => {
 
 const isMissing = (error: unknown): boolean => codeOf(error) === 'NoSuchKey';
 
-/** Reads, and begins to write, as everything later will. */
+/** Reads, and begins an upload, with the same requests as later work. Throws `SystemUnusable`. */
 const assertUsable = async (client: Client, settings: MinioSettings): Promise<void> => {
   const { bucket } = settings;
   try {
@@ -52,12 +52,12 @@ const assertUsable = async (client: Client, settings: MinioSettings): Promise<vo
 };
 
 /**
- * Objects in one bucket of MinIO, or of another store that speaks S3. The bucket must be there (`mc mb`): a misspelt name
- * that was made on the spot would look like a store that has lost everything. The keys must be allowed `s3:ListBucket`,
- * `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:AbortMultipartUpload`. SHA-256 is kept as metadata of the object;
- * an object without it, put there by somebody else, is read to learn it. What a crash leaves of an upload cannot be seen;
- * MinIO clears it after a day (`stale_uploads_expiry`), elsewhere a lifecycle rule must (`AbortIncompleteMultipartUpload`).
- * Throws `SystemUnusable`.
+ * Objects in one bucket of MinIO, or of another store that speaks S3. The bucket must exist (`mc mb`): if BudApp
+ * created it, a misspelt name would look like a store that has lost everything. The keys must permit `s3:ListBucket`,
+ * `s3:GetObject`, `s3:PutObject`, `s3:DeleteObject` and `s3:AbortMultipartUpload`. The object's metadata holds its
+ * SHA-256; an object without it, which somebody else stored, is read to compute it. The rest of an upload that a crash
+ * ended is invisible: MinIO removes it after a day (`stale_uploads_expiry`), in another store a lifecycle rule must
+ * (`AbortIncompleteMultipartUpload`). Throws `SystemUnusable`.
  */
 export const createMinioObjects = async (options: MinioObjectsOptions): Promise<ObjectStore> => {
   const { bucket, logger, idle_ms = IDLE_MS } = options;
@@ -77,7 +77,7 @@ export const createMinioObjects = async (options: MinioObjectsOptions): Promise<
     } catch (error) {
       if (codeOf(error) !== 'NotFound') throw error;
     }
-    // A HEAD does not tell a missing object from a missing bucket, which is no answer but a fault.
+    // The answer to HEAD is the same for a missing object and a missing bucket. Only GET tells them apart.
     return again(() => client.getObject(bucket, key)).then(
       (found) => {
         found.destroy();
@@ -105,7 +105,7 @@ export const createMinioObjects = async (options: MinioObjectsOptions): Promise<
     if (noted !== undefined) return { key, size_bytes, sha256: noted };
     const sha256 = await hashOf(key);
     const now = await statOf(key);
-    // Replaced while it was read.
+    // The object was replaced while it was read.
     if (now?.etag !== etag) return find(key);
     hashes.set(name, sha256);
     return { key, size_bytes, sha256 };

@@ -6,10 +6,10 @@ import { cutIntoParts } from './body-parts.ts';
 import { again } from './client.ts';
 import type { MinioTrouble } from './failures.ts';
 
-/** S3 wants at least 5 MiB, and at most 10,000 parts. One upload holds about three parts in memory. */
+/** S3 demands parts of at least 5 MiB, and at most 10,000 of them. One upload holds about three parts in memory. */
 const PART_BYTES = 8 * 1024 * 1024;
 const MAX_PARTS = 10_000;
-/** About ten seconds: so much sent already is worth waiting for a restart of MinIO. */
+/** Retries within about ten seconds, enough for a restart of MinIO: so much has been sent already. */
 const PART_RETRIES = 5;
 /** Metadata of an object: its SHA-256 as lower-case hex, and which upload made it. */
 const SHA256 = 'X-Amz-Meta-Sha256';
@@ -37,14 +37,14 @@ const assertSame = (wanted: string | undefined, { sha256 }: Uploaded): void => {
   throw new Rejected('invalid', 'checksum-mismatch', `The file's SHA-256 is ${sha256}, not ${wanted}.`);
 };
 
-/** A multipart upload: nothing of it is to be seen before `complete`. */
+/** A multipart upload: it is invisible until `complete`. */
 const beginMultipart = async ({ client, trouble, bucket, key }: UploadTarget, announced: string | undefined) => {
   const upload = newUuid();
   const headers = { [UPLOAD]: upload, ...(announced === undefined ? {} : { [SHA256]: announced }) };
   const uploadID = await trouble.guard(again(() => client.initiateNewMultipartUpload(bucket, key, headers)));
   const sent: { part: number; etag: string }[] = [];
 
-  /** Whether the object that stands there is ours: its completion may have been done and not heard of. */
+  /** Whether the stored object is that of this upload: it may be complete although the answer was lost. */
   const standsThere = async (): Promise<boolean> => {
     const { metaData } = await again(() => client.statObject(bucket, key));
     return metaData.upload === upload;
@@ -66,12 +66,13 @@ const beginMultipart = async ({ client, trouble, bucket, key }: UploadTarget, an
       sent.push({ part: partNumber, etag });
     },
     complete: () => trouble.guard(finish()),
-    /** Leaves nothing behind; where MinIO cannot be reached it clears the parts itself, after a day. */
+    /** Removes the parts. Where MinIO cannot be reached now, it removes them itself after a day. */
     abort: () => again(() => client.abortMultipartUpload(bucket, key, uploadID)).catch(() => undefined),
     /**
-     * The checksum was known only at the end, and metadata belongs to the beginning: the object is copied onto itself,
-     * which for MinIO is a matter of metadata alone. It says to which content it belongs, since another upload may replace
-     * the object at this very moment. Without it the object is as good: whoever asks has it read again.
+     * Adds the checksum to the metadata. S3 takes metadata only at the beginning of an upload, when the checksum is not
+     * known yet, so the object is copied onto itself; MinIO then writes the metadata only. `sha256-of` names the
+     * content, since another upload may replace the object at the same moment. Where this fails, `find` reads the
+     * object for its checksum.
      */
     async noteChecksum(sha256: string): Promise<void> {
       const { etag, metaData } = await client.statObject(bucket, key);
@@ -92,9 +93,9 @@ const beginMultipart = async ({ client, trouble, bucket, key }: UploadTarget, an
 type Multipart = Awaited<ReturnType<typeof beginMultipart>>;
 
 /**
- * Uploads a stream whole or not at all, with bounded memory: what fits into one part in one request, anything larger as a
- * multipart upload that is aborted when something goes wrong. One part is sent while the next one comes in. Its checksum
- * is compared before the object is made. `body` is destroyed where the upload fails.
+ * Uploads a stream whole or not at all, with bounded memory. A body that fits into one part is sent in one request; a
+ * larger one as a multipart upload, which is aborted where anything fails. One part is sent while the next one is read.
+ * The checksum is compared before the object becomes visible. `body` is destroyed where the upload fails.
  */
 export const upload = async (target: UploadTarget, body: Readable, options: UploadOptions): Promise<Uploaded> => {
   const { client, trouble, bucket, key } = target;
@@ -119,7 +120,7 @@ export const upload = async (target: UploadTarget, body: Readable, options: Uplo
       multipart ??= await beginMultipart(target, announced);
       await sending;
       sending = multipart.send(part);
-      // Not only at the next part, for which a slow sender may take long.
+      // Ends the reading at once, and not only at the next part, which a slow client may take long to send.
       sending.catch((error) => body.destroy(error));
     }
     await sending;
@@ -129,7 +130,7 @@ export const upload = async (target: UploadTarget, body: Readable, options: Uplo
     else await complete(multipart, bytes, uploaded);
     return uploaded;
   } catch (error) {
-    // Whoever sends is told at once instead of being read to the end.
+    // The client gets the refusal at once, and need not send the rest.
     body.destroy();
     await sending.catch(() => undefined);
     await multipart?.abort();

@@ -2,9 +2,9 @@ import type { ConnectionOptions } from 'nats';
 import { SystemUnusable } from '../../errors.ts';
 
 export interface NatsServers {
-  /** What `connect` of the client is given. */
+  /** The options for the client's `connect`. */
   options: Pick<ConnectionOptions, 'servers' | 'user' | 'pass' | 'token' | 'tls'>;
-  /** The servers without what is secret, for messages. */
+  /** The servers without their secrets, for messages. */
   shown: string;
 }
 
@@ -13,7 +13,7 @@ const PORT = '4222';
 const unreadable = (why: string): SystemUnusable =>
   new SystemUnusable('NATS', `has an address that cannot be read: ${why}`, { settings: ['NATS_URL'], passing: false });
 
-/** Never says what was given: it may hold a password. */
+/** The message never shows the value, which may contain a password. */
 const parseOne = (text: string, index: number): URL => {
   const url = URL.parse(/^[a-z]+:\/\//.test(text) ? text : `nats://${text}`);
   if (url === null || url.hostname === '') throw unreadable(`server ${index + 1} is no nats://host:port`);
@@ -29,9 +29,9 @@ const credentialsOf = (urls: readonly URL[]): NatsServers['options'] => {
 };
 
 /**
- * The servers of a `NATS_URL`: one or several of `nats://host:port` separated by commas, with `user:password@` or `token@`
- * at any of them (it counts for all: a cluster has one account for us); `tls://` at any demands TLS of all. Throws
- * `SystemUnusable`.
+ * The servers of a `NATS_URL`: one or several of `nats://host:port` separated by commas, with `user:password@` or
+ * `token@` at any of them (BudApp has one account in the cluster, so it counts for all). `tls://` at any demands TLS of
+ * all. Throws `SystemUnusable`.
  */
 export const natsServersOf = (text: string): NatsServers => {
   const parts = text

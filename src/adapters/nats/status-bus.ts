@@ -9,25 +9,25 @@ import { isPattern } from '../subject-pattern.ts';
 import { natsServersOf } from './servers.ts';
 
 export interface NatsStatusBus extends StatusBus {
-  /** Asks the server. Throws `Rejected` `unavailable` where it does not answer soon. */
+  /** Pings the server. Throws `Rejected` `unavailable` where it does not answer in time. */
   check(): Promise<void>;
 }
 
 const CONNECT_TIMEOUT_MS = 5_000;
-/** A server that does not answer two pings in a row is left for another. */
+/** After two pings without an answer the client connects to another server. */
 const PING_INTERVAL_MS = 5_000;
 const RECONNECT_WAIT_MS = 500;
 const RECONNECT_JITTER_MS = 500;
-/** So much may be under way without the server having said that it has it. */
+/** Bytes that may be sent before the server has confirmed any of them. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
-const PUBLISH_PATIENCE_MS = 2_000;
-const CLOSE_PATIENCE_MS = 2_000;
-const CHECK_PATIENCE_MS = 2_000;
+const PUBLISH_TIMEOUT_MS = 2_000;
+const CLOSE_TIMEOUT_MS = 2_000;
+const CHECK_TIMEOUT_MS = 2_000;
 const RETRY_AFTER_SECONDS = 2;
 const TELL_REFUSAL_MS = 30_000;
 const SETTING = 'NATS_URL';
 
-/** What no waiting will change. */
+/** Refusals that do not pass by waiting. */
 const REFUSALS: Readonly<Record<string, string>> = {
   [ErrorCode.AuthorizationViolation]: 'refuses the user, password or token',
   [ErrorCode.BadAuthentication]: 'refuses the user, password or token',
@@ -53,23 +53,23 @@ const unusable = (error: unknown, shown: string): SystemUnusable => {
 const unavailable = (detail: string, cause?: unknown): Rejected =>
   new Rejected('unavailable', 'status-bus-unavailable', detail, { retryAfterSeconds: RETRY_AFTER_SECONDS, cause });
 
-/** Waits for `work` no longer than `ms`; what it throws is passed over. */
+/** Waits for `work` no longer than `ms`; ignores what it throws. */
 const atMost = async (ms: number, work: Promise<unknown>): Promise<void> => {
   const ended = new AbortController();
-  const patience = delay(ms, undefined, { signal: ended.signal }).catch(() => undefined);
-  await Promise.race([work.catch(() => undefined), patience]);
+  const timeout = delay(ms, undefined, { signal: ended.signal }).catch(() => undefined);
+  await Promise.race([work.catch(() => undefined), timeout]);
   ended.abort();
 };
 
 /**
- * Bounds what is under way: the client would keep whatever a slow server does not take. `room` waits a short while where
- * the window is full, and throws where it stays so.
+ * Bounds the bytes that are sent and not confirmed: the client would buffer without a limit what a slow server does not
+ * take. `room` waits a short while where the window is full, and throws where it stays full.
  */
 const createWindow = (connection: NatsConnection) => {
   let unconfirmed = 0;
   let confirming: Promise<void> | null = null;
 
-  /** What was sent before the server answered a ping has arrived, or was lost with the connection. */
+  /** Pings the server: once it answers, all that was sent before has arrived, or was lost with the connection. */
   const confirm = (): Promise<void> => {
     const covered = unconfirmed;
     const settle = () => {
@@ -83,7 +83,7 @@ const createWindow = (connection: NatsConnection) => {
   return {
     async room(): Promise<void> {
       if (unconfirmed < WINDOW_BYTES) return;
-      await atMost(PUBLISH_PATIENCE_MS, confirm());
+      await atMost(PUBLISH_TIMEOUT_MS, confirm());
       if (unconfirmed >= WINDOW_BYTES) throw unavailable('NATS does not take messages as fast as they come.');
     },
     sent(bytes: number): void {
@@ -103,15 +103,15 @@ const optionsOf = (options: ConnectionOptions): ConnectionOptions => ({
   reconnectTimeWait: RECONNECT_WAIT_MS,
   reconnectJitter: RECONNECT_JITTER_MS,
   reconnectJitterTLS: RECONNECT_JITTER_MS,
-  // A password that was changed on the server first must not end a process that could be given the new one later.
+  // The client must not give up after a refused password: it may have been changed on the server first, and here later.
   ignoreAuthErrorAbort: true,
 });
 
 /**
  * Carries status messages over core NATS: at most once, in the order of publishing. `url` is that of `NATS_URL` (see
- * `natsServersOf`); certificates are checked against those that Node trusts (`NODE_EXTRA_CA_CERTS`). A lost connection is
- * sought again for ever, with jitter; meanwhile `publish` refuses at once, and after it every subscriber's `onGap` is
- * called. Throws `SystemUnusable` where it cannot connect at first.
+ * `natsServersOf`); certificates are checked against those that Node trusts (`NODE_EXTRA_CA_CERTS`). After a lost
+ * connection it reconnects without end, with jitter. Meanwhile `publish` refuses at once; afterwards every subscriber's
+ * `onGap` is called. Throws `SystemUnusable` where the first connection fails.
  */
 export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logger }): Promise<NatsStatusBus> => {
   const { options, shown } = natsServersOf(url);
@@ -120,7 +120,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
   });
   const window = createWindow(connection);
   const gaps = new Set<() => void>();
-  // A changed password is refused at every attempt to connect.
+  // A wrong password is refused at every attempt to connect.
   const throttled = createThrottle({ every_ms: TELL_REFUSAL_MS });
   let isConnected = true;
   let isClosing = false;
@@ -136,20 +136,20 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
   const lost = (): void => {
     if (!isConnected || isClosing) return;
     isConnected = false;
-    log.warn({ servers: shown, setting: SETTING }, `NATS is gone: connecting again (${SETTING})`);
+    log.warn({ servers: shown, setting: SETTING }, `the connection to NATS is lost: reconnecting (${SETTING})`);
   };
 
   const back = async (): Promise<void> => {
     if (isConnected || isClosing) return;
-    // The subscriptions were sent again before this question: with its answer they are in force.
+    // The client has sent the subscriptions again before this ping, so they are in force once the ping is answered.
     const isInForce = await connection.flush().then(
       () => true,
       () => false,
     );
     if (!isInForce || isConnected || isClosing) return;
     isConnected = true;
-    log.info({ server: connection.getServer(), setting: SETTING }, 'NATS is back');
-    for (const onGap of gaps) guarded('a listener could not close its gap', onGap);
+    log.info({ server: connection.getServer(), setting: SETTING }, 'NATS is connected again');
+    for (const onGap of gaps) guarded('a subscriber failed to fill the gap in its messages', onGap);
   };
 
   const watch = async (): Promise<void> => {
@@ -158,21 +158,24 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
       else if (type === Events.Reconnect || type === DebugEvents.PingTimer) void back();
       else if (type === Events.Error) {
         throttled(() =>
-          log.error({ reason: data, servers: shown, setting: SETTING }, `NATS refuses something: look at ${SETTING}`),
+          log.error(
+            { reason: data, servers: shown, setting: SETTING },
+            `NATS refuses an operation: look at ${SETTING}`,
+          ),
         );
       }
     }
   };
-  // The client never ends these reports, not even when it is closed.
+  // Not awaited: the client never ends this iterator, not even when it is closed.
   void watch();
 
   const assertOpen = (): void => {
     if (isClosing) throw new Error('the status bus is closed');
   };
 
-  /** Answers when the server has it: what is published from now on by anybody arrives. */
+  /** Resolves once the server has the subscription: everything published after that arrives. */
   const inForce = async (end: () => void, refused: () => NatsError | null): Promise<void> => {
-    // Without a connection it is sent with the next one.
+    // Without a connection, the client sends the subscription once it has reconnected.
     if (isConnected) await atMost(CONNECT_TIMEOUT_MS, connection.flush());
     const refusal = refused();
     if (refusal === null) return;
@@ -185,7 +188,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
       assertOpen();
       if (!isConnected) throw unavailable('NATS cannot be reached.');
       await window.room();
-      // It may have gone while there was no room.
+      // The connection may have been lost during the wait.
       if (!isConnected) throw unavailable('NATS cannot be reached.');
       try {
         connection.publish(subject, payload);
@@ -206,7 +209,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
             refusal = error;
             return;
           }
-          // What is thrown here would end the reading of the connection.
+          // An error thrown here would stop the client from reading the connection.
           guarded(failure, () => handler(toStatus(message)));
         },
       });
@@ -225,7 +228,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
       const answer = isConnected ? connection.flush().then(() => true) : Promise.resolve(false);
       let isThere = false;
       await atMost(
-        CHECK_PATIENCE_MS,
+        CHECK_TIMEOUT_MS,
         answer.then((there) => {
           isThere = there;
         }),
@@ -237,8 +240,8 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
       if (isClosing) return;
       isClosing = true;
       gaps.clear();
-      // Messages under way still arrive; whoever does not answer is left.
-      if (isConnected) await atMost(CLOSE_PATIENCE_MS, connection.drain());
+      // Messages under way still arrive. A server that does not answer is not waited for.
+      if (isConnected) await atMost(CLOSE_TIMEOUT_MS, connection.drain());
       await connection.close();
     },
   };

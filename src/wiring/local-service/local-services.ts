@@ -14,7 +14,7 @@ interface Opening {
   listen: Listen;
   config: LocalServiceConfig;
   log: Logger;
-  /** Where `s3://` references lead; absent where BudApp keeps its objects on this machine. */
+  /** Reads model files that are named as `s3://...`; absent where BudApp keeps its objects on this machine's disk. */
   artefacts: ArtefactStore | undefined;
 }
 

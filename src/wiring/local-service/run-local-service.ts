@@ -10,7 +10,7 @@ import { createClosing } from '../closing.ts';
 import { createRetryUntilAvailable } from '../retry-until-available.ts';
 import { LOCAL_SERVICES } from './local-services.ts';
 
-/** As the command line spells them. */
+/** The command line's options, as text. */
 export interface LocalServiceFlags {
   port: string;
   host: string;
@@ -62,8 +62,8 @@ const portOf = (text: string): number => {
 };
 
 /**
- * Serves one local service until SIGTERM or SIGINT. Throws `ConfigError` for a wrong name, port or setting, and where it
- * cannot be opened.
+ * Serves one local service until SIGTERM or SIGINT. Throws `ConfigError` for a wrong name, port or setting, or else the
+ * error that the opening failed with.
  */
 export const runLocalService = async (name: string, flags: LocalServiceFlags): Promise<void> => {
   const { messages, cluster } = kindOf(name);

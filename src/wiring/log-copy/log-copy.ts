@@ -5,7 +5,7 @@ import type { CaughtUp, Log, LogImport } from '../../ports/log.ts';
 export type ReadableLog = Pick<Log, 'subscribe' | 'head'>;
 export type TargetLog = ReadableLog & LogImport;
 
-/** The target holds something else than an unbroken beginning of the source: nothing can be copied to it. */
+/** The target does not hold the same events as the source from its beginning on, so nothing can be copied to it. */
 export class LogsDiffer extends Error {
   constructor(problem: string) {
     super(`The logs differ: ${problem}`);
@@ -13,7 +13,7 @@ export class LogsDiffer extends Error {
   }
 }
 
-/** The target holds the beginning of the source, and not its end: copying goes on from there. */
+/** The target holds only the beginning of the source. Another copy goes on from there. */
 export class TargetBehind extends Error {
   constructor(events: number, next: string) {
     super(`The target ends after the first ${events} events of the source, before ${next}.`);
@@ -22,18 +22,18 @@ export class TargetBehind extends Error {
 }
 
 export interface CopyProgress {
-  /** Events of the source that the target has by now, those of earlier runs included. */
+  /** The events of the source that the target has now, those of earlier runs included. */
   events: number;
   /** How many of them this run has copied. */
   copied: number;
-  /** In the source: how far the copy is. */
+  /** The position in the source up to which the copy has come. */
   position: Position | null;
 }
 
 export interface CopyOptions {
   from: ReadableLog;
   to: TargetLog;
-  /** Events handed over at once, at most. */
+  /** Events an append to the target, at most. */
   batch: number;
   /** true: goes on with what is appended to the source meanwhile, until `signal` aborts. */
   follow?: boolean;
@@ -51,7 +51,7 @@ export interface Comparison {
   to: Position | null;
 }
 
-/** Keys in one order: what is the same must read the same, whichever log it came from. */
+/** Sorts the keys, so that equal data gives equal text, whichever log it came from. */
 const inOrder = (_key: string, value: unknown): unknown =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
     ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -77,8 +77,8 @@ const assertSame = (source: RecordedEvent, target: RecordedEvent): string => {
 };
 
 /**
- * Copies what the target does not have yet. What it has must be the beginning of the source, event by event, so a copy
- * that was broken off at any moment goes on where it was. Throws `LogsDiffer`.
+ * Copies the events that the target does not have yet. Those that it has must be the beginning of the source, event by
+ * event. A copy that was interrupted at any moment can therefore go on where it ended. Throws `LogsDiffer`.
  */
 export const copyLog = async (options: CopyOptions): Promise<CopyProgress> => {
   const { from, to, batch, follow = false, signal, onProgress = () => undefined } = options;
@@ -125,9 +125,9 @@ export const copyLog = async (options: CopyOptions): Promise<CopyProgress> => {
 };
 
 /**
- * Reads both logs side by side, to the present end of the source. `onPair` gets the positions of each event in both; it is
- * awaited. Throws `LogsDiffer` at the first event that is not the same or that only the target has, and `TargetBehind` at the
- * first one that only the source has.
+ * Reads both logs side by side, up to the end that the source has now. `onPair` gets the positions of each event in
+ * both, and is awaited. Throws `LogsDiffer` at the first event that is not the same or that only the target has, and
+ * `TargetBehind` at the first one that only the source has.
  */
 export const compareLogs = async (
   { from, to }: { from: ReadableLog; to: ReadableLog },
@@ -156,8 +156,8 @@ export const compareLogs = async (
 };
 
 /**
- * How far a position is towards another one of the same log, 0 to 1, for an estimate of the time that is left. Positions
- * are opaque to everybody else; that they grow with the log is all that is used here.
+ * The part of the way to another position of the same log, from 0 to 1, for an estimate of the time left. Positions are
+ * opaque; all that is used here is that they grow with the log.
  */
 export const fractionOf = (position: Position, end: Position): number => {
   const numberOf = (text: string): number => {

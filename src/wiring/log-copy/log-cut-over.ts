@@ -11,19 +11,19 @@ export class CutOverRefused extends Error {
   }
 }
 
-/** Names this program's connections, which are not those of a BudApp that runs. */
+/** The application name of the copy's connections, which tells them from those of a running BudApp. */
 export const COPY_APPLICATION = 'budapp-log-copy';
 
 const PAIRS_A_STATEMENT = 5000;
 
-/** Each event's position in both logs; it lives as long as the connection. */
+/** A temporary table with each event's position in both logs. It is dropped with the connection. */
 const CREATE_MAP = `
   create temporary table position_map (
     before text collate "C" primary key,
     after text collate "C" not null
   )`;
 
-/** `position` moves with the event that it is the position of. */
+/** Replaces each row's `position` by that of the same event in the new log. */
 const moveEach = (table: string): string => `
   update ${table} t set position = m.after from position_map m where t.position = m.before and m.before <> m.after`;
 
@@ -43,11 +43,13 @@ export interface CutOverOptions {
   /** Ids of the logs. */
   from_id: string;
   to_id: string;
-  /** Read models are emptied, to be built from the start. What processes remember is moved in any case. */
+  /**
+   * true: empties the read models, which are then built from the start. The state of processes is moved in any case.
+   */
   reset: boolean;
-  /** Reads both logs side by side and tells each event's positions. */
+  /** Reads both logs side by side, and reports the positions of each event in both. */
   compare(onPair: (from: Position, to: Position) => Promise<void>): Promise<Comparison>;
-  /** The source's present end; asked for last, to know that nobody wrote meanwhile. */
+  /** The end of the source. It is read last, to notice whether anybody appended meanwhile. */
   head(): Promise<Position | null>;
 }
 
@@ -67,7 +69,7 @@ const assertKnows = async (client: ClientBase, { from_id, to_id }: CutOverOption
   const { rows } = await client.query<{ log_id: string }>('select log_id from checkpoint_log for update');
   const log_id = rows[0]?.log_id;
   if (log_id === undefined || log_id === from_id) return;
-  // Asked for again by somebody who has not heard that it was done.
+  // The same cut-over was done before, and is asked for again.
   if (log_id === to_id)
     throw new CutOverRefused('this installation goes on with --to already.', 'Set EVENTSTORE_URL accordingly.');
   throw new CutOverRefused(
@@ -76,7 +78,7 @@ const assertKnows = async (client: ClientBase, { from_id, to_id }: CutOverOption
   );
 };
 
-/** Gathers pairs and writes many with one statement. */
+/** Writes pairs of positions, many with one statement. */
 const createMapWriter = (client: ClientBase) => {
   let before: Position[] = [];
   let after: Position[] = [];
@@ -106,7 +108,7 @@ const assertKnown = async (client: ClientBase, tables: readonly string[], advice
   }
 };
 
-/** Tables that are being built beside those that serve. */
+/** The tables of read models that are being rebuilt beside the serving ones. */
 const buildingTables = async (client: ClientBase): Promise<string[]> => {
   const { rows } = await client.query<{ name: string }>(
     `select name || '__v' || version as name from projection_builds where to_regclass(name || '__v' || version) is not null`,
@@ -131,7 +133,7 @@ const resetReadModels = async (client: ClientBase): Promise<void> => {
   await client.query('update projections set position = null, generation = generation + 1');
 };
 
-/** Never from the start: what processes asked for then would be done again. */
+/** Processes never start again from the beginning of the log: all their effects would be performed again. */
 const moveProcesses = async (client: ClientBase): Promise<void> => {
   const tables = ['process_instances', 'process_parked_events'];
   await assertKnown(client, tables, 'Restore the database from a backup that was taken together with the log.');
@@ -157,7 +159,7 @@ const cutOverOn = async (client: ClientBase, options: CutOverOptions): Promise<C
   await map.flush();
   await client.query('analyze position_map');
   await client.query('begin');
-  // Who appends to this database's own log waits for this transaction, and is noticed by the check below.
+  // An append to this database's own log waits for this transaction, or is noticed by the check below.
   await client.query("select pg_advisory_xact_lock(hashtextextended('log_events', 0))");
   await assertKnows(client, options);
   if (options.reset) await resetReadModels(client);
@@ -172,8 +174,8 @@ const cutOverOn = async (client: ClientBase, options: CutOverOptions): Promise<C
 };
 
 /**
- * Makes the database go on with another log that has the same history: all positions are moved, in one transaction, to
- * those of the same events in the new log. Throws `CutOverRefused`, or what `compare` throws; nothing is changed then.
+ * Makes the database go on with another log that has the same history. One transaction replaces all positions by those
+ * of the same events in the new log. Throws `CutOverRefused`, or what `compare` throws; nothing is changed then.
  */
 export const cutOver = async (options: CutOverOptions): Promise<Comparison> => {
   const client = await options.pool.connect();
@@ -181,7 +183,7 @@ export const cutOver = async (options: CutOverOptions): Promise<Comparison> => {
     await assertNobodyWorks(client);
     return await cutOverOn(client, options);
   } finally {
-    // Gives the connection up: with it go a transaction that was not committed and the temporary table.
+    // Closes the connection, and with it an open transaction and the temporary table.
     client.release(true);
   }
 };

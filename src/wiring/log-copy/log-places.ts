@@ -16,13 +16,13 @@ import { COPY_APPLICATION } from './log-cut-over.ts';
 
 /** A log as `budapp log copy` names it. */
 export interface LogPlace {
-  /** For people, without a password. */
+  /** As people read it: without a password. */
   name: string;
   id: string;
   log: Log & LogImport;
 }
 
-/** A place cannot be understood; the message says which ones can. */
+/** The text names no log; the message says how a log is named. */
 export class UnknownPlace extends Error {
   constructor(problem: string) {
     super(
@@ -40,7 +40,7 @@ export interface PlaceNeeds {
   logger: Logger;
 }
 
-/** A pool of this program's own, known by its name to whoever looks for BudApps at work. */
+/** A pool whose application name tells its connections from those of a running BudApp. */
 export const openCopyPool = (connectionString: string, closing: Closing): pg.Pool => {
   const pool = new pg.Pool({ connectionString, max: 6, application_name: COPY_APPLICATION });
   surviveLostConnections(pool);

@@ -21,11 +21,11 @@ interface LogCopyRequest {
   /** Names of logs: see `openLogPlace`. */
   from: string;
   to: string;
-  /** Events handed over at once, at most. */
+  /** Events an append to the target, at most. */
   batch: number;
   /** Compares, and copies nothing. */
   verify: boolean;
-  /** Goes on with what is appended meanwhile, until `signal` aborts. */
+  /** Copies new events as they are appended to the source, until `signal` aborts. */
   follow: boolean;
   /** Moves this installation's positions to the target. */
   cut_over: boolean;
@@ -33,15 +33,15 @@ interface LogCopyRequest {
   signal: AbortSignal;
 }
 
-/** What the program ends with. */
+/** Exit codes. */
 const EXIT = { done: 0, failed: 1, different: 2, source_moved: 3 } as const;
 
 const REPORT_EVERY_MS = 2_000;
-const DATABASE_PATIENCE_MS = 10_000;
+const DATABASE_TIMEOUT_MS = 10_000;
 
 const counted = (number: number): string => Math.round(number).toLocaleString('en');
 
-/** One line: events, events a second, and how long it takes yet, as far as that can be known. */
+/** One line: events, events a second, and the time left where it can be estimated. */
 const describeProgress = (progress: CopyProgress, started: number, fraction: number): string => {
   const seconds = (performance.now() - started) / 1000;
   const rate = seconds > 0 ? progress.events / seconds : 0;
@@ -74,7 +74,7 @@ const copy = async ({ source, target, batch, follow, signal, print }: Run): Prom
   print(`Copied: ${describeProgress(progress, started, 1)}.`);
 };
 
-/** The copy is good, but no longer complete. */
+/** False where the source has got new events since the comparison: the copy is right, but not complete. */
 const isComplete = async ({ source, print }: Run, comparison: Comparison): Promise<boolean> => {
   if ((await source.log.head()) === comparison.from) return true;
   print('The source has got new events since. Stop BudApp and start the same again: only those are copied then.');
@@ -104,7 +104,7 @@ const moveOver = async (run: Run, connectionString: string, closing: Closing): P
   return EXIT.done;
 };
 
-/** What is an answer, not a failure of this program; null: it is one. */
+/** The exit code of an error that is a result of the comparison; null where the program itself failed. */
 const exitOf = (error: unknown): number | null => {
   if (error instanceof LogsDiffer) return EXIT.different;
   if (error instanceof TargetBehind) return EXIT.source_moved;
@@ -113,7 +113,7 @@ const exitOf = (error: unknown): number | null => {
 
 const run = async (config: Config, request: LogCopyRequest, print: Run['print'], closing: Closing): Promise<number> => {
   const logger = createLogger({ level: config.log_level === 'info' ? 'warn' : config.log_level });
-  const retryUntilAvailable = createRetryUntilAvailable({ timeout_ms: DATABASE_PATIENCE_MS, logger });
+  const retryUntilAvailable = createRetryUntilAvailable({ timeout_ms: DATABASE_TIMEOUT_MS, logger });
   const database = await openDatabase(config, { closing, logger, retryUntilAvailable });
   await migrate({ connectionString: database.connection_string });
   const needs = { config, database, closing, logger };
@@ -134,8 +134,8 @@ const run = async (config: Config, request: LogCopyRequest, print: Run['print'],
 };
 
 /**
- * `budapp log copy`: copies, compares, and where asked to cuts over; answers the exit code. Throws what cannot be opened.
- * Started again after any interruption it goes on where it was.
+ * `budapp log copy`: copies, compares, and cuts over where `cut_over` is set. Returns the exit code. Throws where a log
+ * cannot be opened. After an interruption the same call goes on where the last one ended.
  */
 export const runLogCopy = async (config: Config, request: LogCopyRequest, print: Run['print']): Promise<number> => {
   const closing = createClosing();
