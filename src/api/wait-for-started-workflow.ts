@@ -4,7 +4,7 @@ import type { Exchange, Route } from './route.ts';
 
 /** A process takes milliseconds to start the workflow that an answer has named; this is long enough on a bad day. */
 const YOUNG_MS = 10_000;
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 const PAUSE_MS = 25;
 
 /** Milliseconds since 1970 at which a UUIDv7 was made: its first 48 bits. */
@@ -21,7 +21,7 @@ export const waitForStartedWorkflow = (route: Route): Route => ({
   handle: async (exchange: Exchange) => {
     const { workflow_id } = exchange.params as { workflow_id: string };
     const isYoung = Math.abs(Date.now() - madeAt(workflow_id)) < YOUNG_MS;
-    const end = Date.now() + (isYoung ? PATIENCE_MS : 0);
+    const end = Date.now() + (isYoung ? TIMEOUT_MS : 0);
     for (;;) {
       try {
         return await route.handle(exchange);

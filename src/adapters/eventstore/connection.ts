@@ -9,7 +9,7 @@ import type { EventStoreClient } from './client.ts';
 export class ResponseTimeout extends Error {
   constructor(what: string) {
     super(`no answer in time: ${what}`);
-    this.name = 'Mute';
+    this.name = 'ResponseTimeout';
   }
 }
 

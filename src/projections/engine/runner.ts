@@ -67,8 +67,8 @@ const keepLive = async (
     },
     onError: (error) => {
       const about = { err: error, projection: model.name };
-      if (isHandover(error)) logger.info(about, 'a read model is given up for now');
-      else throttled(() => logger.warn(about, 'read models are given up for now'));
+      if (isHandover(error)) logger.info(about, 'the lease of a read model is released');
+      else throttled(() => logger.warn(about, 'the leases of read models are released: they are retried'));
     },
   });
 };

@@ -17,13 +17,13 @@ export interface ReadPool extends Pick<CommonQueryMethods, 'any' | 'maybeOne'> {
 export interface ReadPoolOptions {
   max?: number;
   /** A read that takes so long, waiting for a connection included, is given up, and its connection with it. Milliseconds. */
-  patience_ms?: number;
+  timeout_ms?: number;
 }
 
 /** The server ends a statement that takes longer. */
 const STATEMENT_TIMEOUT_MS = 15_000;
 /** One that has not even ended the statement by then has fallen silent. */
-const PATIENCE_MS = 16_000;
+const TIMEOUT_MS = 16_000;
 
 /** The server is away or silent. It has a code of Node's, which says of an error that it may pass. */
 class DatabaseUnreachable extends Error {
@@ -68,7 +68,7 @@ const tlsOf = (connectionString: string) => {
 
 /** The pool that read models are read from. Statements change no session, so connections need no reset between them. */
 export const createReadPool = async (connectionString: string, options: ReadPoolOptions = {}): Promise<ReadPool> => {
-  const { max = 10, patience_ms = PATIENCE_MS } = options;
+  const { max = 10, timeout_ms = TIMEOUT_MS } = options;
   const { address, ...tls } = tlsOf(connectionString);
   const pool = await createPool(address, {
     ...tls,
@@ -82,8 +82,8 @@ export const createReadPool = async (connectionString: string, options: ReadPool
 
   const read = async <T>(run: (connection: CommonQueryMethods) => Promise<T>): Promise<T> => {
     const { promise: late, reject } = Promise.withResolvers<never>();
-    const giveUp = () => reject(new DatabaseUnreachable(`Postgres has not answered for ${patience_ms / 1000} s`));
-    const timer = setTimeout(giveUp, patience_ms);
+    const giveUp = () => reject(new DatabaseUnreachable(`Postgres has not answered for ${timeout_ms / 1000} s`));
+    const timer = setTimeout(giveUp, timeout_ms);
     try {
       // Inside, too: what throws there has its connection thrown away, on which nothing may ever come again.
       return await Promise.race([pool.connect((connection) => Promise.race([run(connection), late])), late]);

@@ -28,7 +28,7 @@ describe('the pool that read models are read from', () => {
     proxy = await startFreezableProxy(`${hostname}:${port}`);
     const url = new URL(database.connection_string);
     url.host = proxy.address;
-    pool = await createReadPool(url.href, { max: 2, patience_ms: 2000 });
+    pool = await createReadPool(url.href, { max: 2, timeout_ms: 2000 });
   });
   after(async () => {
     await pool.end();
