@@ -98,14 +98,14 @@ describe('NATS', () => {
       const { log, line } = listeningLog();
       const bus = await openBus(log);
       await nats.stop('kill');
-      expect((await line(/gone/)).message).to.contain('NATS_URL');
+      expect((await line(/is lost/)).message).to.contain('NATS_URL');
       const start = performance.now();
       const refusal = await failureOf(bus.publish({ subject: 'a', payload: 'lost' }));
       expect(refusal).to.be.instanceOf(Rejected).and.include({ kind: 'unavailable', retryAfterSeconds: 2 });
       expect(await failureOf(bus.check())).to.be.instanceOf(Rejected);
       expect(performance.now() - start).to.be.lessThan(2_000);
       await nats.start();
-      await line(/back/);
+      await line(/connected again/);
       await bus.publish({ subject: 'a', payload: 'taken' });
       await bus.check();
     });
@@ -157,7 +157,7 @@ describe('NATS', () => {
       await bus.subscribe('a', () => undefined, { onGap: gap.resolve });
       proxy.freeze();
       expect(await failureOf(bus.check())).to.be.instanceOf(Rejected);
-      await line(/gone/);
+      await line(/is lost/);
       proxy.thaw();
       await gap.promise;
       await bus.check();
