@@ -51,6 +51,12 @@ const MAX_FILES = 25;
 /** Longer files, each with its reason. */
 const LONG_FILES: Readonly<Record<string, string>> = {};
 
+/** Files that double a time and are no retry of ours, each with its reason. */
+const DOUBLING: Readonly<Record<string, string>> = {
+  'local/identity/attempt-limit.ts': 'locks a person out, for an exact time that the answer names',
+  'local/cluster/worker.ts': 'restarts a replica after an exact time that its log names',
+};
+
 const placeOf = (file: string): string => file.split('/')[0] ?? file;
 const relativeImports = (file: string): string[] =>
   [...read(file).matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)['"](\.[^'"]+)['"]/gm)].map(([, path]) =>
@@ -111,6 +117,11 @@ describe('architecture', () => {
 
   it('reads the environment in one file only', () => {
     expect(files.filter((file) => /\bprocess\.env\b/.test(read(file)))).to.deep.equal(['config/config.ts']);
+  });
+
+  it('computes a back-off in one file only', () => {
+    const spelled = files.filter((file) => /\b2 \*\* (?:\(|[a-z])/i.test(read(file)) && !(file in DOUBLING));
+    expect(spelled).to.deep.equal(['resilience/backoff.ts']);
   });
 
   it('has no barrels', () => {

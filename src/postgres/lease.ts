@@ -1,5 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase, Pool } from 'pg';
+import { waitForRetry } from '../resilience/backoff.ts';
+
+/** After a failed lease or failed work. */
+const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 
 /**
  * The right to work in the name of something, for a limited time. It lies in a row and not in a session, so that proxies
@@ -144,6 +148,7 @@ export const holdLease = async (options: HoldLeaseOptions): Promise<void> => {
       failures += 1;
       options.onError(error);
     }
-    await pause(failures > 0 ? Math.min(5000, 50 * 2 ** failures) : Math.min(1000, ttl_ms / 4), signal);
+    if (failures > 0) await waitForRetry(failures, BACKOFF, signal);
+    else await pause(Math.min(1000, ttl_ms / 4), signal);
   }
 };

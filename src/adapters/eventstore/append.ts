@@ -8,16 +8,17 @@ import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../../er
 import type { NewEvent, Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Appended } from '../../ports/log.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import { eventIdsTaken } from '../append-check.ts';
 import { type Batches, createBatches, type Written } from './batch.ts';
 import type { EventStoreClient } from './client.ts';
 import {
+  BACKOFF,
   type Connection,
   isPassing,
   logClosed,
   logUnavailable,
   type Outage,
-  pause,
   ResponseTimeout,
 } from './connection.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
@@ -169,7 +170,7 @@ export const createAppender = (options: AppenderOptions): Appender => {
     const state = { sent: false };
     let trouble: unknown = new ResponseTimeout(`the append before one to ${append.stream}`);
     for (let failures = 0; performance.now() < deadline; failures += 1) {
-      if (failures > 0) await pause(failures - 1);
+      if (failures > 0) await waitForRetry(failures, BACKOFF);
       try {
         const appended = await attempt(append, state);
         outage.over();

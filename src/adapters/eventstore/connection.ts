@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { convertToCommandError, ErrorType, isCommandError, NotLeaderError } from '@eventstore/db-client';
 import type { Logger } from 'pino';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
+import { type BackoffPolicy, waitForRetry } from '../../resilience/backoff.ts';
 import { SETTING } from './address.ts';
 import type { EventStoreClient } from './client.ts';
 
@@ -56,9 +56,7 @@ export const logUnavailable = (cause: unknown): Rejected =>
 
 export const logClosed = (): Rejected => new Rejected('unavailable', 'log-closed', 'The log has been closed.');
 
-/** Pauses between attempts, longer each time and never the same for two that failed together. */
-export const pause = (failures: number, signal?: AbortSignal): Promise<void> =>
-  delay(Math.min(2000, 25 * 2 ** failures) * (0.5 + Math.random() / 2), undefined, signal ? { signal } : {});
+export const BACKOFF: BackoffPolicy = { first_ms: 25, longest_ms: 2000 };
 
 export interface RetryOptions {
   /** Milliseconds after which the last failure is thrown as `log-unavailable`; absent: never. */
@@ -75,7 +73,7 @@ export const retryWith =
   ({ giveUpAfter = Number.POSITIVE_INFINITY, signal, outage }: RetryOptions): Retry =>
   async (run) => {
     const start = performance.now();
-    for (let failures = 0; ; failures++) {
+    for (let failures = 1; ; failures += 1) {
       signal.throwIfAborted();
       try {
         const result = await run();
@@ -86,7 +84,7 @@ export const retryWith =
         if (!isPassing(error)) throw error;
         outage.noticed(error);
         if (performance.now() - start >= giveUpAfter) throw logUnavailable(error);
-        await pause(failures, signal).catch(() => signal.throwIfAborted());
+        await waitForRetry(failures, BACKOFF, signal);
       }
     }
   };

@@ -1,9 +1,10 @@
 import { type AllStreamResolvedEvent, excludeSystemEvents } from '@eventstore/db-client';
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import { SETTING } from './address.ts';
 import { type EventStoreClient, LEADER } from './client.ts';
-import { type Connection, EndedEarly, type Outage, pause, ResponseTimeout } from './connection.ts';
+import { BACKOFF, type Connection, EndedEarly, type Outage, ResponseTimeout } from './connection.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
 import { BUFFER, type ReadServer } from './read.ts';
 import { checkStillThere, PositionLost } from './read-all.ts';
@@ -180,7 +181,7 @@ export const createTail = (options: TailOptions): Tail => {
         }
       }
       if (end !== before) failures = 0;
-      await pause(failures, closing.signal).catch(() => undefined);
+      await waitForRetry(failures + 1, BACKOFF, closing.signal);
     }
   };
 

@@ -1,15 +1,16 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import { z } from 'zod';
 import { type ExpectedRevision, WrongExpectedRevision } from '../../errors.ts';
 import { type NewEvent, Position } from '../../events/event.ts';
 import type { Appended } from '../../ports/log.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import { eventIdsTaken } from '../append-check.ts';
 import { isPassing, logClosed, logUnavailable, queryWithin } from './connection.ts';
 import { types } from './log-row.ts';
 
 /** Enough to fill a commit; a batch this large still takes only some tens of milliseconds. */
 const MAX_BATCH_EVENTS = 2000;
+const BACKOFF = { first_ms: 25, longest_ms: 1000 };
 
 interface Append {
   stream: string;
@@ -154,7 +155,10 @@ export const createAppender = ({ pool, timeout }: { pool: Pool; timeout: number 
         await send(batch);
         failures = 0;
       } catch (error) {
-        if (recover(batch, error)) await delay(Math.min(1000, 25 * 2 ** failures++) * (0.5 + Math.random() / 2));
+        if (recover(batch, error)) {
+          failures += 1;
+          await waitForRetry(failures, BACKOFF);
+        }
       }
       // The callers that were just answered get to append again, so that the next batch holds all of them.
       await new Promise(setImmediate);

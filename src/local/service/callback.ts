@@ -1,14 +1,13 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Notification } from '../../contracts/notification.ts';
 import type { Closable } from '../../ports/closable.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import { type Deliver, deliverTo } from './delivery.ts';
 
-const FIRST_WAIT_MS = 200;
-const LONGEST_WAIT_MS = 10_000;
+const BACKOFF = { first_ms: 200, longest_ms: 10_000 };
 const ANSWER_TIMEOUT_MS = 15_000;
 const MESSAGE_SUFFIX = '.message.json';
 
@@ -42,9 +41,6 @@ const laneOf = ({ payload, type }: Notification): string => {
   const subject = Subject.safeParse(payload?.content?.result).data;
   return `${payload?.type ?? type ?? ''} ${subject?.deployment_name ?? subject?.cluster_id ?? ''}`;
 };
-
-const waitBefore = (attempt: number): number =>
-  Math.min(FIRST_WAIT_MS * 2 ** attempt, LONGEST_WAIT_MS) * (0.5 + Math.random() / 2);
 
 /** Undelivered messages of an earlier life, oldest first. What a crash left half-written is cleared. */
 const readPending = async (dir: string): Promise<Pending[]> => {
@@ -88,7 +84,7 @@ export const createCallbackOutbox = async (options: {
   };
 
   const deliver = async (pending: Pending): Promise<void> => {
-    for (let attempts = 0; !(await attempt(pending.message)); attempts += 1) {
+    for (let failures = 1; !(await attempt(pending.message)); failures += 1) {
       if (closing.signal.aborted) return;
       if (Date.now() - pending.published_at > max_age_ms) {
         log.error(
@@ -97,7 +93,7 @@ export const createCallbackOutbox = async (options: {
         );
         break;
       }
-      await sleep(waitBefore(attempts), undefined, { signal: closing.signal }).catch(() => undefined);
+      await waitForRetry(failures, BACKOFF, closing.signal);
     }
     await rm(pending.file, { force: true });
   };

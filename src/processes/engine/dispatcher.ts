@@ -32,6 +32,9 @@ export interface DispatcherOptions {
 /** A command has no `give_up_at`. While the log is away it is attempted this often, which takes about a day. */
 const COMMAND_ATTEMPTS = 3000;
 
+/** Of an intent that failed. */
+const BACKOFF = { first_ms: 250, longest_ms: 30_000 };
+
 /** How long closing waits for the intents that are being performed. */
 const CLOSING_MS = 3000;
 
@@ -74,7 +77,7 @@ export const createDispatcher = ({
         logger.warn({ ...where, err: error }, 'processes: cannot record in the workflow that an intent was given up');
         await postponeIntent(pool, intent.id, {
           error: intent.last_error ?? 'given up',
-          delay_ms: backoff(intent.attempts),
+          delay_ms: backoff(Math.max(1, intent.attempts), BACKOFF),
         });
         return;
       }
@@ -89,7 +92,7 @@ export const createDispatcher = ({
     if ('done' in attempt) return finishIntent(pool, intent.id, attempt.done);
     const failed = { ...intent, attempts: intent.attempts + 1, last_error: attempt.again };
     if (isUsedUp(intent, attempt)) return giveUp(failed);
-    return postponeIntent(pool, intent.id, { error: attempt.again, delay_ms: backoff(failed.attempts) });
+    return postponeIntent(pool, intent.id, { error: attempt.again, delay_ms: backoff(failed.attempts, BACKOFF) });
   };
 
   const start = (intent: ClaimedIntent): void => {
@@ -140,7 +143,10 @@ export const createDispatcher = ({
         throttled(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
       }
       const pause = new AbortController();
-      const ms = failures > 0 ? Math.min(longest_pause_ms, backoff(failures)) : poll_ms * (0.75 + Math.random() / 2);
+      const ms =
+        failures > 0
+          ? backoff(failures, { ...BACKOFF, longest_ms: longest_pause_ms })
+          : poll_ms * (0.75 + Math.random() / 2);
       await Promise.race([
         failures > 0 ? new Promise<never>(() => undefined) : wakeUp.promise,
         delay(ms, undefined, { signal: AbortSignal.any([signal, pause.signal]) }).catch(() => undefined),

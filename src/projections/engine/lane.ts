@@ -1,9 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Position } from '../../events/event.ts';
 import type { Log, LogFilter } from '../../ports/log.ts';
 import { isDataError } from '../../postgres/transaction.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import type { ReadModel } from '../read-model.ts';
 import { type Batch, batches } from './batches.ts';
 import type { CheckpointTable, Writer } from './checkpoint.ts';
@@ -11,6 +11,7 @@ import { PoisonEvent, writeBatch } from './write-batch.ts';
 
 /** Tries of a batch in which an event fails, before its stream is parked. */
 const MAX_ATTEMPTS = 3;
+const BACKOFF = { first_ms: 50, longest_ms: 100 };
 const LINGER_MS = 10;
 
 export interface LaneDependencies {
@@ -66,7 +67,8 @@ const writeUntilParked = async (
     } catch (error) {
       const poison = error instanceof PoisonEvent || isDataError(error);
       if (!poison || parking) throw error;
-      await delay(25 * 2 ** attempt, undefined, { signal });
+      await waitForRetry(attempt, BACKOFF, signal);
+      signal.throwIfAborted();
     }
   }
 };

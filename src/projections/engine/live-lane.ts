@@ -1,10 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type Lease, LeaseLost } from '../../postgres/lease.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { ReadModel } from '../read-model.ts';
 import { CheckpointMoved, readCheckpoints, type Writer } from './checkpoint.ts';
 import { type LaneDependencies, runLane } from './lane.ts';
 import { servingTable } from './table.ts';
+
+const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 
 interface Member {
   model: ReadModel;
@@ -70,8 +72,7 @@ export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
         }
         failures += 1;
         throttled(() => logger.warn({ err: error }, 'the read models cannot be written: trying again'));
-        const pause = Math.min(5000, 50 * 2 ** failures) * (0.5 + Math.random() / 2);
-        await delay(pause, undefined, { signal }).catch(() => undefined);
+        await waitForRetry(failures, BACKOFF, signal);
       }
     }
   };

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import { holdLease, LeaseLost, underLease } from '../../postgres/lease.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import { createThrottle, type Throttle } from '../../resilience/throttle.ts';
 import { readModelCatalog } from '../catalog.ts';
 import type { ReadModel } from '../read-model.ts';
@@ -13,6 +14,8 @@ import { createLiveLane, type LiveLane } from './live-lane.ts';
 import { buildLeaseOf, leaseOf, type ProjectionStatus, readStatus } from './operations.ts';
 import { retryFromNewerVersion } from './parked.ts';
 import { buildTable, findDueBuilds } from './rebuild.ts';
+
+const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 
 export interface ProjectionRunnerOptions {
   log: Log;
@@ -106,12 +109,12 @@ const keepBuilding = async (running: Running): Promise<void> => {
 };
 
 const register = async ({ pool, models, logger, signal }: Running): Promise<void> => {
-  for (let failures = 0; !signal.aborted; failures += 1) {
+  for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       return await registerReadModels(pool, models);
     } catch (error) {
       logger.warn({ err: error }, 'the read models cannot be registered: trying again');
-      await delay(Math.min(5000, 100 * 2 ** failures), undefined, { signal }).catch(() => undefined);
+      await waitForRetry(failures, BACKOFF, signal);
     }
   }
 };

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { type Area, parseStream } from '../../events/catalog.ts';
@@ -8,9 +7,11 @@ import { projectOf, visibility } from '../../events/visibility.ts';
 import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
+import { waitForRetry } from '../../resilience/backoff.ts';
 import { toStatusMessage } from '../status-message.ts';
 
 const MAX_STREAMS = 10_000;
+const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 
 const NamesProject = z.object({ project_id: ProjectId.nullable() });
 
@@ -85,6 +86,7 @@ export const createStatusFeed = ({
   let position: Position | null = null;
   let previous: Position | null = null;
   let failing = false;
+  let failures = 0;
 
   const publish = async (event: RecordedEvent): Promise<void> => {
     const message = await mapper.toStatus(event, previous);
@@ -107,19 +109,21 @@ export const createStatusFeed = ({
     position ??= await log.head();
     previous ??= position;
     for await (const item of log.subscribe({ after: position ?? 'start', live: true, signal })) {
+      failures = 0;
       if (isEvent(item)) await publish(item);
       else position = item.position ?? position;
     }
   };
 
   const run = async (): Promise<void> => {
-    for (let failures = 0; !signal.aborted; failures += 1) {
+    while (!signal.aborted) {
       try {
         await follow();
       } catch (error) {
         if (signal.aborted) return;
+        failures += 1;
         logger.warn({ err: error }, 'the status feed cannot read the log: trying again');
-        await delay(Math.min(5000, 100 * 2 ** failures), undefined, { signal }).catch(() => undefined);
+        await waitForRetry(failures, BACKOFF, signal);
       }
     }
   };
