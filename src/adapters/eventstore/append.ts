@@ -4,6 +4,7 @@ import {
   MaxAppendSizeExceededError,
   WrongExpectedVersionError,
 } from '@eventstore/db-client';
+import pTimeout from 'p-timeout';
 import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../../errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -63,10 +64,8 @@ const dataOf = (event: NewEvent, at: string): EventData => {
   return { id, type, contentType: 'application/json', data, metadata: { ...envelopeOf(event, at) } };
 };
 
-const withinTime = <T>(work: Promise<T>, milliseconds: number): Promise<T> => {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new ResponseTimeout('an append')), milliseconds);
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+const noAnswer = (): never => {
+  throw new ResponseTimeout('an append');
 };
 
 const answerOf = ({ revision, position, at }: RecordedEvent): Appended => ({ revision, position, at });
@@ -128,7 +127,8 @@ export const createAppender = (options: AppenderOptions): Appender => {
     connection.use((client) => {
       const batches = batchesOf.get(client) ?? createBatches(client);
       batchesOf.set(client, batches);
-      return withinTime(batches.write({ stream, events: data, expected }), attemptTimeout);
+      const written = batches.write({ stream, events: data, expected });
+      return pTimeout(written, { milliseconds: attemptTimeout, fallback: noAnswer });
     });
 
   const conflictOf = async (append: Append, error: WrongExpectedVersionError): Promise<Appended | undefined> => {

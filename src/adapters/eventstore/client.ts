@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { EventStoreDBClient } from '@eventstore/db-client';
 import streamsService from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import pTimeout from 'p-timeout';
 
 const { StreamsClient, StreamsService } = streamsService;
 
@@ -50,7 +50,7 @@ export class EventStoreClient extends EventStoreDBClient {
       .then((channel) => channel.close())
       .catch(() => undefined);
     // A call that nobody has read to its end would hold it up; and where there is no channel, looking for a node to make one.
-    await Promise.race([closing, delay(CLOSE_WITHIN_MS, undefined, { ref: false })]);
+    await pTimeout(closing, { milliseconds: CLOSE_WITHIN_MS, message: false });
   }
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { type JSONEventType, jsonEvent, StreamNotFoundError, WrongExpectedVersionError } from '@eventstore/db-client';
+import pTimeout from 'p-timeout';
 import { z } from 'zod';
 import { SystemUnusable } from '../../errors.ts';
 import { parseAddress, unusable } from './address.ts';
@@ -65,19 +65,14 @@ export const eventStoreLogIdentity = async ({
   timeout?: number;
 }): Promise<string> => {
   const client = openClient(parseAddress(url));
-  const waiting = new AbortController();
-  // The client's own limits are not kept by a server that is mute.
-  const mute = delay(timeout, undefined, { signal: waiting.signal }).then(() => {
-    throw unusable('does not say in time which log it is', { passing: true });
-  });
   try {
-    return await Promise.race([identifyAtLeader(client), mute]);
+    // The client's own limits are not kept by a server that is mute.
+    const message = unusable('does not say in time which log it is', { passing: true });
+    return await pTimeout(identifyAtLeader(client), { milliseconds: timeout, message });
   } catch (cause) {
     if (cause instanceof SystemUnusable) throw cause;
     throw unusable('does not say which log it is', { passing: true, cause });
   } finally {
-    waiting.abort();
-    mute.catch(() => undefined);
     await client.close();
   }
 };

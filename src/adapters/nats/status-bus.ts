@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect, DebugEvents, ErrorCode, Events, type NatsConnection, NatsError } from 'nats';
+import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
 import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
@@ -55,10 +55,7 @@ const unavailable = (detail: string, cause?: unknown): Rejected =>
 
 /** Waits for `work` no longer than `ms`; ignores what it throws. */
 const atMost = async (ms: number, work: Promise<unknown>): Promise<void> => {
-  const ended = new AbortController();
-  const timeout = delay(ms, undefined, { signal: ended.signal }).catch(() => undefined);
-  await Promise.race([work.catch(() => undefined), timeout]);
-  ended.abort();
+  await pTimeout(work, { milliseconds: ms, message: false }).catch(() => undefined);
 };
 
 /**
@@ -225,15 +222,11 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
 
     async check() {
       assertOpen();
-      const answer = isConnected ? connection.flush().then(() => true) : Promise.resolve(false);
-      let isThere = false;
-      await atMost(
-        CHECK_TIMEOUT_MS,
-        answer.then((there) => {
-          isThere = there;
-        }),
-      );
-      if (!isThere) throw unavailable(`NATS does not answer at ${shown}.`);
+      const noAnswer = (cause?: unknown) => unavailable(`NATS does not answer at ${shown}.`, cause);
+      if (!isConnected) throw noAnswer();
+      await pTimeout(connection.flush(), { milliseconds: CHECK_TIMEOUT_MS }).catch((cause: unknown) => {
+        throw noAnswer(cause);
+      });
     },
 
     async close() {

@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Closable } from '../../ports/closable.ts';
@@ -45,16 +46,6 @@ export interface SharedRevocations extends Revocations {
   check(): Promise<void>;
 }
 
-const within = async <T>(work: Promise<T>, ms: number): Promise<T> => {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`the state store did not answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
-
 /** Somebody revoked it, whatever else the value says. */
 const parseShared = (key: string, text: string, token: TokenIdentity): Revocation => {
   try {
@@ -93,7 +84,10 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
   };
 
   const use = async <T>(work: () => Promise<T>): Promise<T> => {
-    const result = await within(work(), answer_within_ms);
+    const result = await pTimeout(work(), {
+      milliseconds: answer_within_ms,
+      message: `the state store did not answer within ${answer_within_ms} ms`,
+    });
     if (failing) log.info('the state store for logged-out tokens can be used again');
     failing = false;
     return result;

@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout';
 import { z } from 'zod';
 import type { Dependency } from '../../ports/dependency.ts';
 import { HttpRefusal } from '../http/problem.ts';
@@ -50,15 +51,8 @@ const Readiness = z.object({
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-const withTimeout = async <T>(work: Promise<T>): Promise<T> => {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-};
+const withTimeout = <T>(work: Promise<T>): Promise<T> =>
+  pTimeout(work, { milliseconds: CHECK_TIMEOUT_MS, message: `no answer within ${CHECK_TIMEOUT_MS} ms` });
 
 const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
   const { name, implementation, stand_in, needed } = dependency;

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import pTimeout from 'p-timeout';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import { backoff } from '../../resilience/backoff.ts';
+import { backoff, waitForRetry } from '../../resilience/backoff.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import {
   type ClaimedIntent,
@@ -130,6 +131,12 @@ export const createDispatcher = ({
     }
   };
 
+  /** Until `wake` is called, the next poll is due, or `signal` aborts. */
+  const untilWoken = async (signal: AbortSignal): Promise<void> => {
+    const milliseconds = poll_ms * (0.75 + Math.random() / 2);
+    await pTimeout(wakeUp.promise, { milliseconds, message: false, signal }).catch(() => undefined);
+  };
+
   const dispatch = async (signal: AbortSignal): Promise<void> => {
     let failures = 0;
     while (!signal.aborted) {
@@ -142,16 +149,8 @@ export const createDispatcher = ({
         failures += 1;
         throttled(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
       }
-      const pause = new AbortController();
-      const ms =
-        failures > 0
-          ? backoff(failures, { ...BACKOFF, longest_ms: longest_pause_ms })
-          : poll_ms * (0.75 + Math.random() / 2);
-      await Promise.race([
-        failures > 0 ? new Promise<never>(() => undefined) : wakeUp.promise,
-        delay(ms, undefined, { signal: AbortSignal.any([signal, pause.signal]) }).catch(() => undefined),
-      ]);
-      pause.abort();
+      if (failures > 0) await waitForRetry(failures, { ...BACKOFF, longest_ms: longest_pause_ms }, signal);
+      else await untilWoken(signal);
     }
   };
 
@@ -164,12 +163,7 @@ export const createDispatcher = ({
       const kept = keepClaims(keeping.signal);
       await dispatch(signal);
       // Closing does not wait for a slow service: the next dispatcher performs again what is interrupted here.
-      const closing = new AbortController();
-      await Promise.race([
-        Promise.all(working.values()),
-        delay(CLOSING_MS, undefined, { signal: closing.signal }).catch(() => undefined),
-      ]);
-      closing.abort();
+      await pTimeout(Promise.all(working.values()), { milliseconds: CLOSING_MS, message: false });
       keeping.abort();
       await kept;
       await releaseClaims(pool, owner).catch(() => undefined);

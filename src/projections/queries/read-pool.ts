@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout';
 import pg from 'pg';
 import {
   BackendTerminatedError,
@@ -81,16 +82,19 @@ export const createReadPool = async (connectionString: string, options: ReadPool
   });
 
   const read = async <T>(run: (connection: CommonQueryMethods) => Promise<T>): Promise<T> => {
-    const { promise: late, reject } = Promise.withResolvers<never>();
-    const giveUp = () => reject(new DatabaseUnreachable(`Postgres has not answered for ${timeout_ms / 1000} s`));
-    const timer = setTimeout(giveUp, timeout_ms);
+    const givingUp = new AbortController();
+    // Inside, too: what throws there has its connection thrown away, on which nothing may ever come again.
+    const untilGivenUp = { milliseconds: Number.POSITIVE_INFINITY, signal: givingUp.signal };
+    const work = pool.connect((connection) => pTimeout(run(connection), untilGivenUp));
+    const giveUp = () => {
+      const late = new DatabaseUnreachable(`Postgres has not answered for ${timeout_ms / 1000} s`);
+      givingUp.abort(late);
+      throw late;
+    };
     try {
-      // Inside, too: what throws there has its connection thrown away, on which nothing may ever come again.
-      return await Promise.race([pool.connect((connection) => Promise.race([run(connection), late])), late]);
+      return await pTimeout(work, { milliseconds: timeout_ms, fallback: giveUp });
     } catch (error) {
       throw isConnectionError(error) ? new DatabaseUnreachable('Postgres cannot be reached', { cause: error }) : error;
-    } finally {
-      clearTimeout(timer);
     }
   };
 
