@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { BucketItemStat, Client } from 'minio';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { notFound } from '../../errors.ts';
 import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
 import { codeOf } from '../failure-code.ts';
-import { createLru } from '../lru.ts';
 import { assertObjectKey } from '../object-key.ts';
 import { again, createMinioClient, type MinioSettings } from './client.ts';
 import { createMinioTrouble, unusable } from './failures.ts';
@@ -64,7 +64,7 @@ export const createMinioObjects = async (options: MinioObjectsOptions): Promise<
   const client = createMinioClient(options, { idle_ms });
   const trouble = createMinioTrouble(options, logger);
   await assertUsable(client, options);
-  const hashes = createLru<string, string>({ max: HASHES_KEPT });
+  const hashes = new LRUCache<string, string>({ max: HASHES_KEPT });
 
   const read = (key: string) =>
     again(() => client.getObject(bucket, key)).catch((error: unknown) => {

@@ -1,9 +1,9 @@
+import { LRUCache } from 'lru-cache';
 import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Closable } from '../../ports/closable.ts';
 import type { SharedState } from '../../ports/shared-state.ts';
-import { createLru } from '../lru.ts';
 import {
   keysOf,
   meets,
@@ -64,7 +64,7 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
   const { revocations, state, log, now = Date.now } = options;
   const { ask_again_ms = ASK_AGAIN_MS, reconcile_ms = RECONCILE_MS, leave_alone_ms = LEAVE_ALONE_MS } = options;
   const { answer_within_ms = ANSWER_WITHIN_MS } = options;
-  const asked = createLru<string, { until: number; answer: Promise<boolean> }>({ max: REMEMBERED_TOKENS });
+  const asked = new LRUCache<string, { until: number; answer: Promise<boolean> }>({ max: REMEMBERED_TOKENS });
   let failing = false;
   let leaveAloneUntil = 0;
   // What an earlier process could not put must be put by this one.

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { LRUCache } from 'lru-cache';
 import { Rejected } from '../../errors.ts';
-import { createLru } from '../lru.ts';
 import { CLOCK_TOLERANCE_SECONDS, type ClockWatch } from './clock-watch.ts';
 import { identityUnavailable } from './identity-errors.ts';
 import type { Revocations } from './revocations.ts';
@@ -63,7 +63,7 @@ export const issuerOf = <Known extends { issuer: string }>(token: string, issuer
  * token names one.
  */
 export const createTokenVerifier = ({ issuers, revocations, clock, now }: TokenVerifierOptions): TokenVerifier => {
-  const known = createLru<string, VerifiedToken>({ max: CACHED_TOKENS });
+  const known = new LRUCache<string, VerifiedToken>({ max: CACHED_TOKENS });
 
   const check = async (accessToken: string): Promise<VerifiedToken> => {
     const from = issuerOf(accessToken, issuers);

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { rejected } from '../../errors.ts';
 import { Sealed, subjectOf } from '../../events/sealed.ts';
 import type { Vault } from '../../ports/vault.ts';
-import { createLru } from '../lru.ts';
 import { decrypt, encrypt, KEY_BYTES, unwrapKey, wrapKey } from './sealing.ts';
 
 export interface VaultOptions {
@@ -66,7 +66,7 @@ export const createVault = (options: VaultOptions): PostgresVault => {
   const { pool, master_key, cache_ttl_ms = CACHE_TTL_MS, now = Date.now } = options;
   if (master_key.length !== KEY_BYTES)
     throw new Error(`MASTER_KEY must be ${KEY_BYTES} bytes, not ${master_key.length}`);
-  const cache = createLru<string, { key: SubjectKey; until: number }>({ max: CACHED_KEYS });
+  const cache = new LRUCache<string, { key: SubjectKey; until: number }>({ max: CACHED_KEYS });
 
   const unwrap = (wrapped: Buffer, subject: string): Buffer => {
     try {

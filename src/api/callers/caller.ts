@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Access, Caller } from '../../commands/access.ts';
 import { OWNER_SCOPES } from '../../commands/access.ts';
 import { Rejected } from '../../errors.ts';
@@ -60,7 +61,7 @@ export const bearerTokenOf = (authorization: string): string => {
  */
 export const createCallers = (services: ApiServices) => {
   const { identity, readModels, vault } = services;
-  const known = new Map<UserId, Known>();
+  const known = new LRUCache<UserId, Known>({ max: CACHED_USERS });
   const looking = new Map<UserId, Promise<Known>>();
   /** Positions that the next lookup of a user's access must have seen. */
   const awaited = new Map<UserId, Position>();
@@ -86,13 +87,6 @@ export const createCallers = (services: ApiServices) => {
     return { stored, access: accessOf(stored), sealed_name: seal(claims.name), until: Date.now() + CACHE_MS };
   };
 
-  const remember = (userId: UserId, entry: Known): void => {
-    known.delete(userId);
-    known.set(userId, entry);
-    const oldest = known.keys().next();
-    if (known.size > CACHED_USERS && !oldest.done) known.delete(oldest.value);
-  };
-
   /** Of many requests at once, one looks up and all see the answer. */
   const lookUpOnce = (claims: Claims, userId: UserId): Promise<Known> => {
     const running = looking.get(userId);
@@ -101,7 +95,7 @@ export const createCallers = (services: ApiServices) => {
     const isCurrent = () => looking.get(userId) === started;
     const started = lookUp(claims, userId)
       .then((entry) => {
-        if (isCurrent()) remember(userId, entry);
+        if (isCurrent()) known.set(userId, entry);
         return entry;
       })
       .finally(() => {

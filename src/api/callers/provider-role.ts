@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { systemCaller } from '../../commands/access.ts';
 import { followProviderRole } from '../../commands/user/internal/follow-provider-role.ts';
 import type { Position } from '../../events/event.ts';
@@ -17,14 +18,7 @@ const PROVIDER = { type: 'process', id: 'identity-provider', name: 'identity pro
  */
 export const createProviderRoles = ({ handle }: Pick<ApiServices, 'handle'>) => {
   /** When the newest token was made that has been followed, in seconds since 1970. */
-  const followed = new Map<UserId, number>();
-
-  const remember = (userId: UserId, issuedAt: number): void => {
-    followed.delete(userId);
-    followed.set(userId, issuedAt);
-    const oldest = followed.keys().next();
-    if (followed.size > REMEMBERED && !oldest.done) followed.delete(oldest.value);
-  };
+  const followed = new LRUCache<UserId, number>({ max: REMEMBERED });
 
   /** The position of the change, or null where there is none. `stored` is the role that counts until now. */
   return async (claims: Claims, userId: UserId, stored: Role): Promise<Position | null> => {
@@ -37,7 +31,7 @@ export const createProviderRoles = ({ handle }: Pick<ApiServices, 'handle'>) => 
       correlation_id: newId(CommandId),
       may_repeat: true,
     });
-    remember(userId, issued_at);
+    followed.set(userId, issued_at);
     return events.length > 0 ? position : null;
   };
 };

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { type Fact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
 import type { Position } from '../../events/event.ts';
 import type { CommandId, TenantId } from '../../events/ids.ts';
@@ -54,14 +55,11 @@ const fold = <State, F extends Fact>(
  * harm, because every append names the revision that it was decided on.
  */
 export const createLoader = ({ log, capacity = 5000 }: { log: Log; capacity?: number }) => {
-  const cache = new Map<string, AnyLoaded>();
+  const cache = new LRUCache<string, AnyLoaded>({ max: capacity });
 
   const keep = (loaded: AnyLoaded) => {
-    cache.delete(loaded.stream);
-    if (loaded.revision === null) return;
-    cache.set(loaded.stream, loaded);
-    const oldest = cache.keys().next();
-    if (cache.size > capacity && !oldest.done) cache.delete(oldest.value);
+    if (loaded.revision === null) cache.delete(loaded.stream);
+    else cache.set(loaded.stream, loaded);
   };
 
   const read = async <State, F extends Fact>(aggregate: Aggregate<State, F>, start: Loaded<State>, to?: number) => {

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 /** Failures that an account may have before it has to wait. */
 const FREE_FAILURES = 5;
 const FIRST_WAIT_MS = 2_000;
@@ -24,7 +26,7 @@ export interface AttemptLimit {
  * the answer does not tell which exist. Kept in memory: a restart forgives.
  */
 export const createAttemptLimit = ({ now = Date.now }: { now?: () => number } = {}): AttemptLimit => {
-  const accounts = new Map<string, Failures>();
+  const accounts = new LRUCache<string, Failures>({ max: MOST_ACCOUNTS });
 
   const find = (account: string): Failures | undefined => {
     const failures = accounts.get(account);
@@ -40,11 +42,7 @@ export const createAttemptLimit = ({ now = Date.now }: { now?: () => number } = 
     },
     failed(account) {
       const count = (find(account)?.count ?? 0) + 1;
-      accounts.delete(account);
       accounts.set(account, { count, last_at: now() });
-      // A Map keeps insertion order, so the first key is the one that failed longest ago.
-      const [oldest] = accounts.keys();
-      if (accounts.size > MOST_ACCOUNTS && oldest !== undefined) accounts.delete(oldest);
     },
     succeeded(account) {
       accounts.delete(account);

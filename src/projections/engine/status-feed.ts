@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { type Area, parseStream } from '../../events/catalog.ts';
@@ -29,14 +30,10 @@ export interface StatusMapper {
  * is kept for the streams used last.
  */
 export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): StatusMapper => {
-  const projects = new Map<string, ProjectId | null>();
+  const projects = new LRUCache<string, { project_id: ProjectId | null }>({ max: MAX_STREAMS });
 
   const remember = (stream: string, projectId: ProjectId | null): ProjectId | null => {
-    // A Map keeps the order of insertion: the first key was used longest ago.
-    projects.delete(stream);
-    projects.set(stream, projectId);
-    const [oldest] = projects.keys();
-    if (projects.size > MAX_STREAMS && oldest !== undefined) projects.delete(oldest);
+    projects.set(stream, { project_id: projectId });
     return projectId;
   };
 
@@ -50,7 +47,7 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
     const named = projectIn(event);
     if (named !== undefined) return remember(event.stream, named);
     const known = projects.get(event.stream);
-    return remember(event.stream, known === undefined ? await readProject(event.stream) : known);
+    return known ? known.project_id : remember(event.stream, await readProject(event.stream));
   };
 
   return {
