@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { Command } from 'commander';
 import { ConfigError, inheritedEnvironment, loadConfig } from './config/config.ts';
-import { explain } from './errors.ts';
+import { explain } from './failures/failure-text.ts';
 import { createLogger } from './telemetry.ts';
 
 // What a command does is loaded when it is asked for: most of it is needed by that one only, and what the demo and the

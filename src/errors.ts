@@ -103,10 +103,3 @@ export class SystemUnusable extends Error {
     this.passing = options.passing;
   }
 }
-
-/** What a person is told whose command or start failed: the message, and what is behind it, but no stack. */
-export const explain = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? `\n  because: ${explain(error.cause)}` : '';
-  return `${error.message}${cause}`;
-};

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { ConfigError, loadConfig } from './config/config.ts';
-import { explain } from './errors.ts';
+import { explain } from './failures/failure-text.ts';
 import { createLogger } from './telemetry.ts';
 import { startBudApp } from './wiring/budapp.ts';
 import { closeAtSignal } from './wiring/close-at-signal.ts';

@@ -12,16 +12,17 @@ const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
 const FACTS = ['events', 'contracts', 'errors.ts', 'ports'];
 /** Mechanisms that know nothing of the domain. */
-const MECHANISMS = ['resilience', 'postgres'];
+const MECHANISMS = ['failures', 'resilience', 'postgres'];
 
 /** What each place may import besides itself: docs/architecture.md. */
 const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
   events: [],
   contracts: [],
-  resilience: [],
-  postgres: ['resilience'],
-  'errors.ts': ['events', 'contracts'],
-  ports: ['events', 'contracts', 'errors.ts'],
+  failures: [],
+  resilience: ['failures'],
+  postgres: ['failures', 'resilience'],
+  'errors.ts': ['events', 'contracts', 'failures'],
+  ports: ['events', 'contracts', 'errors.ts', 'failures'],
   commands: [...FACTS, ...MECHANISMS],
   projections: [...FACTS, ...MECHANISMS],
   processes: [...FACTS, ...MECHANISMS, 'commands', 'projections'],
@@ -30,8 +31,8 @@ const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
   local: [...FACTS, ...MECHANISMS],
   // It uses BudApp as anybody does: over HTTP and WebSocket.
   demo: [],
-  'telemetry.ts': [],
-  config: FACTS,
+  'telemetry.ts': ['failures'],
+  config: [...FACTS, 'failures'],
   wiring: 'all',
   'main.ts': 'all',
   'cli.ts': 'all',
@@ -103,6 +104,8 @@ describe('architecture', () => {
     expect(mayImport('api', 'processes')).to.equal(false);
     expect(mayImport('events', 'errors.ts')).to.equal(false);
     expect(mayImport('processes', 'commands')).to.equal(true);
+    expect(mayImport('resilience', 'failures')).to.equal(true);
+    expect(mayImport('failures', 'resilience')).to.equal(false);
   });
 
   it("takes of another area's commands only the state", () => {

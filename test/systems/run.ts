@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Listr } from 'listr2';
+import { explain } from '../../src/failures/failure-text.ts';
 import { removeFolder, useFolder, writeEnvironment } from './run-folder.ts';
 import { runningSystems } from './start-all.ts';
 import type { System } from './system.ts';
@@ -13,11 +14,6 @@ const USAGE = `Runs the real systems on this machine, for BudApp to be started a
   npm run systems -- --install      only gets them onto this machine, and says what they are
   npm run systems -- --fresh        forgets the data of earlier runs first
   npm run systems -- --dir <folder> elsewhere`;
-
-const explain = (error: unknown): string => {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}\n${error.cause.message}` : error.message;
-};
 
 const isSystemName = (name: string): name is SystemName => SYSTEM_NAMES.some((known) => known === name);
 

@@ -1,5 +1,6 @@
 import pTimeout from 'p-timeout';
 import { z } from 'zod';
+import { failureText } from '../../failures/failure-text.ts';
 import type { Dependency } from '../../ports/dependency.ts';
 import { HttpRefusal } from '../http/problem.ts';
 import { publicRoute } from '../public-route.ts';
@@ -49,8 +50,6 @@ const Readiness = z.object({
   head: z.string().nullable(),
 });
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 const withTimeout = <T>(work: Promise<T>): Promise<T> =>
   pTimeout(work, { milliseconds: CHECK_TIMEOUT_MS, message: `no answer within ${CHECK_TIMEOUT_MS} ms` });
 
@@ -62,7 +61,7 @@ const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
     await withTimeout(dependency.check());
     return { name, implementation, stand_in, needed, ok: true, ...measured() };
   } catch (error) {
-    return { name, implementation, stand_in, needed, ok: false, ...measured(), error: messageOf(error) };
+    return { name, implementation, stand_in, needed, ok: false, ...measured(), error: failureText(error) };
   }
 };
 

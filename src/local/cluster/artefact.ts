@@ -1,6 +1,7 @@
 import { constants, copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { failureText } from '../../failures/failure-text.ts';
 import { type FetchArtefact, isObjectUri } from '../service/artefact-cache.ts';
 import { StepFailed } from './workflows.ts';
 
@@ -14,8 +15,6 @@ const pathOf = (uri: string): string => {
     throw new StepFailed(`${uri} is no file URI of this machine`, { cause });
   }
 };
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** A link costs no space, and artefacts never change in place; another file system needs a copy. */
 const linkOrCopy = async (source: string, target: string): Promise<void> => {
@@ -48,6 +47,6 @@ export const transferArtefact = async (
   } catch (cause) {
     signal.throwIfAborted();
     if (cause instanceof StepFailed) throw cause;
-    throw new StepFailed(`the artefact ${uri} cannot be transferred: ${reasonOf(cause)}`, { cause });
+    throw new StepFailed(`the artefact ${uri} cannot be transferred: ${failureText(cause)}`, { cause });
   }
 };

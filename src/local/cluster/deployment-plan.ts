@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddWorkerRequest, DeployRequest } from '../../contracts/budcluster.ts';
 import type { DeploymentResult } from '../../contracts/notification.ts';
+import { failureText } from '../../failures/failure-text.ts';
 import { findEngineFor, getEngine } from '../engine/catalog.ts';
 import type { Engine, PerformanceCheck } from '../engine/engine.ts';
 import type { FetchArtefact } from '../service/artefact-cache.ts';
@@ -112,7 +113,7 @@ const allReady = async (workers: readonly Worker[], signal: AbortSignal): Promis
     await Promise.race([Promise.all(workers.map((worker) => worker.firstReady)), interrupted.promise]);
   } catch (cause) {
     signal.throwIfAborted();
-    throw new StepFailed(cause instanceof Error ? cause.message : String(cause), { cause });
+    throw new StepFailed(failureText(cause), { cause });
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

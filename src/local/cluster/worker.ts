@@ -1,3 +1,4 @@
+import { failureText } from '../../failures/failure-text.ts';
 import type { ReplicaProcess } from '../engine/engine.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 
@@ -92,8 +93,7 @@ const outcomeOf = async (process: ReplicaProcess): Promise<{ port: number } | { 
   try {
     return { port: await process.ready };
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return { failure: late ? `did not load the model within ${START_TIMEOUT_MS / 1000} s` : reason };
+    return { failure: late ? `did not load the model within ${START_TIMEOUT_MS / 1000} s` : failureText(error) };
   } finally {
     clearTimeout(timer);
   }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { v5, v7 } from 'uuid';
 import type { WorkflowMetadata } from '../../contracts/asynchronous.ts';
 import type { Notification, StepStatus } from '../../contracts/notification.ts';
+import { failureText } from '../../failures/failure-text.ts';
 import { messageOf } from '../service/message.ts';
 import type { ClusterState, WorkflowInput, WorkflowRecord } from './cluster-state.ts';
 
@@ -133,7 +134,7 @@ export const createWorkflows = ({ state, planOf, publish, log }: WorkflowsOption
     if (!(error instanceof StepFailed))
       log.error({ err: error, workflow: plan.name, step: step.id }, 'a step of the local cluster broke');
     const { compose } = createVoice(record.input, plan.type, publish);
-    const message = error instanceof Error ? error.message : String(error);
+    const message = failureText(error);
     await undo(plan);
     const failed = compose(step.id, 'FAILED', { title: step.title, message });
     await end(record, 'failed', [failed, compose('results', 'FAILED', { title: plan.title, message, result: null })]);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { failureText } from '../../failures/failure-text.ts';
 import { startChildWatchdog } from '../machine/child-watchdog.ts';
 import { type Inspection, InspectionTask } from './inspection.ts';
 import { factsOf } from './onnx-facts.ts';
@@ -9,8 +10,6 @@ import { type OnnxFile, readOnnxFile } from './onnx-file.ts';
 const LONGEST_REASON = 400;
 /** Field 1 of the format, the IR version, which every writer puts first. */
 const FIRST_BYTE = 0x08;
-
-const reasonOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const refuse = (reason: string): Inspection => ({ accepted: false, reason: reason.slice(0, LONGEST_REASON) });
 
@@ -35,7 +34,7 @@ const openingFails = async (path: string): Promise<string | null> => {
     await session.release();
     return null;
   } catch (error) {
-    return reasonOf(error).replaceAll(path, basename(path));
+    return failureText(error).replaceAll(path, basename(path));
   }
 };
 

@@ -6,6 +6,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pRetry from 'p-retry';
 import { Rejected } from '../../errors.ts';
+import { failureText } from '../../failures/failure-text.ts';
 import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
 import { StepFailed } from './workflows.ts';
 
@@ -46,8 +47,7 @@ const trying = async <Result>(uri: string, work: () => Promise<Result>, signal?:
     });
   } catch (error) {
     if (signal?.aborted || error instanceof StepFailed) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StepFailed(`${uri} cannot be fetched: ${reason}`, { cause: error });
+    throw new StepFailed(`${uri} cannot be fetched: ${failureText(error)}`, { cause: error });
   }
 };
 

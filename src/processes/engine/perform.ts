@@ -7,6 +7,7 @@ import { calls } from '../../contracts/calls.ts';
 import { Rejected } from '../../errors.ts';
 import { commandIdOf, type TenantId } from '../../events/ids.ts';
 import type { Reason } from '../../events/values.ts';
+import { failureText } from '../../failures/failure-text.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { ServiceFailure, type ServiceInvoker } from '../../ports/service-invoker.ts';
 import type { Vault } from '../../ports/vault.ts';
@@ -30,8 +31,6 @@ export interface PerformOptions {
 export const FEW_ATTEMPTS = 8;
 
 const keyOf = (intent: ClaimedIntent): string => `${intent.process}:${intent.event_id}:${intent.n}`;
-
-const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 const nameOf = (effect: Effect): string => {
   switch (effect.kind) {
@@ -94,11 +93,11 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
       return { done: 'done' };
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;
-      if (error.kind === 'unavailable') return { again: textOf(error), retryable: 'until-given-up' };
+      if (error.kind === 'unavailable') return { again: failureText(error), retryable: 'until-given-up' };
       // The command is valid, but lost every race against other writers.
-      if (error.code === 'concurrent-change') return { again: textOf(error), retryable: 'a-few-times' };
+      if (error.code === 'concurrent-change') return { again: failureText(error), retryable: 'a-few-times' };
       // People read the reason, and the domain writes its refusals for them.
-      await recordRefusal(intent, { code: error.code, message: textOf(error) });
+      await recordRefusal(intent, { code: error.code, message: failureText(error) });
       return { done: `refused: ${error.code}` };
     }
   };
@@ -128,7 +127,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
       // A service may quote its request in an error, so nothing is repeated of a call that carried a secret.
       const withoutSecret = (text: string) => (hasSecret ? `${call} did not succeed` : text);
       if (error instanceof ServiceFailure) {
-        const message = withoutSecret(textOf(error));
+        const message = withoutSecret(failureText(error));
         if (error.retryable) return { again: message, retryable: 'until-given-up' };
         return failCall(intent, { code: 'call-refused', message });
       }
@@ -138,7 +137,8 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
           message: `${call}: what was sent or answered does not fit`,
         });
       }
-      if (error instanceof SecretErased) return failCall(intent, { code: 'secret-erased', message: textOf(error) });
+      if (error instanceof SecretErased)
+        return failCall(intent, { code: 'secret-erased', message: failureText(error) });
       throw hasSecret && !(error instanceof Rejected) ? new Error(withoutSecret('')) : error;
     }
   };
@@ -170,7 +170,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
         return await attempt(intent);
       } catch (error) {
         const unavailable = error instanceof Rejected && error.kind === 'unavailable';
-        return { again: textOf(error), retryable: unavailable ? 'until-given-up' : 'a-few-times' };
+        return { again: failureText(error), retryable: unavailable ? 'until-given-up' : 'a-few-times' };
       }
     },
     /** Records in the workflow that no further attempt is made. */

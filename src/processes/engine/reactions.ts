@@ -3,6 +3,7 @@ import { type Recorded, toFact } from '../../events/catalog.ts';
 import type { RecordedEvent } from '../../events/event.ts';
 import { FactFromNewerVersion } from '../../events/fact-from-newer-version.ts';
 import { WorkflowId } from '../../events/ids.ts';
+import { failureText } from '../../failures/failure-text.ts';
 import { type Effect, type Intent, type Process, workflowOf } from '../process.ts';
 import type { InstanceKey } from './instance-key.ts';
 import {
@@ -36,10 +37,8 @@ const instanceKeyOf = ({ process: name, instance_id }: InstanceKey): InstanceKey
 
 const nameOf = (key: InstanceKey): string => `${key.process}:${key.instance_id}`;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
-
 const causeOf = (error: unknown): ParkCause => ({
-  error: messageOf(error),
+  error: failureText(error),
   from_newer_version: error instanceof FactFromNewerVersion,
 });
 

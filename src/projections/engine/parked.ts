@@ -2,6 +2,7 @@ import type { ClientBase, Pool } from 'pg';
 import { notFound, Rejected, rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { FactFromNewerVersion } from '../../events/fact-from-newer-version.ts';
+import { failureText } from '../../failures/failure-text.ts';
 import type { Log } from '../../ports/log.ts';
 import { inTransaction, isDataError } from '../../postgres/transaction.ts';
 import type { ReadModel } from '../read-model.ts';
@@ -30,7 +31,7 @@ const COLUMNS = `id::text, projection, stream, tenant_id, position, revision, ev
   parked_at`;
 
 const messageOf = (error: unknown): string =>
-  error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  error instanceof Error ? `${error.name}: ${failureText(error)}` : failureText(error);
 
 export const listParked = async (pool: Pool): Promise<ParkedEvent[]> => {
   const { rows } = await pool.query<ParkedEvent>({

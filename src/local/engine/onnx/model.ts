@@ -1,4 +1,5 @@
 import type { Tensor } from 'onnxruntime-node';
+import { failureText } from '../../../failures/failure-text.ts';
 import {
   BadTensors,
   describePort,
@@ -48,7 +49,7 @@ export const loadModel = async ({ name, path }: { name: string; path: string }):
     try {
       return await session.run(feeds, fetches);
     } catch (cause) {
-      throw new BadTensors(`the model cannot run on these inputs: ${cause instanceof Error ? cause.message : cause}`, {
+      throw new BadTensors(`the model cannot run on these inputs: ${failureText(cause)}`, {
         cause,
       });
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { failureText } from '../../../failures/failure-text.ts';
 import type { PerformanceCheck } from '../engine.ts';
 
 const Metadata = z.looseObject({
@@ -65,7 +66,7 @@ export const checkPerformance = async (url: string, cancelled: AbortSignal): Pro
     }
   } catch (error) {
     cancelled.throwIfAborted();
-    reason = error instanceof Error ? error.message : String(error);
+    reason = failureText(error);
   }
   return { measured: false, reason };
 };

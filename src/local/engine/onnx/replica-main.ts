@@ -4,6 +4,7 @@
  * read: it makes the process recognisable in the process table.
  */
 import { parseArgs } from 'node:util';
+import { failureText } from '../../../failures/failure-text.ts';
 import { startChildWatchdog } from '../../machine/child-watchdog.ts';
 import { loadModel, type ServedModel } from './model.ts';
 import type { ReplicaReport } from './protocol.ts';
@@ -31,7 +32,7 @@ const load = async (): Promise<ServedModel> => {
   try {
     return await loadModel({ name: values['model-name'], path: values['model-path'] });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = failureText(error);
     say(`cannot load ${values['model-path']}: ${reason}`);
     await report({ type: 'failed', reason });
     process.exit(1);
