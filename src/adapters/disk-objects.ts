@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pathToFileURL } from 'node:url';
@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { notFound, Rejected } from '../errors.ts';
 import { newUuid } from '../events/ids.ts';
 import type { ObjectStore, StoredObject } from '../ports/object-store.ts';
+import { moveIntoPlace } from '../resilience/atomic-file.ts';
 import { codeOf } from './failure-code.ts';
 import { assertObjectKey } from './object-key.ts';
 
@@ -47,18 +48,9 @@ const writeBody = async (file: FileHandle, body: Readable, maxBytes: number) => 
     hash.update(bytes);
     await onDisk(file.writeFile(bytes));
   }
+  // Before its turn to be moved into place, so that a large file does not keep the others waiting.
   await onDisk(file.sync());
   return { size_bytes, sha256: hash.digest('hex') };
-};
-
-/** A rename counts only once its directory is on disk as well. */
-const syncDirectory = async (dir: string): Promise<void> => {
-  const handle = await open(dir, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 };
 
 /**
@@ -87,10 +79,8 @@ export const createDiskObjects = async (options: { dir: string }): Promise<Objec
     await writeFile(temporaryFacts, JSON.stringify(facts), { flush: true });
     // A crash in between leaves no facts rather than those of the object that was replaced.
     await rm(factsPath, { force: true });
-    await rename(temporary, path);
-    await rename(temporaryFacts, factsPath);
-    await syncDirectory(dirname(path));
-    await syncDirectory(dirname(factsPath));
+    await moveIntoPlace(temporary, path);
+    await moveIntoPlace(temporaryFacts, factsPath);
   };
 
   let keeping: Promise<void> = Promise.resolve();

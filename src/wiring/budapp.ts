@@ -30,17 +30,17 @@ const versionOf = (): string => {
 };
 
 /** The token that services send. It must be the same in all processes, which share the master key where one is set. */
-const serviceTokenOf = ({ app_api_token, master_key, data_dir }: Config): string => {
+const serviceTokenOf = async ({ app_api_token, master_key, data_dir }: Config): Promise<string> => {
   if (app_api_token !== null) return app_api_token;
   if (master_key === null) return generatedServiceToken(data_dir);
   return createHmac('sha256', master_key).update('service token').digest('base64url');
 };
 
-const settingsOf = (config: Config, local_url: string): ApiSettings => ({
+const settingsOf = async (config: Config, local_url: string): Promise<ApiSettings> => ({
   public_url: config.public_url ?? local_url,
   version: versionOf(),
   max_upload_bytes: config.max_upload_bytes,
-  dapr_api_token: serviceTokenOf(config),
+  dapr_api_token: await serviceTokenOf(config),
   enable_metrics: config.enable_metrics,
   pubsub_name: config.pubsub_name,
 });
@@ -66,7 +66,7 @@ const start = async (config: Config, { logger, closing, signal }: StartOptions):
   const core = await openCoreServices(config, { closing, logger, retryUntilAvailable });
   const { dependencies } = core;
   const needs: RoleNeeds = { config, closing, logger, retryUntilAvailable, core };
-  const settings = settingsOf(config, local_url);
+  const settings = await settingsOf(config, local_url);
   const callback = {
     url: `${config.notifications_url ?? local_url}/notifications`,
     token: settings.dapr_api_token,

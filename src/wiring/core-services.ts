@@ -92,7 +92,8 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
   await needs.retryUntilAvailable(async () =>
     assertSameLog({ pool, log, log_id: await identifyLog({ pool, eventstore_url }) }),
   );
-  const vault = createVault({ pool, master_key: config.master_key ?? generatedMasterKey(config.data_dir) });
+  const master_key = config.master_key ?? (await generatedMasterKey(config.data_dir));
+  const vault = createVault({ pool, master_key });
   await vault.checkMasterKey();
   const readModels = createReadModels({ pool: readPool });
   const handle = createCommandHandler({

@@ -1,7 +1,8 @@
-import { constants, copyFile, link, mkdir, rename, rm, stat } from 'node:fs/promises';
+import { constants, copyFile, link, mkdir, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failureText } from '../../failures/failure-text.ts';
+import { moveIntoPlace } from '../../resilience/atomic-file.ts';
 import { type FetchArtefact, isObjectUri } from '../service/artefact-cache.ts';
 import { StepFailed } from './workflows.ts';
 
@@ -42,7 +43,7 @@ export const transferArtefact = async (
     await mkdir(dirname(target), { recursive: true });
     await rm(temporary, { force: true });
     await linkOrCopy(source, temporary);
-    await rename(temporary, target);
+    await moveIntoPlace(temporary, target);
     return size;
   } catch (cause) {
     signal.throwIfAborted();

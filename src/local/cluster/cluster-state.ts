@@ -1,4 +1,4 @@
-import { mkdir, open, readFile, rename } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v4 } from 'uuid';
 import { z } from 'zod';
@@ -11,6 +11,7 @@ import {
   DeployRequest,
 } from '../../contracts/budcluster.ts';
 import { Notification } from '../../contracts/notification.ts';
+import { clearUnfinished, writeAtomically } from '../../resilience/atomic-file.ts';
 
 const ClusterRecord = z.object({
   id: z.string(),
@@ -128,22 +129,10 @@ const read = async (file: string): Promise<State> => {
   }
 };
 
-/** Whole or not at all: a crash leaves the old file. */
-const write = async (file: string, state: State): Promise<void> => {
-  const temporary = `${file}.part`;
-  const handle = await open(temporary, 'w', 0o600);
-  try {
-    await handle.writeFile(JSON.stringify(state));
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await rename(temporary, file);
-};
-
 export const openClusterState = async (dir: string): Promise<ClusterState> => {
   await mkdir(dir, { recursive: true, mode: 0o700 });
   const file = join(dir, 'state.json');
+  await clearUnfinished(file);
   const data = await read(file);
   let writing: Promise<void> = Promise.resolve();
   let waiting: Promise<void> | null = null;
@@ -155,7 +144,7 @@ export const openClusterState = async (dir: string): Promise<ClusterState> => {
       .catch(() => undefined)
       .then(() => {
         waiting = null;
-        return write(file, data);
+        return writeAtomically(file, JSON.stringify(data));
       });
     waiting = next;
     writing = next;

@@ -109,8 +109,8 @@ const buildProvider = (issuer: string, parts: Parameters<typeof providerConfigur
   return provider;
 };
 
-const remember = (directory: string, secrets: ProviderSecrets, port: number): void => {
-  if (secrets.port !== port) saveSecrets(directory, { ...secrets, port });
+const remember = async (directory: string, secrets: ProviderSecrets, port: number): Promise<void> => {
+  if (secrets.port !== port) await saveSecrets(directory, { ...secrets, port });
 };
 
 const stop = async (server: Server): Promise<void> => {
@@ -132,11 +132,11 @@ export const createLocalIdentityProvider = async (options: LocalIdentityOptions)
   const database = openIdentityDatabase(directory);
   const server = createServer();
   try {
-    const secrets = loadSecrets(directory);
+    const secrets = await loadSecrets(directory);
     const users = createUserStore(database);
     const started = await ensureAdmin(users, admin, log);
     const listening = await listenWhereItWas(server, { port, remembered: secrets.port, log });
-    remember(directory, secrets, listening);
+    await remember(directory, secrets, listening);
     const issuer_url = `http://${LOOPBACK}:${listening}`;
     const provider = buildProvider(issuer_url, { database, users, secrets, redirect_uris, lifetimes }, log);
     server.on('request', provider.callback());

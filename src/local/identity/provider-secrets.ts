@@ -42,20 +42,20 @@ const findSecrets = (directory: string): ProviderSecrets | null => {
   }
 };
 
-export const saveSecrets = (directory: string, secrets: ProviderSecrets): void =>
+export const saveSecrets = (directory: string, secrets: ProviderSecrets): Promise<void> =>
   writePrivateFile(fileIn(directory), `${JSON.stringify(secrets, null, 2)}\n`);
 
 /** What the last start left, or new secrets, written down before they are used. */
-export const loadSecrets = (directory: string): ProviderSecrets => {
+export const loadSecrets = async (directory: string): Promise<ProviderSecrets> => {
   const found = findSecrets(directory);
   if (found !== null) return found;
   const made = newSecrets();
-  saveSecrets(directory, made);
+  await saveSecrets(directory, made);
   return made;
 };
 
 /** Adds a signing key that signs from the next start on; tokens signed with the older ones stay valid. */
-export const rotateSigningKey = (directory: string): void => {
-  const secrets = loadSecrets(directory);
-  saveSecrets(directory, { ...secrets, signing_keys: [newSigningKey(), ...secrets.signing_keys] });
+export const rotateSigningKey = async (directory: string): Promise<void> => {
+  const secrets = await loadSecrets(directory);
+  await saveSecrets(directory, { ...secrets, signing_keys: [newSigningKey(), ...secrets.signing_keys] });
 };

@@ -1,16 +1,9 @@
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { writeAtomically } from '../../resilience/atomic-file.ts';
 
-/** Writes a file that only its owner can read, whole or not at all: a crash leaves the old one. */
-export const writePrivateFile = (file: string, content: string): void => {
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${process.pid}.tmp`;
-  const descriptor = openSync(temporary, 'w', 0o600);
-  try {
-    writeSync(descriptor, content);
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(temporary, file);
+/** Writes a file that only its owner can read, whole or not at all, and makes the folder for it. */
+export const writePrivateFile = async (file: string, content: string): Promise<void> => {
+  await mkdir(dirname(file), { recursive: true, mode: 0o700 });
+  await writeAtomically(file, content);
 };

@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chown, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import pg from 'pg';
 import { z } from 'zod';
 import type { Closable } from '../../ports/closable.ts';
+import { moveIntoPlace } from '../../resilience/atomic-file.ts';
 import { findFreePort } from '../machine/free-port.ts';
 import { lockOwner } from '../machine/owner-lock.ts';
 import { clearLeftover, spawnAs, startPostgresServer } from './postgres-server.ts';
@@ -99,7 +100,7 @@ const initialise = async ({ data_dir, programs, user, sync }: Place, password_fi
   });
   const [code] = await once(initdb, 'close');
   if (code !== 0) throw new Error(`The embedded Postgres could not be set up in ${data_dir}: ${words.trim()}`);
-  await rename(unfinished, join(data_dir, SERVER_FOLDER));
+  await moveIntoPlace(unfinished, join(data_dir, SERVER_FOLDER));
 };
 
 const ensureDatabase = async (url: URL): Promise<void> => {

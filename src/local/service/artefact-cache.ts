@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat, utimes } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -8,6 +8,7 @@ import pRetry from 'p-retry';
 import { Rejected } from '../../errors.ts';
 import { failureText } from '../../failures/failure-text.ts';
 import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
+import { moveIntoPlace } from '../../resilience/atomic-file.ts';
 import { StepFailed } from './workflows.ts';
 
 /** The object storage of BudApp, as the local services read it. */
@@ -123,14 +124,14 @@ export const createArtefactCache = ({
     try {
       const body = await from.get(object.key);
       // Not before: nobody would hear its errors, nor close it, while the object is asked for.
-      const file = createWriteStream(temporary, { flags: 'wx', flush: true });
+      const file = createWriteStream(temporary, { flags: 'wx' });
       await pipeline(body, stream, file, signal === undefined ? {} : { signal });
       const { size_bytes, sha256 } = read();
       if (size_bytes !== object.size_bytes || sha256 !== object.sha256) {
         throw new StepFailed(`${object.key} was replaced or damaged while it was fetched`);
       }
       await mkdir(join(dir, object.sha256), { recursive: true });
-      await rename(temporary, path);
+      await moveIntoPlace(temporary, path);
     } catch (error) {
       await rm(temporary, { force: true });
       throw error;

@@ -1,9 +1,10 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Notification } from '../../contracts/notification.ts';
 import type { Closable } from '../../ports/closable.ts';
+import { writeAtomically } from '../../resilience/atomic-file.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
 import { type Deliver, deliverTo } from './delivery.ts';
 
@@ -132,8 +133,7 @@ export const createCallbackOutbox = async (options: {
     const name = String(sequence++).padStart(12, '0');
     const kept = { published_at: Date.now(), message };
     const file = join(dir, `${name}${MESSAGE_SUFFIX}`);
-    await writeFile(`${file}.part`, JSON.stringify(kept));
-    await rename(`${file}.part`, file);
+    await writeAtomically(file, JSON.stringify(kept));
     enqueue({ file, ...kept });
   };
   let publishing: Promise<void> = Promise.resolve();

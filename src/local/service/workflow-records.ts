@@ -1,8 +1,8 @@
-import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { v7 } from 'uuid';
 import { z } from 'zod';
 import { Notification } from '../../contracts/notification.ts';
+import { writeAtomically } from '../../resilience/atomic-file.ts';
 
 const SUFFIX = '.workflow.json';
 const KEPT_FOR_MS = 7 * 86_400_000;
@@ -50,11 +50,7 @@ export const openWorkflowRecords = async (dir: string): Promise<WorkflowRecords>
   }
   return {
     find: (id) => read(fileOf(id)),
-    async write(record) {
-      const temporary = join(dir, `${v7()}.part`);
-      await writeFile(temporary, JSON.stringify(record));
-      await rename(temporary, fileOf(record.id));
-    },
+    write: (record) => writeAtomically(fileOf(record.id), JSON.stringify(record)),
     interrupted,
   };
 };

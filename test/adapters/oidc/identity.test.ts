@@ -33,9 +33,9 @@ describe('oidc identity over the local provider', () => {
 
   const start = () => createLocalIdentityProvider({ data_dir, admin, log });
 
-  const restart = async (between: () => void = () => {}) => {
+  const restart = async (between: () => Promise<void> = async () => {}) => {
     await provider.close();
-    between();
+    await between();
     provider = await start();
   };
 
