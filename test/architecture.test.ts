@@ -12,13 +12,14 @@ const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
 const FACTS = ['events', 'contracts', 'errors.ts', 'ports'];
 /** Mechanisms that know nothing of the domain. */
-const MECHANISMS = ['failures', 'resilience', 'postgres'];
+const MECHANISMS = ['failures', 'canonical-json.ts', 'resilience', 'postgres'];
 
 /** What each place may import besides itself: docs/architecture.md. */
 const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
   events: [],
   contracts: [],
   failures: [],
+  'canonical-json.ts': [],
   resilience: ['failures'],
   postgres: ['failures', 'resilience'],
   'errors.ts': ['events', 'contracts', 'failures'],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
+import { canonicalJson } from '../canonical-json.ts';
 import { Rejected } from '../errors.ts';
 import { CommandId, newId } from '../events/ids.ts';
 import type { Closable } from '../ports/closable.ts';
@@ -58,18 +59,10 @@ const reused = () =>
     hint: 'A key belongs to one request; take a new one for each.',
   });
 
-/** The same for the same values, in whatever order an object's fields stand. */
-const canonical = (value: unknown): unknown => {
-  if (Array.isArray(value)) return value.map(canonical);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(entries.map(([name, item]) => [name, canonical(item)]));
-};
-
 /** What makes two requests the same: method, path and content. SHA-256, hex. */
 export const requestHash = (method: string, path: string, content: unknown): string =>
   createHash('sha256')
-    .update(`${method} ${path}\n${JSON.stringify(canonical(content)) ?? ''}`)
+    .update(`${method} ${path}\n${canonicalJson(content)}`)
     .digest('hex');
 
 /**

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../canonical-json.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { CaughtUp, Log, LogImport } from '../../ports/log.ts';
 
@@ -51,15 +52,9 @@ export interface Comparison {
   to: Position | null;
 }
 
-/** Sorts the keys, so that equal data gives equal text, whichever log it came from. */
-const inOrder = (_key: string, value: unknown): unknown =>
-  typeof value === 'object' && value !== null && !Array.isArray(value)
-    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-    : value;
-
-/** Everything about an event but its position. */
+/** Everything about an event but its position, as equal text for equal data, whichever log it came from. */
 const textOf = ({ stream, revision, id, type, version, at, data, meta }: RecordedEvent): string =>
-  JSON.stringify([stream, revision, id, type, version, at, data, meta], inOrder);
+  canonicalJson([stream, revision, id, type, version, at, data, meta]);
 
 const nameOf = ({ stream, revision, id }: RecordedEvent): string => `${stream} ${revision} (${id})`;
 
