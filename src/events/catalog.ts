@@ -9,32 +9,36 @@ import { projectEvents } from './project-events.ts';
 import { userEvents } from './user-events.ts';
 import { workflowEvents } from './workflow-events.ts';
 
-/** Every fact that the log can hold. */
-const catalog = [
-  ...projectEvents,
-  ...modelEvents,
-  ...clusterEvents,
-  ...endpointEvents,
-  ...workflowEvents,
-  ...userEvents,
-  ...nameEvents,
-] as const;
-
-export type ProjectFact = FactOf<(typeof projectEvents)[number]>;
-export type ModelFact = FactOf<(typeof modelEvents)[number]>;
-export type ClusterFact = FactOf<(typeof clusterEvents)[number]>;
-export type EndpointFact = FactOf<(typeof endpointEvents)[number]>;
-export type WorkflowFact = FactOf<(typeof workflowEvents)[number]>;
-export type UserFact = FactOf<(typeof userEvents)[number]>;
-export type NameFact = FactOf<(typeof nameEvents)[number]>;
-export type Fact = ProjectFact | ModelFact | ClusterFact | EndpointFact | WorkflowFact | UserFact | NameFact;
-
-/** A fact with its envelope; narrow it by `type`. */
-export type Recorded<F extends Fact = Fact> = F & Omit<RecordedEvent, 'type' | 'data'>;
-
 /** The areas that have aggregates, each with streams of its own: `<area>-<id>`. */
 export const Area = z.enum(['project', 'model', 'cluster', 'endpoint', 'workflow', 'user']);
 export type Area = z.output<typeof Area>;
+
+/** The facts of each area's streams; the compiler asks a new area for its own. */
+const areaEvents = {
+  project: projectEvents,
+  model: modelEvents,
+  cluster: clusterEvents,
+  endpoint: endpointEvents,
+  workflow: workflowEvents,
+  user: userEvents,
+} as const satisfies Readonly<Record<Area, readonly EventDefinition<string, z.ZodType>[]>>;
+
+/** Every fact that the log can hold. */
+const catalog = [...Object.values(areaEvents).flat(), ...nameEvents];
+
+type FactIn<Name extends Area> = FactOf<(typeof areaEvents)[Name][number]>;
+
+export type ProjectFact = FactIn<'project'>;
+export type ModelFact = FactIn<'model'>;
+export type ClusterFact = FactIn<'cluster'>;
+export type EndpointFact = FactIn<'endpoint'>;
+export type WorkflowFact = FactIn<'workflow'>;
+export type UserFact = FactIn<'user'>;
+export type NameFact = FactOf<(typeof nameEvents)[number]>;
+export type Fact = FactIn<Area> | NameFact;
+
+/** A fact with its envelope; narrow it by `type`. */
+export type Recorded<F extends Fact = Fact> = F & Omit<RecordedEvent, 'type' | 'data'>;
 
 export const streamOf = (area: Area, id: string): string => `${area}-${id}`;
 
