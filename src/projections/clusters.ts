@@ -43,7 +43,7 @@ const withCapacity = (row: ClusterRow): ClusterRow => {
 };
 
 /** Clusters as they are now: `cluster` in design.md, "State machines". */
-export const clusters = projection<ClusterRow, ClusterFact>({
+export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistrationRequested'>({
   name: 'clusters',
   area: 'cluster',
   version: 1,

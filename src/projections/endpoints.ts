@@ -77,7 +77,7 @@ const settled = (row: EndpointRow, status: 'succeeded' | 'failed' | 'cancelled',
 const gone = { url: null, observed: null, deadline: null };
 
 /** Endpoints as they are now: `endpoint` in design.md, "State machines". */
-export const endpoints = projection<EndpointRow, EndpointFact>({
+export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequested'>({
   name: 'endpoints',
   area: 'endpoint',
   version: 1,

@@ -37,7 +37,7 @@ const onboarding = {
 } as const;
 
 /** Models as they are now: `model` in design.md, "State machines". */
-export const models = projection<ModelRow, ModelFact>({
+export const models = projection<ModelRow, ModelFact, 'CloudModelRegistered' | 'LocalModelUploaded'>({
   name: 'models',
   area: 'model',
   version: 1,

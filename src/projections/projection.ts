@@ -25,19 +25,12 @@ export type Reducer<Row, F extends Fact> = (row: Row, event: Recorded<F>) => Row
 /** The first event of a stream has no row yet. */
 export type Creator<Row, F extends Fact> = (row: Row | null, event: Recorded<F>) => Row;
 
-/** The facts that begin a stream. */
-type Beginning =
-  | 'ProjectCreated'
-  | 'CloudModelRegistered'
-  | 'LocalModelUploaded'
-  | 'ClusterRegistrationRequested'
-  | 'EndpointRequested'
-  | 'WorkflowStarted'
-  | 'UserRegistered';
-
-/** One case for every fact of the area: a new fact does not compile until each read model has an opinion about it. */
-export type Cases<Row, F extends Fact> = {
-  [Type in F['type']]: Type extends Beginning
+/**
+ * One case for every fact of the area: a new fact does not compile until each read model has an opinion about it.
+ * `First` are the facts that begin a stream.
+ */
+export type Cases<Row, F extends Fact, First extends F['type']> = {
+  [Type in F['type']]: Type extends First
     ? Creator<Row, Extract<F, { type: Type }>>
     : Reducer<Row, Extract<F, { type: Type }>>;
 };
@@ -46,7 +39,7 @@ export type Cases<Row, F extends Fact> = {
 export type RowSchema<Row> = z.ZodType<Row> & { shape: Readonly<Record<string, z.ZodType>> };
 
 /** A read model: one table, one row a stream of `area`, and the pure reducer that makes the row. */
-export interface Projection<Row extends object = object, F extends Fact = Fact> {
+export interface Projection<Row extends object = object, F extends Fact = Fact, First extends F['type'] = never> {
   /** Also the table's name. */
   name: string;
   area: Area;
@@ -54,11 +47,12 @@ export interface Projection<Row extends object = object, F extends Fact = Fact> 
   version: number;
   /** The row's own fields, as they are stored and shown; `RowStamp` comes on top. Sealed text stays sealed. */
   row: RowSchema<Row>;
-  on: Cases<Row, F>;
+  on: Cases<Row, F, First>;
 }
 
-export const projection = <Row extends object, F extends Fact>(definition: Projection<Row, F>): Projection<Row, F> =>
-  definition;
+export const projection = <Row extends object, F extends Fact, First extends F['type']>(
+  definition: Projection<Row, F, First>,
+): Projection<Row, F, First> => definition;
 
 /**
  * Pure: the row after one more event; null while there is no row (an abandoned creation makes none). The same code

@@ -27,7 +27,7 @@ const withoutMember = (row: ProjectRow, userId: UserId): ProjectRow => {
 };
 
 /** Projects with their members. */
-export const projects = projection<ProjectRow, ProjectFact>({
+export const projects = projection<ProjectRow, ProjectFact, 'ProjectCreated'>({
   name: 'projects',
   area: 'project',
   version: 1,

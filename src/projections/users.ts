@@ -22,7 +22,7 @@ export const UserRow = z.object({
 export type UserRow = z.output<typeof UserRow>;
 
 /** People who have logged in at least once. */
-export const users = projection<UserRow, UserFact>({
+export const users = projection<UserRow, UserFact, 'UserRegistered'>({
   name: 'users',
   area: 'user',
   version: 1,

@@ -86,7 +86,7 @@ const after = (at: string, minutes: number): string => new Date(Date.parse(at) +
 const same = (row: WorkflowRow): WorkflowRow => row;
 
 /** What users see of processes: `workflow` in design.md, "State machines". */
-export const workflows = projection<WorkflowRow, WorkflowFact>({
+export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'>({
   name: 'workflows',
   area: 'workflow',
   version: 1,
