@@ -1,6 +1,6 @@
 import type { Actor } from '../events/event.ts';
 import type { ProjectId, TenantId, UserId } from '../events/ids.ts';
-import type { Role, Scope } from '../events/values.ts';
+import { type Role, Scope, type ScopeArea, type ScopeVerb } from '../events/values.ts';
 
 /** What somebody may do. */
 export interface Access {
@@ -32,28 +32,36 @@ export const systemCaller = (tenant_id: TenantId, actor: Actor): Caller => ({
 /** What a command or a read asks for: a scope, or `system` for what no person may ask. */
 export type Permission = Scope | 'system';
 
-/** What a role may do with what belongs to no project: models, clusters, users, and making a project. */
-const ROLE_SCOPES: Readonly<Record<Role, readonly Scope[]>> = {
-  admin: [],
-  developer: [
-    'model:manage',
-    'project:manage',
-    'cluster:view',
-    'dataset:manage',
-    'benchmark:manage',
-    'endpoint:manage',
-  ],
-  viewer: ['model:view', 'project:view', 'cluster:view', 'dataset:view', 'benchmark:view', 'endpoint:view'],
+interface Grants {
+  /** By the role, of what belongs to no project, and making a project. An admin needs none. */
+  developer: ScopeVerb | null;
+  viewer: ScopeVerb | null;
+  /** To the owner of a project, of what belongs to it. */
+  owner: ScopeVerb | null;
+}
+
+/** What is given without anybody giving it; the compiler asks a new area of scopes. */
+const GRANTS: Readonly<Record<ScopeArea, Grants>> = {
+  project: { developer: 'manage', viewer: 'view', owner: 'manage' },
+  endpoint: { developer: 'manage', viewer: 'view', owner: 'manage' },
+  model: { developer: 'manage', viewer: 'view', owner: 'manage' },
+  dataset: { developer: 'manage', viewer: 'view', owner: 'manage' },
+  benchmark: { developer: 'manage', viewer: 'view', owner: 'manage' },
+  cluster: { developer: 'view', viewer: 'view', owner: null },
+  user: { developer: null, viewer: null, owner: null },
+};
+
+const scopesOf = (whom: keyof Grants): Scope[] =>
+  Object.entries(GRANTS).flatMap(([area, { [whom]: verb }]) => (verb ? [Scope.parse(`${area}:${verb}`)] : []));
+
+const ROLE_SCOPES: Readonly<Record<Role, ReadonlySet<Scope>>> = {
+  admin: new Set(),
+  developer: new Set(scopesOf('developer')),
+  viewer: new Set(scopesOf('viewer')),
 };
 
 /** What the owner of a project may do in it. */
-export const OWNER_SCOPES: readonly Scope[] = [
-  'project:manage',
-  'endpoint:manage',
-  'model:manage',
-  'dataset:manage',
-  'benchmark:manage',
-];
+export const OWNER_SCOPES: readonly Scope[] = scopesOf('owner');
 
 const includes = (scopes: { has(scope: Scope): boolean }, wanted: Scope): boolean => {
   if (scopes.has(wanted)) return true;
@@ -71,7 +79,7 @@ export const allows = (access: Access | 'system', wanted: Permission, projectId:
   if (wanted === 'system') return false;
   if (access.role === 'admin') return true;
   if (includes(access.scopes, wanted)) return true;
-  if (projectId === null) return includes(new Set(ROLE_SCOPES[access.role]), wanted);
+  if (projectId === null) return includes(ROLE_SCOPES[access.role], wanted);
   const inProject = access.projects.get(projectId);
   return inProject !== undefined && includes(inProject, wanted);
 };

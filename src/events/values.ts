@@ -42,9 +42,13 @@ export type DeployConfig = z.output<typeof DeployConfig>;
 export const Role = z.enum(['admin', 'developer', 'viewer']);
 export type Role = z.output<typeof Role>;
 
-const AREAS = ['model', 'project', 'endpoint', 'cluster', 'dataset', 'benchmark', 'user'] as const;
+/** The areas that have scopes of their own. */
+const ScopeArea = z.enum(['model', 'project', 'endpoint', 'cluster', 'dataset', 'benchmark', 'user']);
+export type ScopeArea = z.output<typeof ScopeArea>;
+const ScopeVerb = z.enum(['view', 'manage']);
+export type ScopeVerb = z.output<typeof ScopeVerb>;
 /** `<area>:view` or `<area>:manage`; manage implies view. */
-export const Scope = z.templateLiteral([z.enum(AREAS), ':', z.enum(['view', 'manage'])]);
+export const Scope = z.templateLiteral([ScopeArea, ':', ScopeVerb]);
 export type Scope = z.output<typeof Scope>;
 
 /** A file in object storage. */
