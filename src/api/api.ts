@@ -1,5 +1,6 @@
 import type { Server } from 'node:http';
 import type Koa from 'koa';
+import type { Area } from '../events/catalog.ts';
 import type { Closable } from '../ports/closable.ts';
 import { createStatusMapper } from '../projections/engine/status-feed.ts';
 import { createThrottle } from '../resilience/throttle.ts';
@@ -34,15 +35,20 @@ export interface Api extends Closable {
   attachStream(server: Server): void;
 }
 
-/** Everything that the world can ask, by area. */
+/** What can be asked of each area; the compiler asks a new area for its own. */
+const areaRoutes: Readonly<Record<Area, (services: WriteServices) => Route[]>> = {
+  user: userRoutes,
+  project: projectRoutes,
+  model: modelRoutes,
+  endpoint: endpointRoutes,
+  cluster: clusterRoutes,
+  workflow: workflowRoutes,
+};
+
+/** Everything that the world can ask. */
 const routesOf = (services: WriteServices): Route[] => [
   ...authRoutes(services),
-  ...userRoutes(services),
-  ...projectRoutes(services),
-  ...modelRoutes(services),
-  ...endpointRoutes(services),
-  ...clusterRoutes(services),
-  ...workflowRoutes(services),
+  ...Object.values(areaRoutes).flatMap((routes) => routes(services)),
   ...commandCatalogRoutes(services),
   ...auditRoutes(services),
   ...serviceRoutes(services),
