@@ -105,6 +105,14 @@ type CommandInput<
   Needs extends Record<string, unknown>,
 > = Omit<Command<Type, Schema, State, F, Needs>, 'aggregate' | 'creates'>;
 
+/**
+ * What is not there yet has no state that a permission could depend on, and no project but the one that the command
+ * says: without it, a role would open every project.
+ */
+type CreationPermission<Data> =
+  | { permission: 'system' }
+  | { permission: Scope; project: (data: Data) => ProjectId | null };
+
 /** Makes the two factories of an area: commands on what exists, and commands that create. */
 export const commandsOn = <State, F extends Fact>(aggregate: Aggregate<State, F>) => ({
   change: <
@@ -119,8 +127,7 @@ export const commandsOn = <State, F extends Fact>(aggregate: Aggregate<State, F>
     Schema extends z.ZodType,
     Needs extends Record<string, unknown> = Record<string, never>,
   >(
-    // What is not there yet has no state that a permission could depend on.
-    command: CommandInput<Type, Schema, null, F, Needs> & { permission: Permission },
+    command: CommandInput<Type, Schema, null, F, Needs> & CreationPermission<z.output<Schema>>,
   ): Command<Type, Schema, null, F, Needs> & { permission: Permission } => ({
     ...command,
     aggregate: aggregate as unknown as Aggregate<null, F>,
