@@ -3,10 +3,11 @@ import { expect } from 'chai';
 import { v7 } from 'uuid';
 import { WebSocket } from 'ws';
 import { resources } from '../../src/api/resource.ts';
-import { Area, type Fact, streamOf } from '../../src/events/catalog.ts';
+import { commandCatalog } from '../../src/commands/catalog.ts';
+import { Area, type Fact, streamOf, toFact } from '../../src/events/catalog.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from '../../src/events/ids.ts';
 import type { Sealed } from '../../src/events/sealed.ts';
-import { visibility } from '../../src/events/visibility.ts';
+import { projectOf, visibility } from '../../src/events/visibility.ts';
 import { fact } from '../commands/fixture.ts';
 import { anEvent, fresh } from '../projections/facts.ts';
 import { OTHER_TENANT, TENANT } from './fake-identity.ts';
@@ -127,7 +128,7 @@ describe('who sees the things of an area', () => {
     for (const { get } of Object.values(people)) expect((await get('/auth/me')).status).to.equal(200);
     const { body } = await api.admin.post('/projects', { name: 'the project' });
     const { user_id } = (await people.member.get('/auth/me')).body;
-    const scopes = ['project:view', 'endpoint:view', 'model:view', 'dataset:view', 'benchmark:view'];
+    const scopes = [...new Set(Object.values(visibility).flatMap(({ project, view }) => (project ? [view] : [])))];
     expect((await api.admin.post(`/projects/${body.id}/members`, { user_id, scopes })).status).to.equal(200);
     const seal = await api.services.vault.sealer('somebody');
     given = { project_id: ProjectId.parse(body.id), sealed: seal('Somebody') };
@@ -202,6 +203,18 @@ describe('who sees the things of an area', () => {
     it(`says of a ${area} that it names its project exactly where its row does`, () => {
       const namesProject = 'project_id' in resources[area].projection.row.shape;
       expect(visibility[area].project === 'project_id').to.equal(namesProject);
+    });
+
+    it(`decides who may change a ${area} by the same project that decides who sees it`, async () => {
+      const aggregate = commandCatalog.find((command) => command.aggregate.area === area)?.aggregate;
+      for (const { id } of things.get(area) ?? []) {
+        let state = null;
+        for await (const event of api.services.log.readStream(streamOf(area, id))) {
+          state = aggregate?.evolve(state, toFact(event));
+        }
+        const { body: row } = await people.admin.get(fresher(`${resources[area].path}/${id}`));
+        expect(projectOf(area, { ...state, id })).to.equal(projectOf(area, row));
+      }
     });
   }
 

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { createClient, eventually } from '../../src/demo/client.ts';
+import { Area } from '../../src/events/catalog.ts';
 import { type Ask, asking, type Reply } from './asking.ts';
 import { aCluster, aModel, settledEndpoint } from './deployment.ts';
 import { type JsonSchema, sampleBody } from './sample-body.ts';
@@ -30,7 +31,6 @@ interface Route extends Operation {
   path: string;
 }
 
-const AREAS = ['project', 'model', 'endpoint', 'cluster', 'workflow', 'user'];
 /** What stands in everything that Amber makes, and in nothing else. */
 const MARK = 'amber';
 
@@ -74,7 +74,9 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
 
   /** The paths that the route stands for: one for each kind of thing. */
   const pathsOf = ({ path }: Route): string[] =>
-    path.includes('{area}') ? AREAS.map((area) => fill(path, { area, id: ids[`${area}_id`] ?? '' })) : [fill(path)];
+    path.includes('{area}')
+      ? Area.options.map((area) => fill(path, { area, id: ids[`${area}_id`] ?? '' }))
+      : [fill(path)];
 
   const expectNothingOf = (reply: Reply, what: string): void => {
     const text = textOf(reply);
@@ -116,14 +118,16 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
     expect(endpoint.status, endpoint.reason?.message).to.equal('running');
     const me = await client.get<{ user_id: string }>('/auth/me');
     expect(credentials.email).to.contain(MARK);
-    Object.assign(ids, {
+    // One of each area; the compiler asks for that of a new one.
+    const made: Readonly<Record<`${Area}_id`, string>> = {
       project_id: project.body.id,
       model_id: model.id,
       cluster_id: cluster.id,
       endpoint_id: endpoint.id,
       workflow_id: accepted.body.workflow_id,
       user_id: me.body.user_id,
-    });
+    };
+    Object.assign(ids, made);
     const workers = await eventually('a worker', async () => {
       const { body } = await client.getAt<{ items: { id: string }[] }>(
         `/endpoints/${endpoint.id}/workers`,
@@ -144,7 +148,7 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
   const everythingOfAmber = async (): Promise<string> => {
     const events = await amber.ask('GET', '/audit/events?limit=200&order=newest-first');
     const states = await Promise.all(
-      AREAS.map((area) => amber.ask('GET', `/audit/${area}/${ids[`${area}_id`]}/state`)),
+      Area.options.map((area) => amber.ask('GET', `/audit/${area}/${ids[`${area}_id`]}/state`)),
     );
     return JSON.stringify([events.body.items.map((event: { event_id: string }) => event.event_id), states.map(textOf)]);
   };
@@ -209,7 +213,7 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
 
   it('shows them at no time in the past', async () => {
     const { body } = await amber.ask('GET', '/audit/events?limit=1&order=newest-first');
-    for (const area of AREAS) {
+    for (const area of Area.options) {
       for (const as_of of [new Date().toISOString(), body.items[0].position]) {
         const path = `/audit/${area}/${ids[`${area}_id`]}/state?as_of=${encodeURIComponent(as_of)}`;
         expect((await amber.ask('GET', path)).status, path).to.equal(200);
