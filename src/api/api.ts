@@ -35,7 +35,7 @@ export interface Api extends Closable {
   attachStream(server: Server): void;
 }
 
-/** What can be asked of each area; the compiler asks a new area for its own. */
+/** The routes of each area. The compiler requires an entry for a new area. */
 const areaRoutes: Readonly<Record<Area, (services: WriteServices) => Route[]>> = {
   user: userRoutes,
   project: projectRoutes,
@@ -45,7 +45,7 @@ const areaRoutes: Readonly<Record<Area, (services: WriteServices) => Route[]>> =
   workflow: workflowRoutes,
 };
 
-/** Everything that the world can ask. */
+/** All routes of the API, by area. */
 const routesOf = (services: WriteServices): Route[] => [
   ...authRoutes(services),
   ...Object.values(areaRoutes).flatMap((routes) => routes(services)),
@@ -56,7 +56,7 @@ const routesOf = (services: WriteServices): Route[] => [
   ...healthRoutes(services),
 ];
 
-/** Makes the API. Nothing listens yet: `app.callback()` serves a server of the caller's. */
+/** Makes the API. It does not listen: the caller passes `app.callback()` to a server of its own. */
 export const createApi = async (services: ApiServices): Promise<Api> => {
   const { log, bus, logger, pool } = services;
   observeProjections(services);

@@ -17,10 +17,13 @@ const SECURITY_HEADERS = {
   'Cross-Origin-Resource-Policy': 'same-origin',
 };
 
-/** How long the rest of a refused upload is thrown away before its connection is. */
+/** How long the rest of a refused upload is read and discarded before its connection is closed. */
 const DRAIN_MS = 10_000;
 
-/** Whoever is still sending gets to read the answer; whoever goes on for long does not get to send it all. */
+/**
+ * Discards the rest of the request body, so that a client that is still sending can read the answer. Closes the
+ * connection when that takes too long.
+ */
 const drain = ({ req, res }: Context): void => {
   if (req.complete || req.destroyed) return;
   req.resume();
@@ -31,7 +34,7 @@ const drain = ({ req, res }: Context): void => {
 
 const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
   const throttled = createThrottle();
-  const tell = (
+  const logFailure = (
     error: unknown,
     status: number,
     request: { request_id: string; method: string; path: string },
@@ -54,7 +57,7 @@ const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
     } catch (error) {
       const problem = problemOf(error, requestId);
       if (problem.unexpected) {
-        tell(error, problem.status, { request_id: requestId, method: ctx.method, path: ctx.path });
+        logFailure(error, problem.status, { request_id: requestId, method: ctx.method, path: ctx.path });
       }
       ctx.set({ ...problem.headers, 'Cache-Control': 'no-store' });
       ctx.status = problem.status;
@@ -65,7 +68,7 @@ const withProblems = ({ logger }: Pick<ApiServices, 'logger'>) => {
   };
 };
 
-const measured = ({ metrics }: Pick<ApiServices, 'metrics'>) => {
+const measureRequests = ({ metrics }: Pick<ApiServices, 'metrics'>) => {
   const name = 'budapp_http_request_duration_seconds';
   const known = metrics.getSingleMetric(name);
   const histogram =
@@ -73,7 +76,7 @@ const measured = ({ metrics }: Pick<ApiServices, 'metrics'>) => {
       ? known
       : new Histogram({
           name,
-          help: 'How long requests took',
+          help: 'Duration of HTTP requests in seconds',
           labelNames: ['method', 'route', 'status'],
           buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10],
           registers: [metrics],
@@ -81,13 +84,13 @@ const measured = ({ metrics }: Pick<ApiServices, 'metrics'>) => {
   return async (ctx: Context, next: Next): Promise<void> => {
     const start = performance.now();
     await next();
-    // The route, not the path: ids would make a series each.
+    // The label is the route, since a path has ids in it and each would make a series of its own.
     const route = typeof ctx.state.route === 'string' ? ctx.state.route : 'unknown';
     histogram.observe({ method: ctx.method, route, status: String(ctx.status) }, (performance.now() - start) / 1000);
   };
 };
 
-/** `/projects/{project_id}` as the router writes it. */
+/** Turns `/projects/{project_id}` into the router's form, `/projects/:project_id`. */
 const routerPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1');
 
 const methodsAt = (router: Router, path: string): string[] => {
@@ -100,8 +103,8 @@ const refuseUnknown =
   (ctx: Context): void => {
     const allowed = methodsAt(router, ctx.path);
     if (allowed.length === 0) {
-      throw new HttpRefusal('unknown-path', `There is nothing at ${ctx.path}.`, {
-        hint: 'GET /docs shows what there is.',
+      throw new HttpRefusal('unknown-path', `No resource exists at ${ctx.path}.`, {
+        hint: 'GET /docs lists all paths.',
       });
     }
     const Allow = [...allowed, 'OPTIONS'].join(', ');
@@ -110,7 +113,7 @@ const refuseUnknown =
       ctx.status = 204;
       return;
     }
-    throw new HttpRefusal('method-not-allowed', `${ctx.method} is not possible at ${ctx.path}.`, {
+    throw new HttpRefusal('method-not-allowed', `${ctx.path} does not support ${ctx.method}.`, {
       headers: { Allow },
     });
   };
@@ -125,7 +128,7 @@ export const createApp = (
   { routes, callers }: { routes: readonly Route[]; callers: Pick<Callers, 'fromAuthorization'> },
 ): Koa => {
   const app = new Koa();
-  // Every error becomes a problem document below; what breaks after that (a client that is gone) is no news.
+  // Koa logs nothing: `withProblems` handles every error, and a later one means only that the client has disconnected.
   app.silent = true;
   const router = new Router();
   for (const route of routes) {
@@ -135,7 +138,7 @@ export const createApp = (
       await handler(ctx);
     });
   }
-  app.use(measured(services));
+  app.use(measureRequests(services));
   app.use(withProblems(services));
   app.use(router.routes());
   app.use(refuseUnknown(router));

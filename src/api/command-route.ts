@@ -10,14 +10,14 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 interface CommandRouteOptions {
   tag: string;
-  /** Where the command's own name is not what this path is about. */
+  /** The summary in the OpenAPI document; default: the command's own. */
   summary?: string;
-  /** Where several paths lead to one command. */
+  /** The operation id in the OpenAPI document; needed where several paths lead to one command. */
   operation_id?: string;
-  /** Fields that the request may leave out, and what stands for them then. */
+  /** Fields that the request may leave out, with their defaults. */
   defaults?: (exchange: Exchange) => Fields;
   example?: unknown;
-  /** True: a process goes on after the answer. */
+  /** True where the command starts a workflow, which continues after the answer. */
   starts_process?: boolean;
 }
 
@@ -28,7 +28,10 @@ const shapeOf = (command: AnyCommand): Readonly<Record<string, z.ZodType>> => {
   throw new Error(`the data of ${command.type} is not an object`);
 };
 
-/** The command's data without what the path says, and without what has a default. For the document: `handle` validates. */
+/**
+ * The schema of the body, for the OpenAPI document only: the command's data without the path's parameters, and with
+ * `project_id` optional where it has a default. The command handler validates the data.
+ */
 const bodyOf = (command: AnyCommand, parameters: readonly string[], defaulted: boolean): z.ZodObject | null => {
   const entries = Object.entries(shapeOf(command)).filter(([name]) => !parameters.includes(name));
   const shape = entries.map(([name, schema]) => [
@@ -44,7 +47,7 @@ const paramsOf = (command: AnyCommand, parameters: readonly string[]): z.ZodObje
     Object.fromEntries(
       parameters.map((name) => {
         const schema = shape[name];
-        if (!schema) throw new Error(`${command.type} has no ${name} that its path could give`);
+        if (!schema) throw new Error(`${command.type} has no field ${name}, which its path names`);
         return [name, schema];
       }),
     ),
@@ -54,7 +57,7 @@ const paramsOf = (command: AnyCommand, parameters: readonly string[]): z.ZodObje
 const isFields = (value: unknown): value is Fields =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** The body with what the path says. Throws `Rejected` where they contradict each other. */
+/** The body merged with the path's parameters. Throws `Rejected` where they contradict each other. */
 const mergeData = (body: unknown, params: Fields): Fields => {
   const given = body ?? {};
   if (!isFields(given)) throw new Rejected('invalid', 'invalid-input', 'The body must be a JSON object.');
@@ -75,9 +78,9 @@ const successOf = (command: AnyCommand, startsProcess: boolean): Success => {
 const answersOf = (command: AnyCommand, startsProcess: boolean): Partial<Record<Success, AnswerSchema>> => {
   const { title, area, schema } = resources[command.aggregate.area];
   const description = startsProcess
-    ? `The ${area} as it is now; \`workflow_id\` names the process that goes on`
-    : `The ${area} as the command made it`;
-  // A command that changes nothing starts nothing either.
+    ? `The ${area} as it is now; \`workflow_id\` names the workflow that the command started`
+    : `The ${area} after the command`;
+  // A command that changes nothing starts no workflow.
   const unchanged = startsProcess && !command.creates ? { ok: { description: `The ${title}, unchanged`, schema } } : {};
   return { [successOf(command, startsProcess)]: { description, schema }, ...unchanged };
 };
@@ -85,7 +88,7 @@ const answersOf = (command: AnyCommand, startsProcess: boolean): Partial<Record<
 const permissionOf = ({ permission }: AnyCommand): Route['permission'] =>
   typeof permission === 'string' ? permission : permission.any_of;
 
-/** Makes routes from commands. The data is validated and the caller authorised by the command's handler. */
+/** Makes routes from commands. The command handler validates the data and authorises the caller. */
 export const commandRoutes =
   (services: WriteServices) =>
   (method: Method, path: string, command: AnyCommand, options: CommandRouteOptions): Route => {

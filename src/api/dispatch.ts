@@ -20,18 +20,18 @@ const callerOf = async (
   if (permission === 'public' || permission === 'service') return null;
   const caller = await callers.fromAuthorization(ctx.get('authorization'));
   if (permission !== 'admin' || caller.access.role === 'admin') return caller;
-  throw new Rejected('forbidden', 'not-permitted', 'Only administrators may do this.');
+  throw new Rejected('forbidden', 'not-permitted', 'This operation requires the role admin.');
 };
 
 const readBody = async ({ body, writes }: Route, ctx: Context): Promise<unknown> => {
   if (body === null) return undefined;
   if (body.kind === 'multipart') {
-    // The handler reads the stream itself, when it knows where to put it.
+    // The handler reads the stream itself, once it knows where to store it.
     return isMultipart(ctx.req) || body.json === undefined ? undefined : readJsonBody(ctx.req);
   }
   if (body.kind === 'form') return parseInput(body.schema, await readFormBody(ctx.req));
   const content = await readJsonBody(ctx.req);
-  // A command's data is checked by its handler, together with what the path says.
+  // The command handler validates the data, together with the path's parameters.
   return writes ? content : parseInput(body.schema, content);
 };
 
@@ -45,7 +45,7 @@ const send = (ctx: Context, { success, body, type, headers = {} }: Answer): void
   ctx.status = SUCCESS_STATUS[success];
   if (body === undefined) {
     ctx.body = null;
-    // Koa takes an absent body for "no content", which is not what every answer without one means.
+    // Koa sets 204 for an absent body, so the status is set again.
     ctx.status = SUCCESS_STATUS[success];
     return;
   }
@@ -54,8 +54,8 @@ const send = (ctx: Context, { success, body, type, headers = {} }: Answer): void
 };
 
 /**
- * Turns a request into the exchange that the route's schemas describe, and its answer into a response. First who asks,
- * then what: nobody learns what is wrong with a request that they may not make.
+ * Parses a request with the route's schemas, calls its handler and sends the answer. Authentication comes first, so
+ * that an unauthenticated caller learns nothing about the validity of the request.
  */
 export const dispatch =
   (route: Route, callers: Pick<Callers, 'fromAuthorization'>) =>
@@ -66,10 +66,10 @@ export const dispatch =
     const params = parseParams(route.params, ctx.params ?? {});
     const query = parseQuery(route.query, ctx.querystring);
     const body = await readBody(route, ctx);
-    // Routes without a caller are made by `publicRoute`, whose handlers do not know of one.
+    // `caller` is null only for routes from `publicRoute`, whose handlers have no access to it.
     const exchange = { caller, params, query, body, facts, ctx } as Exchange;
     const answer = await route.handle(exchange);
-    // The handler has taken over the response, and streams.
+    // The handler streams the response itself.
     if (ctx.respond === false) return;
     send(ctx, answer);
   };

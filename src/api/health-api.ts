@@ -5,15 +5,15 @@ import { observeProjections } from './projection-metrics.ts';
 import { type HealthServices, healthRoutes } from './routes/health.ts';
 import type { ApiServices } from './services.ts';
 
-/** No route here asks who calls. */
-const nobody = {
+/** No route of this API needs a caller. */
+const noCallers = {
   fromAuthorization: async () => {
-    throw new Rejected('unauthenticated', 'no-callers', 'This process serves no requests of people.');
+    throw new Rejected('unauthenticated', 'no-callers', 'This process serves no requests of users.');
   },
 };
 
-/** What a process serves that has other work than to answer requests: health, version and metrics. */
+/** The API of a process without the role `api`: health, version and metrics. */
 export const createHealthApi = (services: HealthServices & Pick<ApiServices, 'logger'>): Koa => {
   observeProjections(services);
-  return createApp(services, { routes: healthRoutes(services), callers: nobody });
+  return createApp(services, { routes: healthRoutes(services), callers: noCallers });
 };

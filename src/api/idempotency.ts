@@ -7,22 +7,22 @@ import { CommandId, newId } from '../events/ids.ts';
 import type { Closable } from '../ports/closable.ts';
 import type { ApiCaller } from './callers/caller.ts';
 
-/** The id that a command gets, and whether it may have been performed before. */
+/** The id of a command, and whether it may have been performed before. */
 export interface Attempt {
   command_id: CommandId;
   may_repeat: boolean;
-  /** Absent where no key was sent. */
+  /** Absent where the request has no key. */
   request_hash?: string;
 }
 
 export interface KeyedRequest {
   caller: ApiCaller;
-  /** From `Idempotency-Key`. */
+  /** The header `Idempotency-Key`. */
   key: string | undefined;
   request_hash: string;
 }
 
-/** How long a request may run before its key counts as left behind by a crash. */
+/** How long a key stays locked; after that its request counts as ended by a crash. */
 const LOCK_SECONDS = 30;
 const KEEP_DAYS = 7;
 const CLEANUP_MS = 60 * 60 * 1000;
@@ -37,7 +37,7 @@ const findKey = `
 const takeOverKey = `
   update idempotency_keys set locked_until = now() + make_interval(secs => ${LOCK_SECONDS})
   where tenant_id = $1 and user_id = $2 and key = $3 and (locked_until is null or locked_until <= now())`;
-const prolongKey = `
+const extendLock = `
   update idempotency_keys set locked_until = now() + make_interval(secs => ${LOCK_SECONDS})
   where tenant_id = $1 and user_id = $2 and key = $3`;
 const releaseKey = 'update idempotency_keys set locked_until = null where tenant_id = $1 and user_id = $2 and key = $3';
@@ -54,34 +54,34 @@ const inProgress = (seconds: number) =>
     retryAfterSeconds: Math.max(1, Math.ceil(seconds)),
   });
 
-const reused = () =>
+const keyReused = () =>
   new Rejected('invalid', 'idempotency-key-reused', 'This Idempotency-Key was used for another request.', {
-    hint: 'A key belongs to one request; take a new one for each.',
+    hint: 'Use a new key for each request.',
   });
 
-/** What makes two requests the same: method, path and content. SHA-256, hex. */
+/** SHA-256 (hex) of method, path and content: two requests with the same hash are the same request. */
 export const requestHash = (method: string, path: string, content: unknown): string =>
   createHash('sha256')
     .update(`${method} ${path}\n${canonicalJson(content)}`)
     .digest('hex');
 
 /**
- * Makes repeated requests answer as the first did. The key only leads to a command id; that the command is performed
- * once, whatever crashes in between, is the command handler's doing.
+ * Gives repeated requests the answer of the first. A key only maps to a command id; the command handler makes sure that
+ * a command id is performed once, also after a crash.
  */
 export const createIdempotency = ({ pool, logger }: { pool: Pool; logger: Logger }) => {
-  /** Waits for its turn or throws `Rejected` `idempotency-key-reused` or `request-in-progress`. */
+  /** Locks the key. Throws `Rejected` `idempotency-key-reused` or `request-in-progress`. */
   const begin = async (id: readonly string[], hash: string): Promise<Attempt> => {
     const commandId = newId(CommandId);
     const claimed = await pool.query(claimKey, [...id, commandId, hash]);
     if (claimed.rowCount === 1) return { command_id: commandId, may_repeat: false, request_hash: hash };
     const { rows } = await pool.query<KeyRow>(findKey, [...id]);
     const [row] = rows;
-    // Forgotten between the two statements, after seven days: as good as still running.
+    // The key was deleted between the two statements, after seven days: the client may try again.
     if (!row) throw inProgress(1);
-    if (row.request_hash !== hash) throw reused();
-    const taken = await pool.query(takeOverKey, [...id]);
-    if (taken.rowCount !== 1) throw inProgress(row.locked_seconds ?? 1);
+    if (row.request_hash !== hash) throw keyReused();
+    const tookOver = await pool.query(takeOverKey, [...id]);
+    if (tookOver.rowCount !== 1) throw inProgress(row.locked_seconds ?? 1);
     return { command_id: CommandId.parse(row.command_id), may_repeat: true, request_hash: hash };
   };
 
@@ -90,25 +90,25 @@ export const createIdempotency = ({ pool, logger }: { pool: Pool; logger: Logger
   }, CLEANUP_MS).unref();
 
   return {
-    /** Runs `perform` with the command id that belongs to the request's key; a new one where it has none. */
+    /** Runs `perform` with the command id of the request's key, or a new one where it has none. */
     async run<T>({ caller, key, request_hash }: KeyedRequest, perform: (attempt: Attempt) => Promise<T>): Promise<T> {
       if (key === undefined) return perform({ command_id: newId(CommandId), may_repeat: false });
       const id = [caller.tenant_id, caller.user_id, key];
       const attempt = await begin(id, request_hash);
-      // A long upload is not a crash.
-      const prolong = setInterval(
+      // Keeps the lock during a long upload.
+      const extension = setInterval(
         () => {
           pool
-            .query(prolongKey, id)
-            .catch((error) => logger.warn({ err: error }, 'an idempotency key was not prolonged'));
+            .query(extendLock, id)
+            .catch((error) => logger.warn({ err: error }, 'the lock of an idempotency key could not be extended'));
         },
         (LOCK_SECONDS * 1000) / 3,
       );
       try {
         return await perform(attempt);
       } finally {
-        clearInterval(prolong);
-        // Where this fails the lock expires by itself.
+        clearInterval(extension);
+        // If this fails, the lock expires by itself.
         await pool.query(releaseKey, id).catch(() => undefined);
       }
     },

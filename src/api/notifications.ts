@@ -23,16 +23,19 @@ interface Message {
   facts: RequestFacts;
 }
 
-/** How long the read model may take to show what a message speaks of: their first messages can be faster than it. */
+/**
+ * How long to wait until the read model shows what a message is about: a service's first message can overtake the read
+ * model.
+ */
 const LOOKUP_TIMEOUT_MS = 3000;
 
 const serviceCaller = (tenantId: TenantId, source: string): Caller =>
   systemCaller(tenantId, { type: 'service', id: source, name: source });
 
-/** What happened to a message, in the sidecar's words: it is delivered again, or never again. */
+/** Records messages of services. Returns the sidecar's verdict on each: recorded, deliver again, or drop. */
 export const createNotifications = (services: ApiServices) => {
   const { handle, log, readModels, logger } = services;
-  // In an outage each message comes again every few seconds.
+  // During an outage each message is delivered again every few seconds.
   const throttled = createThrottle();
 
   const perform = (
@@ -41,7 +44,7 @@ export const createNotifications = (services: ApiServices) => {
     about: { message: Message; tenant_id: TenantId; correlation_id?: string },
   ) => {
     const { message, tenant_id, correlation_id = message.facts.correlation_id } = about;
-    // An id that comes twice is the same delivery, delivered again; without one each counts for itself.
+    // Two deliveries with the same id are the same message. A message without an id is always a new one.
     const commandId = message.id === null ? newId(CommandId) : commandIdOf(`message:${message.id}`);
     return handle(command, data, {
       caller: serviceCaller(tenant_id, message.payload.source ?? 'service'),
@@ -53,8 +56,8 @@ export const createNotifications = (services: ApiServices) => {
   };
 
   /**
-   * The workflow's own first event says whose it is, and which request set it in motion: that chain goes on through the
-   * messages of services. No read model that may lag is asked.
+   * Reads tenant and correlation from the workflow's first event, so that the message joins the chain of the request
+   * that started the workflow. Reads the log, since a read model may lag.
    */
   const originOf = async (workflowId: string) => {
     for await (const { meta } of log.readStream(streamOf('workflow', workflowId), { limit: 1 })) {
@@ -72,7 +75,7 @@ export const createNotifications = (services: ApiServices) => {
   const recordForWorkflow = async (message: Message, workflowId: string): Promise<Delivery> => {
     const known = WorkflowId.safeParse(workflowId);
     const origin = known.success ? await originOf(known.data) : null;
-    if (origin === null) return drop(message, 'there is no such workflow');
+    if (origin === null) return drop(message, 'its workflow does not exist');
     const { type, event, content } = message.payload;
     const data = {
       workflow_id: workflowId,
@@ -88,7 +91,7 @@ export const createNotifications = (services: ApiServices) => {
     return 'SUCCESS';
   };
 
-  /** Looks again once the read models have everything that the log had when the message came. */
+  /** Looks again once the read models have caught up with the log's present head. */
   const findFresh = async <T>(names: readonly string[], find: () => Promise<T | null>): Promise<T | null> => {
     const found = await find();
     if (found) return found;
@@ -102,9 +105,9 @@ export const createNotifications = (services: ApiServices) => {
 
   const recordCluster = async (message: Message): Promise<Delivery> => {
     const update = parseResult('cluster-status-update', message.payload.content.result);
-    if (!update) return drop(message, 'its result cannot be read');
+    if (!update) return drop(message, 'its result is malformed');
     const cluster = await findFresh(['clusters'], () => readModels.findClusterByBudId(update.cluster_id));
-    if (!cluster) return drop(message, 'there is no such cluster');
+    if (!cluster) return drop(message, 'its cluster does not exist');
     const available = isAvailable(update.status);
     const nodes = update.node_info?.nodes;
     const reason = { code: 'reported-unavailable', message: `The cluster service reports: ${update.status}.` };
@@ -120,10 +123,10 @@ export const createNotifications = (services: ApiServices) => {
 
   const recordEndpoint = async (message: Message): Promise<Delivery> => {
     const update = parseResult('deployment-status-update', message.payload.content.result);
-    if (!update) return drop(message, 'its result cannot be read');
+    if (!update) return drop(message, 'its result is malformed');
     const find = () => readModels.findEndpointByNamespace(update.deployment_name);
     const endpoint = await findFresh(['endpoints'], find);
-    if (!endpoint) return drop(message, 'there is no such deployment');
+    if (!endpoint) return drop(message, 'its deployment does not exist');
     const data = { endpoint_id: endpoint.id, ...toEndpointReport(update) };
     await perform(recordEndpointReport, data, { message, tenant_id: TenantId.parse(endpoint.tenant_id) });
     return 'SUCCESS';
@@ -138,24 +141,24 @@ export const createNotifications = (services: ApiServices) => {
     return drop(message, 'it belongs to no workflow');
   };
 
-  /** What the domain refuses it will refuse again; everything else may go better next time. */
+  /** A refusal of the domain is final; any other error may pass. */
   const deliveryOf = (error: unknown, message: Message): Delivery => {
     const isFinal = error instanceof Rejected && error.kind !== 'unavailable' && error.code !== 'concurrent-change';
     if (isFinal) return drop(message, `refused, ${error.code}`);
     const about = { err: error, message_id: message.id };
-    throttled(() => logger.warn(about, 'messages could not be recorded now and will come again'));
+    throttled(() => logger.warn(about, 'messages could not be recorded: the sidecar delivers them again'));
     return 'RETRY';
   };
 
   return {
-    /** Never throws: the sidecar is always told what to do. */
+    /** Never throws, since the sidecar must always get a verdict. */
     async receive(body: unknown, facts: RequestFacts): Promise<Delivery> {
       const parsed = Notification.safeParse(body);
       if (!parsed.success) {
-        logger.warn({ issues: parsed.error.issues.slice(0, 5) }, 'message dropped: it cannot be read');
+        logger.warn({ issues: parsed.error.issues.slice(0, 5) }, 'message dropped: it is malformed');
         return 'DROP';
       }
-      // The services' own workflow metadata: nothing to us.
+      // A message without a payload is workflow metadata of the services, which BudApp does not use.
       if (!parsed.data.payload) return 'DROP';
       const message: Message = { id: parsed.data.id ?? null, payload: parsed.data.payload, facts };
       try {

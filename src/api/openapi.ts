@@ -9,7 +9,7 @@ import { type AnswerSchema, type BodySchema, type Route, SUCCESS_STATUS, type Su
 
 const resourceTitles = new Map<z.ZodType, string>(Object.values(resources).map(({ schema, title }) => [schema, title]));
 
-/** Resources stand in the document once, whoever answers with them. */
+/** Each resource's schema is in the document once; answers refer to it. */
 const answerSchema = (schema: z.ZodType): JsonSchema => {
   const title = resourceTitles.get(schema);
   return title === undefined ? jsonSchemaOf(schema, 'output') : { $ref: `#/components/schemas/${title}` };
@@ -70,7 +70,10 @@ const answer = (route: Route, success: Success, { description, schema, type }: A
   ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
 });
 
-/** Whoever must be known may have been disabled, and what knows them may be away. */
+/**
+ * A route with a caller can answer 403 (the user is disabled) and 503 (a system needed to identify the caller is
+ * unavailable).
+ */
 const refusalsOfCaller = ({ permission }: Route): readonly RejectionKind[] => {
   if (permission === 'public') return [];
   return permission === 'service' ? ['unauthenticated'] : ['unauthenticated', 'forbidden', 'unavailable'];
@@ -105,10 +108,10 @@ const security = ({ permission }: Route): Record<string, string[]>[] => {
 const needs = ({ permission }: Route): string | undefined => {
   if (permission === 'public' || permission === 'signed-in' || permission === 'service') return undefined;
   if (permission === 'admin') return 'Needs the role admin.';
-  if (permission === 'system') return 'Only for processes and services of BudApp itself.';
+  if (permission === 'system') return 'Only for processes and services of BudApp.';
   if (typeof permission === 'string') return `Needs the scope \`${permission}\`.`;
   const scopes = permission.map((scope) => `\`${scope}\``);
-  return `Needs one of the scopes ${scopes.join(', ')}: that of what the resource is about.`;
+  return `Needs one of the scopes ${scopes.join(', ')}: the resource decides which one.`;
 };
 
 const operation = (route: Route) => {
@@ -166,17 +169,25 @@ const header = (name: string, description: string, schema: z.ZodType = z.string(
 });
 
 const PARAMETERS = [
-  header('X-Request-Id', 'Comes back in the answer, and stands in the log.'),
-  header('Idempotency-Key', '1 to 255 characters: the same key and request answer the same again.', IdempotencyKey),
-  header('If-Match', 'The ETag that the change is based on; a newer one is answered with 412.', IfMatch),
-  header('Min-Position', 'Waits a bounded time until the answer is at least as fresh.', Position),
+  header('X-Request-Id', 'An id for this request; the answer and the log carry it.'),
+  header(
+    'Idempotency-Key',
+    '1 to 255 characters; a repeated request with the same key gets the first answer.',
+    IdempotencyKey,
+  ),
+  header('If-Match', 'The ETag that the change is based on; 412 where the resource has changed since.', IfMatch),
+  header(
+    'Min-Position',
+    'Waits until the read model has reached this position; 503 where that takes too long.',
+    Position,
+  ),
 ];
 
 const HEADERS: Readonly<Record<string, string>> = {
   'X-Request-Id': 'The id of this request',
   ETag: 'The revision of the resource, in quotes',
-  Position: 'Where the log stands after the change; for Min-Position and the live stream',
-  Location: 'The resource',
+  Position: 'Position of the log after the change; for Min-Position and the live stream',
+  Location: 'Path of the resource',
 };
 
 const components = () => ({

@@ -4,8 +4,8 @@ import { type HealthServices, projectionLag } from './routes/health.ts';
 type Lag = Awaited<ReturnType<typeof projectionLag>>['lag'][number];
 
 /**
- * Adds to `/metrics` how far each read model is behind the log, and how many of its events are parked. Asked for at each
- * scrape; where it cannot be told, the figures of the last scrape are not repeated.
+ * Adds to `/metrics` how far each read model is behind the log, and how many of its events are parked. The figures are
+ * read at each scrape; if they cannot be read, the scrape has none.
  */
 export const observeProjections = (services: HealthServices): void => {
   const observe = (name: string, help: string, figureOf: (lag: Lag) => number) =>
@@ -25,9 +25,5 @@ export const observeProjections = (services: HealthServices): void => {
     'Seconds since a read model that is behind the log last moved; 0 once it has caught up',
     ({ lag_seconds }) => lag_seconds,
   );
-  observe(
-    'parked_events',
-    'Events that a read model could not take in, and that wait for an operator',
-    ({ parked }) => parked,
-  );
+  observe('parked_events', 'Parked events of a read model, which wait for an operator', ({ parked }) => parked);
 };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { RequestFacts } from './request-facts.ts';
 import type { Answer, Route } from './route.ts';
 
-/** A request of somebody whom nobody knows. */
+/** A request without an authenticated caller. */
 export interface PublicExchange<Body = unknown, Query = unknown> {
   body: Body;
   query: Query;
@@ -13,11 +13,11 @@ export interface PublicExchange<Body = unknown, Query = unknown> {
 
 interface PublicRouteInput<Query extends z.ZodObject, Body extends z.ZodType>
   extends Omit<Route, 'params' | 'query' | 'body' | 'refusals' | 'writes' | 'handle' | 'permission'> {
-  /** `service`: the handler checks a secret of its own. */
+  /** With `service`, the handler checks a secret of its own. */
   permission?: 'public' | 'service';
   query?: Query;
   body?: Body;
-  /** How the body is written; default JSON. */
+  /** Encoding of the body; default: JSON. */
   body_kind?: 'json' | 'form';
   example?: unknown;
   refusals?: Route['refusals'];
@@ -45,6 +45,6 @@ export const publicRoute = <
   body: body === undefined ? null : { kind: body_kind, schema: body, example },
   refusals,
   writes: false,
-  // The dispatcher parses each part with the schema that stands beside it before it calls the handler.
+  // The dispatcher has parsed each part with the route's schemas before it calls the handler.
   handle: (exchange) => handle(exchange as PublicExchange<z.output<Body>, z.output<Query>>),
 });

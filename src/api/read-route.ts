@@ -5,16 +5,19 @@ import { Position } from '../events/event.ts';
 import type { ProjectId } from '../events/ids.ts';
 import { visibility } from '../events/visibility.ts';
 import type { ApiCaller } from './callers/caller.ts';
-import { type AnyRow, etagOf, noSuch, type Resource, shown } from './resource.ts';
+import { type AnyRow, etagOf, openSealed, type Resource, resourceNotFound } from './resource.ts';
 import { type Answer, answers, type Exchange, ok, type Route, route } from './route.ts';
 import type { ApiServices } from './services.ts';
 
 const FRESHNESS_TIMEOUT_MS = 5000;
 
-/** What every read takes. */
+/** Query parameters of every read. */
 export const freshness = { min_position: Position.optional() };
 
-/** Waits a bounded time for the freshness that was asked for. Throws `Rejected` `read-model-behind`. */
+/**
+ * Waits until the read models have reached the requested position. Throws `Rejected` `read-model-behind` after a
+ * time-out.
+ */
 export const awaitFreshness = async (
   { readModels }: ApiServices,
   names: readonly string[],
@@ -26,7 +29,10 @@ export const awaitFreshness = async (
 
 type FreshExchange = Exchange<unknown, { min_position?: Position | undefined }>;
 
-/** The row, where it is there and the caller may see it. Throws `Rejected` `not-found` otherwise, as for unknown ids. */
+/**
+ * Returns the row where it exists and the caller may see it. Throws `Rejected` `not-found` otherwise, the same as for
+ * an unknown id.
+ */
 export const getVisible = async (
   services: ApiServices,
   resource: Resource,
@@ -35,15 +41,15 @@ export const getVisible = async (
   await awaitFreshness(services, [resource.projection.name], exchange);
   const { caller } = exchange;
   const row: AnyRow | null = await services.readModels.find(resource.projection, { tenant_id: caller.tenant_id, id });
-  if (!row || !maySee(caller, resource.area, row)) throw noSuch(resource, id);
+  if (!row || !maySee(caller, resource.area, row)) throw resourceNotFound(resource, id);
   if (row.status !== 'deleted') return row;
   throw new Rejected('not-found', `${resource.area}-not-found`, `The ${resource.area} ${id} has been deleted.`, {
     hint: `GET /audit/${resource.area}/${id} shows its history.`,
   });
 };
 
-/** 304 where the caller already has it. */
-const unlessKnown = ({ facts, ctx }: Exchange, answer: Answer): Answer => {
+/** Answers 304 where the caller has this revision already. */
+const unlessNotModified = ({ facts, ctx }: Exchange, answer: Answer): Answer => {
   const etag = answer.headers?.ETag;
   if (etag !== undefined && facts.if_none_match === etag) ctx.state.not_modified = true;
   return answer;
@@ -51,7 +57,7 @@ const unlessKnown = ({ facts, ctx }: Exchange, answer: Answer): Answer => {
 
 interface ItemOptions {
   tag: string;
-  /** Name of the parameter that is the id. */
+  /** Name of the path parameter with the id. */
   parameter: string;
 }
 
@@ -73,7 +79,7 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
       const id = exchange.params[parameter] ?? '';
       const row = await getVisible(services, resource, { id, exchange });
       const headers = { ETag: etagOf(row), Position: row.position };
-      return unlessKnown(exchange, ok(await shown(row, services), headers));
+      return unlessNotModified(exchange, ok(await openSealed(row, services), headers));
     },
   });
 };
@@ -81,14 +87,14 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
 export const page = (item: z.ZodType) =>
   z.object({
     items: z.array(item),
-    /** For `cursor`; null on the last page. */
+    /** The value of `cursor` for the next page; null on the last page. */
     next_cursor: z.string().nullable(),
     has_more: z.boolean(),
-    /** How fresh the list is. */
+    /** Position of the log up to which the list is complete. */
     position: Position.nullable(),
   });
 
-/** What every list takes. */
+/** Query parameters of every list. */
 export const paging = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
   cursor: z.string().min(1).max(1000).optional(),
@@ -98,7 +104,7 @@ const oneOrMore = <Value extends z.ZodType>(value: Value) => z.union([value, z.a
 
 interface ListOptions {
   tag: string;
-  /** Fields that the list can be narrowed by; a repeated parameter means "one of these". */
+  /** Filters; a repeated parameter means "one of these". */
   filters: Readonly<Record<string, z.ZodType<string>>>;
   /** Fields that `sort` may name. */
   sortable: readonly string[];
@@ -112,11 +118,14 @@ const sortOf = (sortable: readonly string[]) => {
     .default('-created_at');
 };
 
-/** The projects to list from. Throws `Rejected` where the caller may list nothing of the kind. */
+/**
+ * The projects whose resources the caller may list. Throws `Rejected` where the caller may not list this area at all.
+ */
 const projectsToList = ({ area }: Resource, caller: ApiCaller): 'all' | readonly (ProjectId | null)[] => {
   const projects = listedProjects(caller, area);
   const { project, view } = visibility[area];
-  // Who is in no project yet has an empty list; what belongs to the whole tenant is listed or refused.
+  // A caller without projects gets an empty list of project resources; resources of the whole tenant are listed or
+  // refused.
   if (project !== null || projects === 'all') return projects;
   throw new Rejected('forbidden', 'not-permitted', `Listing ${area}s requires the scope ${view}.`);
 };
@@ -143,7 +152,7 @@ export const listRoute = (
     answers: answers(page(resource.schema), `A page of ${resource.area}s`),
     refusals: ['forbidden', 'invalid', 'malformed', 'unavailable'],
     handle: async (exchange) => {
-      // Filters differ from list to list; what all lists share is known.
+      // The filters differ from list to list; `paged` has the parameters that all lists share.
       const { limit, cursor, sort, min_position } = paged.parse(exchange.query);
       await awaitFreshness(services, [resource.projection.name], { ...exchange, query: { min_position } });
       const given = Object.entries(exchange.query).flatMap(([name, value]) =>
@@ -157,7 +166,7 @@ export const listRoute = (
         limit,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      const items = await Promise.all(listed.items.map((row: AnyRow) => shown(row, services)));
+      const items = await Promise.all(listed.items.map((row: AnyRow) => openSealed(row, services)));
       return ok({ ...listed, items }, listed.position === null ? {} : { Position: listed.position });
     },
   });

@@ -4,32 +4,32 @@ import { Rejected } from '../errors.ts';
 import { Position } from '../events/event.ts';
 import { newUuid } from '../events/ids.ts';
 
-/** What the headers of a request ask for. */
+/** What the headers of a request say. */
 export interface RequestFacts {
   request_id: string;
-  /** The same for everything that this request sets in motion. */
+  /** Shared by all events that this request leads to. */
   correlation_id: string;
   traceparent: string | undefined;
-  /** At least as fresh as this must be what is read. */
+  /** The position that the read model must have reached. */
   min_position: Position | undefined;
-  /** A revision, or `*`: the resource must exist. */
+  /** The expected revision, or `*`: the resource must exist. */
   if_match: number | '*' | undefined;
   if_none_match: string | undefined;
   idempotency_key: string | undefined;
 }
 
 const REQUEST_ID = /^[\w.:-]{1,128}$/;
-// All zeros name no trace: a sidecar that does not sample sends them.
+// All zeros mean "no trace": a sidecar that does not sample sends them.
 const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 export const IdempotencyKey = z.string().regex(/^[\x20-\x7e]{1,255}$/);
 const CORRELATION_ID = z.uuid();
-/** Empty as good as absent, and `*` for whatever there is. */
+/** An ETag, `*` for any revision, or empty, which counts as absent. */
 export const IfMatch = z.string().regex(/^(\*|"\d{1,15}")?$/);
 
 const malformed = (code: string, header: string, detail: string) =>
   new Rejected('malformed', code, `The header ${header} ${detail}.`);
 
-/** The caller's own id where it is usable, else a new one. */
+/** The caller's own id where it is valid, else a new one. */
 export const requestIdOf = (given: string): string => (REQUEST_ID.test(given) ? given : newUuid());
 
 const ifMatchOf = (header: string): number | '*' | undefined => {
@@ -49,13 +49,13 @@ const idempotencyKeyOf = (header: string | undefined): string | undefined => {
 export const positionOf = (text: string, where: string): Position => {
   const parsed = Position.safeParse(text);
   if (parsed.success) return parsed.data;
-  throw new Rejected('malformed', 'malformed-position', `${where} must be a position that an answer of this API gave.`);
+  throw new Rejected('malformed', 'malformed-position', `${where} must be a position from an answer of this API.`);
 };
 
 const single = (value: string | readonly string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : value?.[0];
 
-/** Throws `Rejected` `malformed` where a header breaks its form. */
+/** Throws `Rejected` `malformed` for a malformed header. */
 export const requestFactsOf = (ctx: Context, requestId: string): RequestFacts => {
   const traceparent = ctx.get('traceparent');
   const minPosition = ctx.get('min-position');

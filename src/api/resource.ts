@@ -17,12 +17,12 @@ export type AnyProjection = Projection<any, any>;
 /** A row of any read model. */
 export type AnyRow = Readonly<Record<string, unknown>> & RowStamp;
 
-/** What the API shows of one area: its read model, and the shape of an answer. */
+/** How the API shows one area: its read model, and the schema of an answer. */
 export interface Resource {
   /** Name of its schema in the OpenAPI document. */
   title: string;
   area: Area;
-  /** Where its items are: `/projects`. */
+  /** The path of the collection: `/projects`. */
   path: string;
   projection: AnyProjection;
   schema: z.ZodType;
@@ -31,17 +31,17 @@ export interface Resource {
 const stamp = {
   id: z.uuid(),
   tenant_id: z.uuid(),
-  /** Also the ETag. */
+  /** The number of the last event in the resource's stream; also the ETag. */
   revision: z.int().min(0),
   position: Position,
   created_at: z.iso.datetime(),
   updated_at: z.iso.datetime(),
 };
 
-/** In the answer to a write that set a process in motion: the workflow to follow. */
+/** The workflow to follow, in the answer to a command that started one. */
 const Following = { workflow_id: z.uuid().optional() };
 
-/** The services' own ids stay inside: the API speaks ours. */
+/** Ids of other services are internal: the API does not show them. */
 const withoutServiceIds = { bud_cluster_id: true } as const;
 
 export const resources: Readonly<Record<Area, Resource>> = {
@@ -85,13 +85,16 @@ export const resources: Readonly<Record<Area, Resource>> = {
     area: 'user',
     path: '/users',
     projection: users,
-    // Sealed in the row, clear in the answer; null once the person was erased.
+    // The row has the sealed texts, the answer the opened ones; null once the person has been erased.
     schema: UserRow.extend({ ...stamp, email: z.string().nullable(), name: z.string().nullable() }),
   },
 };
 
-/** Sealed texts are opened only here, where they are about to be shown to somebody who may see the row. */
-export const shown = async (row: AnyRow, { vault }: Pick<ApiServices, 'vault'>): Promise<Record<string, unknown>> => {
+/** Opens the sealed texts of a row, for a caller who may see it. No other code does. */
+export const openSealed = async (
+  row: AnyRow,
+  { vault }: Pick<ApiServices, 'vault'>,
+): Promise<Record<string, unknown>> => {
   const { bud_cluster_id: _theirs, ...fields } = row;
   const entries = Object.entries(fields);
   if (!entries.some(([, value]) => isSealed(value))) return fields;
@@ -103,6 +106,6 @@ export const shown = async (row: AnyRow, { vault }: Pick<ApiServices, 'vault'>):
 
 export const etagOf = ({ revision }: { revision: number }): string => `"${revision}"`;
 
-/** What is not there, and what the caller may not see, are answered alike. */
-export const noSuch = ({ area }: Resource, id: string): Rejected =>
+/** The same error for a resource that does not exist and one that the caller may not see. */
+export const resourceNotFound = ({ area }: Resource, id: string): Rejected =>
   new Rejected('not-found', `${area}-not-found`, `No ${area} ${id}.`);

@@ -8,7 +8,7 @@ import type { RequestFacts } from './request-facts.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** What a request came to, in words; the numbers stand in `SUCCESS_STATUS`. */
+/** The outcomes of a successful request, by name; `SUCCESS_STATUS` has the numbers. */
 export type Success = 'ok' | 'created' | 'accepted' | 'no-content' | 'found' | 'not-ready';
 export const SUCCESS_STATUS: Readonly<Record<Success, number>> = {
   ok: 200,
@@ -19,27 +19,29 @@ export const SUCCESS_STATUS: Readonly<Record<Success, number>> = {
   'not-ready': 503,
 };
 
-/** What a route sends. */
+/** The answer of a route. */
 export interface Answer {
   success: Success;
   body?: unknown;
-  /** Media type where it is not JSON. */
+  /** The media type; default: JSON. */
   type?: string;
   headers?: Readonly<Record<string, string>>;
 }
 
-/** A request whose caller is known and whose parts were checked. */
+/** A request with an authenticated caller and parsed parts. */
 export interface Exchange<Params = unknown, Query = unknown, Body = unknown> {
   caller: ApiCaller;
   params: Params;
   query: Query;
   body: Body;
   facts: RequestFacts;
-  /** The raw request and answer, for what is streamed. */
+  /** The raw request and response, for streaming. */
   ctx: Context;
 }
 
-/** What the OpenAPI document says of an answer. `schema` null: no body, or one that `type` describes. */
+/**
+ * How the OpenAPI document describes an answer. `schema` is null where there is no body, or one that `type` describes.
+ */
 export interface AnswerSchema {
   description: string;
   schema: z.ZodType | null;
@@ -48,20 +50,20 @@ export interface AnswerSchema {
 
 export type BodySchema =
   | { kind: 'json'; schema: z.ZodType; example?: unknown }
-  /** `application/x-www-form-urlencoded`: what browsers and OpenID providers send. */
+  /** `application/x-www-form-urlencoded`, which browsers and OpenID providers send. */
   | { kind: 'form'; schema: z.ZodType; example?: unknown }
-  /** `form` documents the fields; the handler reads the stream itself. Given `json`, that is taken as well. */
+  /** `form` documents the fields; the handler reads the stream itself. With `json`, a JSON body is accepted too. */
   | { kind: 'multipart'; form: z.ZodType; json?: z.ZodType; example?: unknown };
 
 /**
  * One operation. Routing, validation, authorisation and the OpenAPI document derive from this object. `permission`:
- * `public` needs no token, `signed-in` any person,
- * `admin` that role, `service` a secret of its own; a scope is checked against the resource that the request is about, by
- * the handler of the command or by the read. Of several scopes the resource decides which one it takes.
+ * `public` needs no token, `signed-in` any user, `admin` that role, `service` a secret of its own. A scope is checked
+ * against the resource, by the command handler or by the read. Where several scopes are listed, the resource decides which one is
+ * required.
  */
 export interface Route {
   method: Method;
-  /** As OpenAPI writes it: `/projects/{project_id}`. */
+  /** In OpenAPI's form: `/projects/{project_id}`. */
   path: string;
   operation_id: string;
   summary: string;
@@ -71,9 +73,9 @@ export interface Route {
   query: z.ZodObject;
   body: BodySchema | null;
   answers: Partial<Record<Success, AnswerSchema>>;
-  /** Refusals beyond those that every route of its kind can answer with. */
+  /** Refusals besides those that every route of its kind has. */
   refusals: readonly RejectionKind[];
-  /** True for what changes something: takes `Idempotency-Key` and `If-Match`. */
+  /** True for a route that changes something: it accepts `Idempotency-Key` and `If-Match`. */
   writes: boolean;
   handle(exchange: Exchange): Promise<Answer>;
 }
@@ -91,7 +93,7 @@ interface RouteInput<Params extends z.ZodObject, Query extends z.ZodObject, Body
 
 type NoFields = z.ZodObject<Record<never, never>>;
 
-/** Makes a route; what is left out is not taken: no parameters, no query, no body. */
+/** Makes a route. By default it has no parameters, no query and no body. */
 export const route = <
   Params extends z.ZodObject = NoFields,
   Query extends z.ZodObject = NoFields,
@@ -111,7 +113,7 @@ export const route = <
   body: body === undefined ? null : { kind: 'json', schema: body, example },
   refusals,
   writes: false,
-  // The dispatcher parses each part with the schema that stands beside it before it calls the handler.
+  // The dispatcher has parsed each part with the route's schemas before it calls the handler.
   handle: (exchange) => handle(exchange as Exchange<z.output<Params>, z.output<Query>, z.output<Body>>),
 });
 

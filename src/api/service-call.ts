@@ -5,8 +5,8 @@ import type { RequestFacts } from './request-facts.ts';
 import type { ApiServices } from './services.ts';
 
 /**
- * Asks another service and parses what it answers. Throws `ServiceFailure`, or `HttpRefusal` where the answer cannot be
- * read as what the contract says.
+ * Calls another service and parses its answer. Throws `ServiceFailure`, or `HttpRefusal` where the answer does not
+ * match the contract.
  */
 export const callService = async <Name extends CallName>(
   { invoker }: Pick<ApiServices, 'invoker'>,
@@ -17,6 +17,6 @@ export const callService = async <Name extends CallName>(
     return parseAnswer(name, answer);
   } catch (error) {
     if (!(error instanceof ZodError)) throw error;
-    throw new HttpRefusal('service-refused', 'A required service sent an answer that cannot be read.');
+    throw new HttpRefusal('service-refused', 'A required service sent an invalid answer.');
   }
 };

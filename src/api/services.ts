@@ -20,21 +20,21 @@ export interface NewAccount {
   name: string;
 }
 
-/** Settings that the API needs, as values. */
+/** Settings of the API. */
 export interface ApiSettings {
-  /** Where the world reaches the API, without a slash at the end. */
+  /** The public URL of the API, without a slash at the end. */
   public_url: string;
   version: string;
   max_upload_bytes: number;
-  /** What `/notifications` demands in the header `dapr-api-token`. */
+  /** The secret that `/notifications` expects in the header `dapr-api-token`. */
   dapr_api_token: string;
-  /** The sidecar's component that brings the services' messages; default: `pubsub-redis`. */
+  /** The Dapr pub/sub component that delivers the services' messages; default: `pubsub-redis`. */
   pubsub_name: string;
-  /** Serves `/metrics`. */
+  /** Whether `/metrics` is served. */
   enable_metrics: boolean;
 }
 
-/** Everything that routes work with. */
+/** The services that routes use. */
 export interface ApiServices {
   handle: HandleCommand;
   readModels: ReadModels;
@@ -44,7 +44,7 @@ export interface ApiServices {
   objects: ObjectStore;
   bus: StatusBus;
   invoker: ServiceInvoker;
-  /** For idempotency keys. */
+  /** Stores the idempotency keys. */
   pool: Pool;
   /** Rebuilds and parked events of the projections. */
   projections: ProjectionOperations;
@@ -55,6 +55,6 @@ export interface ApiServices {
   logger: Logger;
   metrics: Registry;
   clock: Clock;
-  /** Makes an account at the identity provider; absent where the provider does that itself. */
+  /** Creates an account at the identity provider; absent where only the provider can do that. */
   registerUser?: (account: NewAccount) => Promise<void>;
 }

@@ -8,32 +8,32 @@ import { type CommandId, UserId } from '../events/ids.ts';
 import { reduce } from '../projections/projection.ts';
 import type { Callers } from './callers/caller.ts';
 import type { Attempt, Idempotency } from './idempotency.ts';
-import { type AnyRow, etagOf, type Resource, resources, shown } from './resource.ts';
+import { type AnyRow, etagOf, openSealed, type Resource, resources } from './resource.ts';
 import type { Answer, Exchange } from './route.ts';
 import type { ApiServices } from './services.ts';
 
-/** The parts that writing needs besides the services. */
+/** The services that commands need besides those of every route. */
 export interface WriteServices extends ApiServices {
   callers: Callers;
   idempotency: Idempotency;
 }
 
-/** Of an outcome, what an answer is made of. */
+/** The parts of an outcome that an answer needs. */
 type Recording = Pick<Outcome, 'id' | 'revision' | 'position' | 'events'>;
 
 interface Folded {
   row: AnyRow;
-  /** The process that the command set in motion, if it did. */
+  /** The workflow that the command started, if any. */
   workflow_id: string | undefined;
 }
 
 const workflowIn = ({ data }: Recorded): string | undefined =>
   'workflow_id' in data && typeof data.workflow_id === 'string' ? data.workflow_id : undefined;
 
-/** The resource as the command's own events left it, whatever happened since. */
+/** Folds the resource as of the command's last event, whatever happened since. */
 const fold = async (log: ApiServices['log'], resource: Resource, outcome: Recording, commandId: CommandId) => {
   const { id, revision, events } = outcome;
-  // What has just been created needs no reading: all its events are at hand.
+  // A resource that was just created needs no read: the outcome has all its events.
   const history = events[0]?.revision === 0 ? events : log.readStream(streamOf(resource.area, id), { to: revision });
   let row: AnyRow | null = null;
   let workflow_id: string | undefined;
@@ -49,19 +49,19 @@ const fold = async (log: ApiServices['log'], resource: Resource, outcome: Record
 const expectedRevision = (command: AnyCommand, { facts: { if_match } }: Exchange): number | undefined => {
   if (if_match === undefined) return undefined;
   if (command.creates) {
-    throw new Rejected('malformed', 'if-match-on-creation', 'If-Match has no meaning where something new is made.');
+    throw new Rejected('malformed', 'if-match-on-creation', 'If-Match is not allowed when a resource is created.');
   }
-  // `*` asks only that the resource exists, which every change does.
+  // `*` only requires that the resource exists, as every change does anyway.
   return if_match === '*' ? undefined : if_match;
 };
 
-/** Whose permissions the command may have changed. */
+/** The user whose permissions the command may have changed. */
 const affectedUser = (command: AnyCommand, data: unknown, exchange: Exchange): UserId | null => {
   const { area } = command.aggregate;
   if (area !== 'user' && area !== 'project') return null;
   const named = typeof data === 'object' && data !== null && 'user_id' in data ? UserId.safeParse(data.user_id) : null;
   if (named?.success) return named.data;
-  // An admin's own projects give no right that an admin does not have.
+  // An admin has every permission already, so a change of the admin's own projects changes nothing.
   return exchange.caller.access.role === 'admin' ? null : exchange.caller.user_id;
 };
 
@@ -69,11 +69,11 @@ interface Performance {
   data: unknown;
   exchange: Exchange;
   attempt: Attempt;
-  /** Where it is not the caller who commands: the system, on the caller's behalf. */
+  /** The caller of the command where it is not the request's caller: the system, on the caller's behalf. */
   as?: Caller;
 }
 
-/** Performs the command with the ids of the attempt; what the route's answer is made of. */
+/** Performs the command with the ids of the attempt. */
 export const perform = async (
   services: WriteServices,
   command: AnyCommand,
@@ -95,7 +95,7 @@ export const perform = async (
   return outcome;
 };
 
-/** What became of the attempt's command when it was performed before; null: nothing is recorded of it. */
+/** The recorded outcome of an earlier run of this attempt's command; null where none is recorded. */
 export const findOutcome = async (
   { log }: Pick<ApiServices, 'log'>,
   { aggregate: { area } }: AnyCommand,
@@ -109,7 +109,7 @@ export const findOutcome = async (
   return last && { id, revision: last.revision, position: last.position, events: [] };
 };
 
-/** The answer to a write: the resource as the events made it, and where to follow what goes on. */
+/** The answer to a command: the resource after its events, and the workflow that it started. */
 export const writeAnswer = async (
   services: ApiServices,
   command: AnyCommand,
@@ -117,7 +117,7 @@ export const writeAnswer = async (
 ): Promise<Answer> => {
   const resource = resources[command.aggregate.area];
   const { row, workflow_id } = await fold(services.log, resource, outcome, attempt.command_id);
-  const body = await shown(row, services);
+  const body = await openSealed(row, services);
   return {
     success: workflow_id === undefined ? (command.creates ? 'created' : 'ok') : 'accepted',
     body: workflow_id === undefined ? body : { ...body, workflow_id },

@@ -70,7 +70,7 @@ describe('the log of an API whose database is away', () => {
       readModels.findAccess = refused;
       const newcomer = api.as({ email: 'new@example.org', role: 'viewer' });
       expect([...(await connectMany(newcomer.token))]).to.deep.equal(['503 5']);
-      expect(linesWith('live streams cannot begin')).to.be.within(1, CLIENTS / 4);
+      expect(linesWith('live streams cannot be opened')).to.be.within(1, CLIENTS / 4);
       expect(lines.filter((line) => JSON.parse(line).level >= 50)).to.deep.equal([]);
     } finally {
       await api.close();
@@ -93,7 +93,7 @@ describe('the log of an API whose database is away', () => {
         });
         expect(body).to.deep.equal({ status: 'RETRY' });
       }
-      expect(lines.filter((line) => line.includes('will come again')).length).to.be.within(1, CLIENTS / 4);
+      expect(lines.filter((line) => line.includes('delivers them again')).length).to.be.within(1, CLIENTS / 4);
     } finally {
       await api.close();
     }

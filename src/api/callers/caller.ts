@@ -10,20 +10,20 @@ import type { ApiServices } from '../services.ts';
 import { createProviderRoles } from './provider-role.ts';
 import { provisionUser } from './provision-user.ts';
 
-/** A person whose token was checked. */
+/** A person whose token has been verified. */
 export interface ApiCaller extends Caller {
   access: Access;
   user_id: UserId;
   default_project_id: ProjectId;
   email: string;
   name: string;
-  /** Seconds since 1970: when the token that was shown expires. */
+  /** When the access token expires, in seconds since 1970. */
   expires_at: number;
 }
 
 type StoredAccess = NonNullable<Awaited<ReturnType<ApiServices['readModels']['findAccess']>>>;
 
-interface Known {
+interface CachedAccess {
   access: Access;
   stored: StoredAccess;
   sealed_name: string;
@@ -32,7 +32,10 @@ interface Known {
 
 const CACHE_MS = 1000;
 const CACHED_USERS = 10_000;
-/** How long a changed permission is waited for before the read model is believed as it is. */
+/**
+ * How long a request waits for the read model to show a change of permissions. After that it uses what the read model
+ * has.
+ */
 const FRESHNESS_TIMEOUT_MS = 2000;
 
 const accessOf = ({ role, scopes, projects }: StoredAccess): Access => ({
@@ -50,70 +53,70 @@ const accessOf = ({ role, scopes, projects }: StoredAccess): Access => ({
 export const bearerTokenOf = (authorization: string): string => {
   const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization)?.[1];
   if (token !== undefined) return token;
-  throw new Rejected('unauthenticated', 'missing-token', 'This needs an access token.', {
-    hint: 'Send "Authorization: Bearer <access_token>"; POST /auth/login gives one.',
+  throw new Rejected('unauthenticated', 'missing-token', 'The request needs an access token.', {
+    hint: 'Send "Authorization: Bearer <access_token>"; POST /auth/login returns one.',
   });
 };
 
 /**
- * Who asks. Tokens are checked at every call; what the person may do is remembered for a second, and looked up at once
- * where `accessChanged` says that this process changed it.
+ * Identifies the caller of a request. The token is verified on every request. The user's permissions are cached for a
+ * second; `accessChanged` removes them from the cache.
  */
 export const createCallers = (services: ApiServices) => {
   const { identity, readModels, vault } = services;
-  const known = new LRUCache<UserId, Known>({ max: CACHED_USERS });
-  const looking = new Map<UserId, Promise<Known>>();
-  /** Positions that the next lookup of a user's access must have seen. */
-  const awaited = new Map<UserId, Position>();
+  const cache = new LRUCache<UserId, CachedAccess>({ max: CACHED_USERS });
+  const lookups = new Map<UserId, Promise<CachedAccess>>();
+  /** Per user, the position of the last change of access: the next lookup waits until the read model has reached it. */
+  const awaitedPositions = new Map<UserId, Position>();
   const followProvider = createProviderRoles(services);
 
-  const freshen = async (userId: UserId): Promise<void> => {
-    const position = awaited.get(userId);
+  const awaitChangeOfAccess = async (userId: UserId): Promise<void> => {
+    const position = awaitedPositions.get(userId);
     if (position === undefined) return;
     try {
       await readModels.waitFor(['users', 'projects'], position, { timeout_ms: FRESHNESS_TIMEOUT_MS });
-      if (awaited.get(userId) === position) awaited.delete(userId);
+      if (awaitedPositions.get(userId) === position) awaitedPositions.delete(userId);
     } catch (error) {
-      // The read model is behind: better the access of a moment ago than none at all.
+      // The read model is behind: permissions that are a moment old are better than a refused request.
       if (!(error instanceof Rejected)) throw error;
     }
   };
 
-  const lookUp = async (claims: Claims, userId: UserId): Promise<Known> => {
-    await freshen(userId);
-    const wanted = { tenant_id: claims.tenant_id, user_id: userId };
-    const stored = await provisionUser(services, { claims, user_id: userId }, await readModels.findAccess(wanted));
+  const lookUp = async (claims: Claims, userId: UserId): Promise<CachedAccess> => {
+    await awaitChangeOfAccess(userId);
+    const key = { tenant_id: claims.tenant_id, user_id: userId };
+    const stored = await provisionUser(services, { claims, user_id: userId }, await readModels.findAccess(key));
     const seal = await vault.sealer(userId);
     return { stored, access: accessOf(stored), sealed_name: seal(claims.name), until: Date.now() + CACHE_MS };
   };
 
-  /** Of many requests at once, one looks up and all see the answer. */
-  const lookUpOnce = (claims: Claims, userId: UserId): Promise<Known> => {
-    const running = looking.get(userId);
+  /** Concurrent requests of one user share one lookup. */
+  const lookUpOnce = (claims: Claims, userId: UserId): Promise<CachedAccess> => {
+    const running = lookups.get(userId);
     if (running) return running;
-    // What was asked before a change of access is neither kept nor shown to later requests.
-    const isCurrent = () => looking.get(userId) === started;
+    // A lookup that began before a change of access is neither cached nor used by later requests.
+    const isCurrent = () => lookups.get(userId) === started;
     const started = lookUp(claims, userId)
       .then((entry) => {
-        if (isCurrent()) known.set(userId, entry);
+        if (isCurrent()) cache.set(userId, entry);
         return entry;
       })
       .finally(() => {
-        if (isCurrent()) looking.delete(userId);
+        if (isCurrent()) lookups.delete(userId);
       });
-    looking.set(userId, started);
+    lookups.set(userId, started);
     return started;
   };
 
   const accessChanged = (userId: UserId, position: Position | null): void => {
-    known.delete(userId);
-    looking.delete(userId);
-    const before = awaited.get(userId);
-    if (position !== null && (before === undefined || before < position)) awaited.set(userId, position);
+    cache.delete(userId);
+    lookups.delete(userId);
+    const before = awaitedPositions.get(userId);
+    if (position !== null && (before === undefined || before < position)) awaitedPositions.set(userId, position);
   };
 
-  const knownOf = async (claims: Claims, userId: UserId): Promise<Known> => {
-    const cached = known.get(userId);
+  const cachedAccessOf = async (claims: Claims, userId: UserId): Promise<CachedAccess> => {
+    const cached = cache.get(userId);
     const entry = cached && cached.until > Date.now() ? cached : await lookUpOnce(claims, userId);
     const changed = await followProvider(claims, userId, entry.stored.role);
     if (changed === null) return entry;
@@ -123,7 +126,7 @@ export const createCallers = (services: ApiServices) => {
 
   const callerOf = async (claims: Claims): Promise<ApiCaller> => {
     const userId = userIdOf(claims.tenant_id, claims.subject);
-    const entry = await knownOf(claims, userId);
+    const entry = await cachedAccessOf(claims, userId);
     if (entry.stored.status === 'disabled') {
       throw new Rejected('forbidden', 'user-disabled', 'This user has been disabled.', {
         hint: 'An administrator can reactivate the user.',
@@ -146,11 +149,11 @@ export const createCallers = (services: ApiServices) => {
     async fromToken(token: string): Promise<ApiCaller> {
       return callerOf(await identity.verify(token));
     },
-    /** The same for the value of an `Authorization` header. */
+    /** As `fromToken`, for the value of an `Authorization` header. */
     async fromAuthorization(header: string): Promise<ApiCaller> {
       return callerOf(await identity.verify(bearerTokenOf(header)));
     },
-    /** From now on the user's access is looked up again, at least as new as `position`. */
+    /** Makes the next request look up the user's access again, at least as new as `position`. */
     accessChanged,
   };
 };

@@ -7,23 +7,26 @@ import type { Role } from '../../events/values.ts';
 import type { Claims } from '../../ports/identity.ts';
 import type { ApiServices } from '../services.ts';
 
-/** How many people's newest tokens are remembered. Whoever is forgotten is looked up once more. */
-const REMEMBERED = 10_000;
+/**
+ * Bound on the number of users whose newest token time is kept. For a user that was evicted, the role is compared once
+ * more.
+ */
+const MAX_USERS = 10_000;
 
 const PROVIDER = { type: 'process', id: 'identity-provider', name: 'identity provider' } as const;
 
 /**
- * Lets a role that is given or taken away at the identity provider count here as soon as a token says so. What was changed
- * here since then stays: only a change at the provider is followed, and a token of before it changes nothing (ADR 11).
+ * Applies a role that was changed at the identity provider, as soon as a token carries it. A role that was changed here
+ * since then stays: only a change at the provider is applied, and an older token changes nothing (ADR 11).
  */
 export const createProviderRoles = ({ handle }: Pick<ApiServices, 'handle'>) => {
-  /** When the newest token was made that has been followed, in seconds since 1970. */
-  const followed = new LRUCache<UserId, number>({ max: REMEMBERED });
+  /** Per user, when the newest token whose role was applied was issued, in seconds since 1970. */
+  const appliedAt = new LRUCache<UserId, number>({ max: MAX_USERS });
 
-  /** The position of the change, or null where there is none. `stored` is the role that counts until now. */
+  /** Returns the position of the change, or null where nothing changed. `stored` is the user's current role. */
   return async (claims: Claims, userId: UserId, stored: Role): Promise<Position | null> => {
     const { role, issued_at, token_id } = claims;
-    if (role === null || role === stored || issued_at <= (followed.get(userId) ?? 0)) return null;
+    if (role === null || role === stored || issued_at <= (appliedAt.get(userId) ?? 0)) return null;
     const data = { user_id: userId, role, issued_at: new Date(issued_at * 1000).toISOString() };
     const { events, position } = await handle(followProviderRole, data, {
       caller: systemCaller(claims.tenant_id, PROVIDER),
@@ -31,7 +34,7 @@ export const createProviderRoles = ({ handle }: Pick<ApiServices, 'handle'>) => 
       correlation_id: newId(CommandId),
       may_repeat: true,
     });
-    followed.set(userId, issued_at);
+    appliedAt.set(userId, issued_at);
     return events.length > 0 ? position : null;
   };
 };

@@ -17,12 +17,12 @@ interface Person {
 }
 
 const READ_MODEL_TIMEOUT_MS = 10_000;
-const LOOK_AGAIN_MS = 20;
+const POLL_MS = 20;
 
 const FIRST_LOGIN = { type: 'process', id: 'first-login', name: 'first login' } as const;
 
-/** Somebody else did it at the same moment, or it was done in another way: then it is done. */
-const unlessDone = async (code: string, run: () => Promise<Outcome>): Promise<Outcome | null> => {
+/** Runs a command; null where it is refused with `code`, because the thing exists already. */
+const unlessExists = async (code: string, run: () => Promise<Outcome>): Promise<Outcome | null> => {
   try {
     return await run();
   } catch (error) {
@@ -32,8 +32,9 @@ const unlessDone = async (code: string, run: () => Promise<Outcome>): Promise<Ou
 };
 
 /**
- * Makes the user and the user's default project where the read model does not know them yet. Command ids follow from
- * the user's, so first logins that race make one of each, and a login after a crash makes what is missing.
+ * Registers the user and creates the default project where the read model does not have them yet. The command ids are
+ * derived from the user's id: concurrent first logins create only one of each, and a login after a crash creates what
+ * is missing.
  */
 export const provisionUser = async (services: ApiServices, person: Person, found: StoredAccess) => {
   if (found?.projects.some(({ project_id }) => project_id === found.default_project_id)) return found;
@@ -51,22 +52,22 @@ export const provisionUser = async (services: ApiServices, person: Person, found
   const role = claims.role ?? 'viewer';
   const registered = found
     ? null
-    : await unlessDone('user-exists', () =>
+    : await unlessExists('user-exists', () =>
         perform(registerUser, { user_id, subject, email, name, role }, 'register-user'),
       );
   if (registered?.position) {
     await readModels.waitFor(['users'], registered.position, { timeout_ms: READ_MODEL_TIMEOUT_MS });
   }
-  const access = found ?? (await untilFound(services, person));
+  const access = found ?? (await waitForAccess(services, person));
   const project = { project_id: access.default_project_id, name: `default-${user_id.slice(0, 8)}`, owner_id: user_id };
-  const created = await unlessDone('project-exists', () => perform(createDefaultProject, project, 'default-project'));
+  const created = await unlessExists('project-exists', () => perform(createDefaultProject, project, 'default-project'));
   if (created?.position) {
     await readModels.waitFor(['projects'], created.position, { timeout_ms: READ_MODEL_TIMEOUT_MS });
   }
-  return untilFound(services, person);
+  return waitForAccess(services, person);
 };
 
-const untilFound = async ({ readModels }: ApiServices, { claims, user_id }: Person) => {
+const waitForAccess = async ({ readModels }: ApiServices, { claims, user_id }: Person) => {
   const end = Date.now() + READ_MODEL_TIMEOUT_MS;
   for (;;) {
     const access = await readModels.findAccess({ tenant_id: claims.tenant_id, user_id });
@@ -76,6 +77,6 @@ const untilFound = async ({ readModels }: ApiServices, { claims, user_id }: Pers
         retryAfterSeconds: 1,
       });
     }
-    await sleep(LOOK_AGAIN_MS);
+    await sleep(POLL_MS);
   }
 };

@@ -23,8 +23,8 @@ const readText = async (request: IncomingMessage): Promise<string> => {
 };
 
 /**
- * The fields of a form, each given once. Throws `Rejected`: `unsupported` for another content type, `too-large` over
- * 64 KiB, `malformed` for a field that is given twice.
+ * Reads the fields of a form. Throws `Rejected`: `unsupported` for another content type, `too-large` over 64 KiB,
+ * `malformed` for a field that occurs twice.
  */
 export const readFormBody = async (request: IncomingMessage): Promise<Record<string, string>> => {
   const type = request.headers['content-type'] ?? '';
@@ -36,7 +36,7 @@ export const readFormBody = async (request: IncomingMessage): Promise<Record<str
   const fields = [...new URLSearchParams(await readText(request))];
   const names = new Set(fields.map(([name]) => name));
   if (names.size !== fields.length) {
-    throw new Rejected('malformed', 'repeated-field', 'A field of the form is given more than once.');
+    throw new Rejected('malformed', 'repeated-field', 'A field of the form occurs more than once.');
   }
   return Object.fromEntries(fields);
 };

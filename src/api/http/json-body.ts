@@ -2,7 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { Rejected } from '../../errors.ts';
 
 const MAX_JSON_BYTES = 1024 * 1024;
-/** Far deeper than anything that is asked for here, and far from what would exhaust the stack of whoever walks it. */
+/**
+ * Far deeper than any request that the API accepts, and far below what would exhaust the stack of a recursive function.
+ */
 const MAX_DEPTH = 64;
 
 const tooLarge = () =>
@@ -19,7 +21,7 @@ const refuseOtherContent = (request: IncomingMessage): void => {
   }
   const charset = /charset="?([\w-]+)/i.exec(type)?.[1]?.toLowerCase() ?? 'utf-8';
   if (charset !== 'utf-8' && charset !== 'utf8') {
-    throw new Rejected('unsupported', 'unsupported-charset', 'JSON is written in UTF-8.');
+    throw new Rejected('unsupported', 'unsupported-charset', 'JSON must be encoded in UTF-8.');
   }
   if (encoding !== 'identity') {
     throw new Rejected('unsupported', 'unsupported-content-encoding', 'The body must not be compressed.');
@@ -51,8 +53,8 @@ const decode = (bytes: Buffer): string => {
   }
 };
 
-/** Only a text with one of these escapes can hold what PostgreSQL cannot store: NUL, or half of a surrogate pair. */
-const DOUBTFUL_ESCAPES = /\\u(?:0000|d[89a-f])/i;
+/** Escapes of characters that PostgreSQL cannot store: NUL, or half of a surrogate pair. */
+const UNSTORABLE_ESCAPES = /\\u(?:0000|d[89a-f])/i;
 
 const refuseUnstorable = (text: string): void => {
   if (text.includes('\0')) throw new Rejected('invalid', 'nul-character', 'Texts must not contain the NUL character.');
@@ -61,7 +63,7 @@ const refuseUnstorable = (text: string): void => {
 };
 
 const parse = (text: string): unknown => {
-  if (!DOUBTFUL_ESCAPES.test(text)) return JSON.parse(text);
+  if (!UNSTORABLE_ESCAPES.test(text)) return JSON.parse(text);
   return JSON.parse(text, (key, value) => {
     refuseUnstorable(key);
     if (typeof value === 'string') refuseUnstorable(value);
@@ -69,11 +71,12 @@ const parse = (text: string): unknown => {
   });
 };
 
-/** Level by level: a recursion would itself be what it is to prevent. */
+/** Goes level by level, since a recursion could exhaust the stack itself. */
 const refuseTooDeep = (value: unknown): void => {
   let level = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DEPTH) throw new Rejected('malformed', 'too-deep', `JSON may be nested ${MAX_DEPTH} levels deep.`);
+    if (depth > MAX_DEPTH)
+      throw new Rejected('malformed', 'too-deep', `JSON may be nested at most ${MAX_DEPTH} levels deep.`);
     level = level.flatMap((item) => (typeof item === 'object' && item !== null ? Object.values(item) : []));
   }
 };
@@ -82,8 +85,8 @@ const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
 
 /**
- * The JSON body; undefined where there is none. Throws `Rejected`: `unsupported` for another content type, `too-large`
- * over 1 MiB, `malformed` for JSON that is broken or nested too deep.
+ * Reads the JSON body; undefined where the request has none. Throws `Rejected`: `unsupported` for another content type,
+ * `too-large` over 1 MiB, `malformed` for JSON that is broken or nested too deep.
  */
 export const readJsonBody = async (request: IncomingMessage): Promise<unknown> => {
   if (!hasBody(request)) return undefined;

@@ -8,29 +8,29 @@ export type FormFields = Readonly<Record<string, string | readonly string[]>>;
 
 export interface FormFile {
   field: string;
-  /** As the sender calls it, without folders. */
+  /** The file name that the sender gave, without folders. */
   name: string;
   stream: Readable;
 }
 
 export interface FormOptions {
-  /** Bytes that the request as a whole may have. */
+  /** Maximum size of the file, in bytes; the request may have 1 MiB more. */
   maxBytes: number;
-  /** Text fields that may occur; any other is refused. */
+  /** Names of the text fields; any other is refused. */
   fields: readonly string[];
-  /** The field of the one file. */
+  /** Name of the field with the file. */
   file: string;
 }
 
 export interface ReadForm<T> {
   fields: FormFields;
-  /** What the file's handler made of it; null where the form has no file. */
+  /** The result of `take`; null where the form has no file. */
   file: T | null;
 }
 
 const FIELD_BYTES = 64 * 1024;
 const FIELDS = 64;
-/** What a form has besides its file. */
+/** Room for the text fields and boundaries of a request. */
 const FORM_OVERHEAD_BYTES = 1024 * 1024;
 
 const malformed = (detail: string, cause?: unknown) =>
@@ -66,8 +66,8 @@ const appendField = (fields: Record<string, string | string[]>, name: string, va
 };
 
 /**
- * Reads a form. `take` gets the one file while it arrives, with the fields that came before it, and must read it to its
- * end or throw; what it throws is thrown, after it has ended. Throws `Rejected` for unknown or too large fields, a
+ * Reads a form. `take` gets the file while it arrives, with the fields that came before it. It must read the file to
+ * its end or throw, and `readForm` rejects with what it throws. Throws `Rejected` for unknown or too large fields, a
  * second file, a form that ends too early, and a request that is larger than `maxBytes`.
  */
 export const readForm = async <T>(
@@ -79,7 +79,7 @@ export const readForm = async <T>(
   const parser = parserOf(request);
   const fields: Record<string, string | string[]> = {};
   const aborted = new AbortController();
-  const taken: Promise<T>[] = [];
+  const files: Promise<T>[] = [];
   const refuse = (error: Error) => aborted.abort(error);
 
   parser.on('field', (name: string, value: string, _nameCut: boolean, valueCut: boolean) => {
@@ -90,37 +90,41 @@ export const readForm = async <T>(
   });
   parser.on('fieldsLimit', () => refuse(malformed(`it has more than ${FIELDS} fields`)));
   parser.on('file', (field: string, stream: BusboyFileStream, name: string) => {
-    let fault: unknown;
-    // Whoever reads the stream fails with it, and has the word; an error that nobody hears would end the process.
+    let streamError: unknown;
+    // Only keeps the error from being unhandled, which would end the process: the reader of the stream gets it too.
     stream.on('error', (error) => {
-      fault = error;
+      streamError = error;
     });
     if (field !== fileField) return refuse(unexpected(`/${field}`, 'unknown file'));
-    if (taken.length > 0) return refuse(unexpected(`/${field}`, 'only one file at a time'));
+    if (files.length > 0) return refuse(unexpected(`/${field}`, 'a second file: only one is accepted'));
     if (!name) return refuse(unexpected(`/${field}`, 'has no file name'));
-    const taking = take({ field, name, stream }, fields);
-    taken.push(taking);
+    const pending = take({ field, name, stream }, fields);
+    files.push(pending);
     aborted.signal.addEventListener('abort', () => stream.destroy(asError(aborted.signal.reason)), { once: true });
-    taking.catch((error) => refuse(causeOf(error, fault)));
+    pending.catch((error) => refuse(causeOf(error, streamError)));
   });
 
   await receive({ request, parser, aborted });
-  // The file may go on being written after its last byte has arrived; after a refusal, until its writer has cleaned up.
-  const file = await settle(taken[0] ?? null, aborted.signal);
+  // Waits for `take`: it may still be writing after the last byte has arrived, or cleaning up after a refusal.
+  const file = await settle(files[0] ?? null, aborted.signal);
   return { fields, file };
 };
 
-/** A reader that failed only because its file was cut short says nothing about the file; one that refused it does. */
-const causeOf = (error: unknown, fault: unknown): Error => {
-  const refused = error instanceof Rejected && (fault === undefined || error === fault || error.cause !== fault);
-  return refused || fault === undefined ? asError(error) : malformed('it ended too early', fault);
+/**
+ * The reason why `take` failed: its own refusal, or that the form ended too early where the stream's error made it
+ * fail.
+ */
+const causeOf = (error: unknown, streamError: unknown): Error => {
+  const refused =
+    error instanceof Rejected && (streamError === undefined || error === streamError || error.cause !== streamError);
+  return refused || streamError === undefined ? asError(error) : malformed('it ended too early', streamError);
 };
 
 const asError = (reason: unknown): Error => (reason instanceof Error ? reason : new Error(String(reason)));
 
 /**
- * Ends when all of it has arrived, or nothing more is wanted. The rest of a refused form is thrown away rather than the
- * connection: whoever still sends would not get to read why.
+ * Resolves when the whole form has been parsed, or when it was refused. The rest of a refused form is read and
+ * discarded: if the connection were closed, a client that is still sending could not read the answer.
  */
 const receive = (parts: {
   request: IncomingMessage;
@@ -149,8 +153,8 @@ const receive = (parts: {
   return promise;
 };
 
-const settle = async <T>(taken: Promise<T> | null, signal: AbortSignal): Promise<T | null> => {
-  const [result] = await Promise.allSettled([taken]);
+const settle = async <T>(file: Promise<T> | null, signal: AbortSignal): Promise<T | null> => {
+  const [result] = await Promise.allSettled([file]);
   signal.throwIfAborted();
   if (result.status === 'rejected') throw result.reason;
   return result.value;

@@ -2,7 +2,9 @@ import type { InputError, RejectionKind } from '../../errors.ts';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
 
-/** Maps each kind of refusal to its HTTP status and the status's own name (RFC 9110); nothing else in the code does. */
+/**
+ * Maps each kind of refusal to its HTTP status and the status's name in RFC 9110. No other code knows status numbers.
+ */
 const REFUSALS: Readonly<Record<RejectionKind, { status: number; title: string }>> = {
   malformed: { status: 400, title: 'Bad Request' },
   unauthenticated: { status: 401, title: 'Unauthorized' },
@@ -17,7 +19,7 @@ const REFUSALS: Readonly<Record<RejectionKind, { status: number; title: string }
   unavailable: { status: 503, title: 'Service Unavailable' },
 };
 
-/** Refusals that only HTTP knows. */
+/** Refusals that have no meaning outside HTTP. */
 const HTTP_REFUSALS = {
   'unknown-path': { status: 404, title: 'Not Found' },
   'method-not-allowed': { status: 405, title: 'Method Not Allowed' },
@@ -51,7 +53,7 @@ export interface Problem {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: Readonly<Record<string, unknown>>;
-  /** True for an unexpected error, which the sender of the answer must log. */
+  /** True for an unexpected error, which must be logged. */
   unexpected: boolean;
 }
 
@@ -68,7 +70,7 @@ interface ProblemFacts {
 }
 
 const bodyOf = ({ status, title, code, detail, hint, errors = [], extra = {} }: ProblemFacts, requestId: string) => ({
-  // First, so that no further member can take the name of one of ours.
+  // `extra` comes first, so that it cannot overwrite a standard member.
   ...extra,
   type: `urn:budapp:problem:${code}`,
   title,
@@ -104,7 +106,7 @@ const ofHttpRefusal = ({ code, message, hint, headers }: HttpRefusal, requestId:
   };
 };
 
-/** Errors of Koa and its libraries carry the status they ask for. */
+/** Errors of Koa and its libraries carry an HTTP status. */
 const ofStatus = (status: number, requestId: string): Problem => {
   const known = Object.entries(REFUSALS).find(([, refusal]) => refusal.status === status);
   const [code, title] = known ? [known[0], known[1].title] : ['malformed', REFUSALS.malformed.title];
@@ -112,7 +114,9 @@ const ofStatus = (status: number, requestId: string): Problem => {
   return { status: facts.status, headers: {}, body: bodyOf(facts, requestId), unexpected: false };
 };
 
-/** Node's and PostgreSQL's codes for "nobody there now": a restart, a fail-over, too many connections. */
+/**
+ * Node's and PostgreSQL's codes for a server that cannot be reached now: a restart, a fail-over, too many connections.
+ */
 const PASSING_CODES = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|08\w{3}|53\w{3}|57P\w{2})$/;
 
 const isPassing = (error: unknown): boolean => {
@@ -124,12 +128,12 @@ const isPassing = (error: unknown): boolean => {
 const asRefusal = (error: unknown): Rejected | HttpRefusal | null => {
   if (error instanceof Rejected || error instanceof HttpRefusal) return error;
   if (error instanceof WrongExpectedRevision) {
-    return new Rejected('conflict', 'concurrent-change', 'The resource was changed concurrently, repeatedly.', {
+    return new Rejected('conflict', 'concurrent-change', 'Concurrent requests kept changing the resource.', {
       hint: 'Try again.',
     });
   }
   if (!(error instanceof ServiceFailure)) return null;
-  // What the service said may name hosts of ours: it goes to the log with the cause, not to the caller.
+  // The service's own text may name internal hosts: it is logged as the cause, and not sent to the caller.
   return error.retryable
     ? new Rejected('unavailable', 'service-unavailable', 'A required service cannot be reached.', {
         retryAfterSeconds: 5,
@@ -159,6 +163,6 @@ export const problemOf = (error: unknown, requestId: string): Problem => {
   return { ...ofHttpRefusal(new HttpRefusal('internal-error', detail), requestId), unexpected: true };
 };
 
-/** The status that a kind of refusal is answered with, for the OpenAPI document. */
+/** The HTTP status of a kind of refusal, for the OpenAPI document. */
 export const statusOf = (kind: RejectionKind): number => REFUSALS[kind].status;
 export const titleOf = (kind: RejectionKind): string => REFUSALS[kind].title;

@@ -4,7 +4,7 @@ import { Position } from '../../events/event.ts';
 import { ProjectId, TenantId } from '../../events/ids.ts';
 import type { StatusMessage } from '../../ports/status-bus.ts';
 
-/** What of a status message decides who sees it, and in which order. */
+/** The fields of a status message that decide who sees it, and in which order. */
 const Envelope = z.object({
   id: z.string(),
   type: z.string(),
@@ -19,7 +19,7 @@ const Envelope = z.object({
 /** A status message on its way to clients. */
 export interface Frame {
   position: Position;
-  /** Position of the status message before it; undefined: not known. */
+  /** Position of the previous status message; undefined where it is not known. */
   previous: Position | undefined;
   tenant_id: TenantId;
   project_id: ProjectId | null;
@@ -33,7 +33,7 @@ export interface Frame {
 
 const ACCESS_EVENTS = /^bud\.(user\.|project\.project-(created|deleted|member-))/;
 
-/** Null for what is no status message of ours. */
+/** Parses a status message; null where it is not one of BudApp's. */
 export const frameOf = ({ payload }: Pick<StatusMessage, 'payload'>): Frame | null => {
   let content: unknown;
   try {

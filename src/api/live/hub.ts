@@ -12,37 +12,40 @@ export interface HubOptions {
   bus: StatusBus;
   mapper: StatusMapper;
   logger: Logger;
-  /** How often the log is compared with what the bus brought, in milliseconds. */
+  /** Milliseconds between comparisons of the log's head with the position passed on. */
   check_ms?: number;
 }
 
-/** What replaying is at: a frame, or the end of what there is. */
+/** A frame, or the position at which the replay has reached the end of the log. */
 export type Replayed = { frame: Frame } | { caught_up_at: Position | null };
 
 export interface Hub extends Closable {
-  /** Frames from now on, in the order of the log, none missing and none twice. Answers how to stop. */
+  /**
+   * Delivers frames from now on, in the order of the log, without gaps and duplicates. Returns the function that stops
+   * it.
+   */
   listen(listener: (frame: Frame) => void): () => void;
-  /** Frames after a position, from the log, to its present end. */
+  /** Reads the frames after a position from the log, up to its present end. */
   replay(after: Position | 'start', signal: AbortSignal): AsyncIterable<Replayed>;
 }
 
 const CHECK_MS = 5000;
 const RETRY_MS = 500;
-/** While the log is slow so many messages wait; what comes after is left out, and read from the log in its turn. */
-const MAX_WAITING = 10_000;
+/** Bound on the queue while the log is slow. Messages beyond it are dropped, and read from the log later. */
+const MAX_QUEUED = 10_000;
 
 /**
- * One subscription of the bus for all clients of this process. The bus delivers at most once, so that each message says
- * which was before it: what is missing is read from the log, before the message is passed on.
+ * One subscription of the bus for all clients of this process. The bus delivers at most once. Each message names the
+ * position of the one before it, so a gap is noticed and filled from the log before the message is passed on.
  */
 export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS }: HubOptions): Promise<Hub> => {
   const listeners = new Set<(frame: Frame) => void>();
   const closing = new AbortController();
   const { signal } = closing;
-  /** Everything up to it has been passed on. */
+  /** The position up to which all frames have been passed on. */
   let seen: Position | null = await log.head();
   let work: Promise<void> = Promise.resolve();
-  let waiting = 0;
+  let queued = 0;
 
   const passOn = (frame: Frame): void => {
     if (seen !== null && frame.position <= seen) return;
@@ -69,8 +72,8 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
     }
   };
 
-  /** Until it has worked: nothing may be passed on before what was missed. */
-  const catchUpSurely = async (): Promise<void> => {
+  /** Retries until it succeeds, since no later frame may be passed on before the missed ones. */
+  const catchUpWithRetries = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
         return await catchUp();
@@ -82,43 +85,43 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
     }
   };
 
-  const isMissingSome = ({ previous }: Frame): boolean => previous === undefined || seen === null || previous > seen;
+  const hasGapBefore = ({ previous }: Frame): boolean => previous === undefined || seen === null || previous > seen;
 
   const take = async (frame: Frame): Promise<void> => {
     if (seen !== null && frame.position <= seen) return;
-    if (isMissingSome(frame)) await catchUpSurely();
+    if (hasGapBefore(frame)) await catchUpWithRetries();
     passOn(frame);
   };
 
   const enqueue = (job: () => Promise<void>): void => {
-    waiting += 1;
+    queued += 1;
     work = work
       .then(job)
-      .catch((error) => logger.error({ err: error }, 'the live stream failed at a message'))
+      .catch((error) => logger.error({ err: error }, 'the live stream could not handle a status message'))
       .finally(() => {
-        waiting -= 1;
+        queued -= 1;
       });
   };
 
-  /** The last message may be the one that was lost: nothing after it would tell. */
-  const compare = (): void => {
+  /** Compares with the log's head: if the last message was lost, no later one reveals the gap. */
+  const compareWithHead = (): void => {
     if (listeners.size === 0) return;
     enqueue(async () => {
       const head = await log.head().catch(() => null);
-      if (head !== null && (seen === null || head > seen)) await catchUpSurely();
+      if (head !== null && (seen === null || head > seen)) await catchUpWithRetries();
     });
   };
 
   const unsubscribe = await bus.subscribe(
     'bud.status.>',
     (message) => {
-      if (waiting >= MAX_WAITING) return;
+      if (queued >= MAX_QUEUED) return;
       const frame = frameOf(message);
       if (frame) enqueue(() => take(frame));
     },
-    { onGap: compare },
+    { onGap: compareWithHead },
   );
-  const check = setInterval(compare, check_ms).unref();
+  const check = setInterval(compareWithHead, check_ms).unref();
 
   return {
     listen(listener) {

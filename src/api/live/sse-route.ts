@@ -5,12 +5,12 @@ import { type Route, route } from '../route.ts';
 import { type LiveOptions, serveClient, type Transport } from './client.ts';
 import { SubscriptionQuery } from './subscription.ts';
 
-/** Milliseconds after which a browser's EventSource connects again. */
+/** Milliseconds until a browser's EventSource reconnects. */
 const RETRY_MS = 2000;
 
 const transportOf = (response: ServerResponse): Transport => ({
   send: (text, position) => {
-    // JSON text has no line breaks of its own, so that one data line holds it.
+    // JSON text contains no line breaks, so one data line holds it.
     response.write(`${position === null ? '' : `id: ${position}\n`}data: ${text}\n\n`);
   },
   beat: () => response.write(': heartbeat\n\n'),
@@ -23,7 +23,7 @@ const transportOf = (response: ServerResponse): Transport => ({
 
 const Query = SubscriptionQuery.omit({ access_token: true });
 
-/** `GET /stream/events`: status messages as server-sent events. A browser goes on by itself, with `Last-Event-ID`. */
+/** `GET /stream/events`: status messages as server-sent events. A browser resumes by itself, with `Last-Event-ID`. */
 export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
   route({
     method: 'GET',
@@ -33,14 +33,14 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
     tag: 'live',
     permission: 'signed-in',
     query: Query,
-    answers: { ok: { description: 'CloudEvents, one a message', schema: null, type: 'text/event-stream' } },
+    answers: { ok: { description: 'One CloudEvent per message', schema: null, type: 'text/event-stream' } },
     refusals: ['malformed', 'unavailable'],
     handle: async ({ caller, query, ctx }) => {
       const last = ctx.get('last-event-id');
       const from = last === '' ? query.from : positionOf(last, 'The header Last-Event-ID');
       const head = await options.log.head();
       const { req, res } = ctx;
-      // From here on the response is ours: Koa must not end it.
+      // From here on this handler writes the response: Koa must not end it.
       ctx.respond = false;
       req.setTimeout(0);
       res.writeHead(200, {

@@ -14,11 +14,11 @@ import { type ClientOptions, type Ending, type LiveOptions, serveClient, type Tr
 import { SubscriptionQuery } from './subscription.ts';
 
 const PATH = '/stream';
-/** How long a browser has to send its token as the first message. */
+/** How long a client has to send its token as the first message. */
 const TOKEN_TIMEOUT_MS = 10_000;
 const MAX_MESSAGE_BYTES = 32 * 1024;
 
-/** WebSocket close codes: 1013 is "try again later"; 4000 and up are ours, after the HTTP status they mean. */
+/** WebSocket close codes: 1013 is "try again later"; 44xx are BudApp's own, after the HTTP status 4xx. */
 const CLOSE_CODES: Readonly<Record<Ending, number>> = {
   'too-slow': 1013,
   'token-expired': 4401,
@@ -27,9 +27,9 @@ const CLOSE_CODES: Readonly<Record<Ending, number>> = {
   'going-away': 1001,
 };
 
-/** What is known when the upgrade is accepted, and what only the token tells. */
-type Asked = Pick<ClientOptions, 'query' | 'head'>;
-type Subscriber = Asked & Pick<ClientOptions, 'token' | 'caller'>;
+/** The parts of a subscription that are known at the upgrade, before the token. */
+type UpgradeFacts = Pick<ClientOptions, 'query' | 'head'>;
+type Subscriber = UpgradeFacts & Pick<ClientOptions, 'token' | 'caller'>;
 
 const TokenMessage = z.object({ access_token: z.string() });
 
@@ -39,7 +39,8 @@ const transportOf = (socket: WebSocket): Transport => ({
   buffered: () => socket.bufferedAmount,
   end: (ending) => {
     if (ending === 'too-slow') {
-      // The close frame would wait behind everything that the client does not take.
+      // A slow client may never read the close frame, which waits behind the unsent data: the connection is closed
+      // after a second.
       socket.close(CLOSE_CODES[ending], ending);
       setTimeout(() => socket.terminate(), 1000).unref();
       return;
@@ -48,7 +49,7 @@ const transportOf = (socket: WebSocket): Transport => ({
   },
 });
 
-/** The token from the header or the query; null: it comes as the first message. */
+/** The token from the header or the query; null where it comes as the first message. */
 const tokenOf = (request: IncomingMessage, { access_token }: SubscriptionQuery): string | null => {
   const { authorization } = request.headers;
   return authorization === undefined ? (access_token ?? null) : bearerTokenOf(authorization);
@@ -59,7 +60,7 @@ const tokenFromMessage = async (socket: WebSocket): Promise<string> => {
   return TokenMessage.parse(JSON.parse(String(data))).access_token;
 };
 
-/** An answer in plain HTTP to whoever asked for an upgrade in vain. */
+/** Answers a refused upgrade in plain HTTP. */
 const refuse = (socket: Duplex, error: unknown): void => {
   const { status, headers, body } = problemOf(error, newUuid());
   const text = JSON.stringify(body);
@@ -85,13 +86,13 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     if (socket.readyState !== WebSocket.OPEN) stop();
   };
 
-  const serveAfterToken = async (socket: WebSocket, asked: Asked): Promise<void> => {
+  const serveAfterToken = async (socket: WebSocket, upgraded: UpgradeFacts): Promise<void> => {
     try {
       const token = await tokenFromMessage(socket);
-      serve(socket, { ...asked, token, caller: await callers.fromToken(token) });
+      serve(socket, { ...upgraded, token, caller: await callers.fromToken(token) });
     } catch (error) {
       const known = error instanceof Rejected;
-      if (!known) logger.debug({ err: error }, 'no token came over a live stream');
+      if (!known) logger.debug({ err: error }, 'a live stream client sent no token');
       socket.close(CLOSE_CODES['token-expired'], known ? error.code : 'missing-token');
     }
   };
@@ -102,11 +103,11 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     const query = parseQuery(SubscriptionQuery, url.search);
     const token = tokenOf(request, query);
     const caller = token === null ? null : await callers.fromToken(token);
-    const asked = { query, head: await log.head() };
+    const upgraded = { query, head: await log.head() };
     sockets.handleUpgrade(request, socket, firstBytes, (webSocket) => {
       webSocket.on('error', () => webSocket.terminate());
-      if (token !== null && caller !== null) serve(webSocket, { ...asked, token, caller });
-      else void serveAfterToken(webSocket, asked);
+      if (token !== null && caller !== null) serve(webSocket, { ...upgraded, token, caller });
+      else void serveAfterToken(webSocket, upgraded);
     });
   };
 
@@ -114,8 +115,9 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     socket.on('error', () => socket.destroy());
     upgrade(request, socket, firstBytes).catch((error) => {
       const { unexpected, status } = problemOf(error, '');
-      if (status === 503) throttled(() => logger.warn({ err: error }, 'live streams cannot begin: clients get 503'));
-      else if (unexpected) logger.error({ err: error }, 'a live stream could not begin');
+      if (status === 503)
+        throttled(() => logger.warn({ err: error }, 'live streams cannot be opened: clients get 503'));
+      else if (unexpected) logger.error({ err: error }, 'a live stream could not be opened');
       refuse(socket, error);
     });
   };
@@ -125,12 +127,12 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     async close() {
       server.off('upgrade', onUpgrade);
       for (const socket of sockets.clients) socket.close(CLOSE_CODES['going-away'], 'going-away');
-      const gone = setTimeout(() => {
+      const forced = setTimeout(() => {
         for (const socket of sockets.clients) socket.terminate();
       }, 1000);
       await new Promise<void>((resolve) => sockets.close(() => resolve()));
       await Promise.all([...sockets.clients].map((socket) => once(socket, 'close')));
-      clearTimeout(gone);
+      clearTimeout(forced);
     },
   };
 };

@@ -11,16 +11,16 @@ import { AuditRow } from '../../projections/audit-log.ts';
 import type { AuditQuery } from '../../projections/queries/audit-query.ts';
 import { replay } from '../../projections/queries/replay.ts';
 import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
-import { type AnyRow, noSuch, resources, shown } from '../resource.ts';
+import { type AnyRow, openSealed, resourceNotFound, resources } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 
 const tag = 'audit';
 
-/** The actor's name is null once that person was erased. */
+/** The actor's name is null once the person has been erased. */
 const Entry = AuditRow.extend({ actor_name: z.string().nullable(), data: z.unknown() });
 
-/** Sealed texts in the data stay closed: an audit asks what happened, not what the secret is. */
+/** Masks the sealed texts in an event's data. */
 const withoutSealed = (value: unknown): unknown => {
   if (isSealed(value)) return '(sealed)';
   if (Array.isArray(value)) return value.map(withoutSealed);
@@ -34,7 +34,7 @@ const entryOf = async ({ vault }: WriteServices, row: AuditRow) => ({
   data: withoutSealed(row.data),
 });
 
-/** Events that name no project are for those who may see all of them. */
+/** Events without a project are visible only to callers who see all projects. */
 const projectsFor = ({ caller }: Exchange): 'all' | readonly ProjectId[] =>
   visibleProjects(caller.access, visibility.project.view);
 
@@ -43,7 +43,7 @@ const Order = z.enum(['newest-first', 'oldest-first']);
 const EventsQuery = z.strictObject({
   ...freshness,
   limit: paging.limit,
-  /** A position: only what comes after it in the wanted order. */
+  /** Only events after this position, in the chosen order. */
   cursor: Position.optional(),
   order: Order.default('newest-first'),
   actor_id: z.string().max(200).optional(),
@@ -56,19 +56,19 @@ const EventsQuery = z.strictObject({
   project_id: z.uuid().optional(),
   correlation_id: z.uuid().optional(),
   causation_id: z.uuid().optional(),
-  /** Not before this time. */
+  /** Only events at or after this time. */
   from: Time.optional(),
-  /** Not after this time. */
+  /** Only events at or before this time. */
   to: Time.optional(),
 });
 
-/** A cursor of the log that was there before this one would quietly leave out or repeat pages. */
+/** A cursor from another log, before a cut-over, would silently skip or repeat events. */
 const assertOfThisLog = async ({ readModels }: WriteServices, position: Position | undefined): Promise<void> => {
   const newest = (await readModels.positions()).get('audit_log') ?? null;
   if (position && newest && !ofOneForm(position, newest)) throw unknownPosition(position);
 };
 
-/** A page of entries as it is shown. How fresh it is was read before it: it may be newer, never older. */
+/** A page of entries. `position` is read before the rows, so the rows may be newer, never older. */
 const entries = async (services: WriteServices, query: AuditQuery) => {
   const position = (await services.readModels.positions()).get('audit_log') ?? null;
   const listed = await services.readModels.listAuditEvents(query);
@@ -121,7 +121,7 @@ const eventRoute = (services: WriteServices): Route =>
 
 const params = z.strictObject({ area: Area, id: z.uuid() });
 
-/** The resource as it is now, deleted ones too: their history stays. Throws `Rejected` `not-found`. */
+/** Returns the current row, also of a deleted resource, since its history stays. Throws `Rejected` `not-found`. */
 const getForAudit = async (
   services: WriteServices,
   exchange: Exchange<z.output<typeof params>, object>,
@@ -133,7 +133,7 @@ const getForAudit = async (
     tenant_id: exchange.caller.tenant_id,
     id,
   });
-  if (!row || !maySee(exchange.caller, area, row)) throw noSuch(resource, id);
+  if (!row || !maySee(exchange.caller, area, row)) throw resourceNotFound(resource, id);
   return row;
 };
 
@@ -147,7 +147,7 @@ const historyRoute = (services: WriteServices): Route =>
     permission: 'signed-in',
     params,
     query: z.strictObject({ ...freshness, limit: paging.limit, cursor: Position.optional() }),
-    answers: answers(page(Entry), 'A page of its events'),
+    answers: answers(page(Entry), 'A page of events'),
     refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       await getForAudit(services, exchange);
@@ -171,10 +171,10 @@ const stateRoute = (services: WriteServices): Route =>
     params,
     query: z.strictObject({
       ...freshness,
-      /** A time or a position; left out: now. */
+      /** A time or a position; default: now. */
       as_of: z.union([Time, Position]).optional(),
     }),
-    answers: answers(z.looseObject({ id: z.uuid(), revision: z.int() }), 'The resource as it was then'),
+    answers: answers(z.looseObject({ id: z.uuid(), revision: z.int() }), 'The resource as of that time or position'),
     refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       await getForAudit(services, exchange);
@@ -186,8 +186,8 @@ const stateRoute = (services: WriteServices): Route =>
           ? {}
           : { to: Time.safeParse(as_of).success ? { time: as_of } : { position: Position.parse(as_of) } };
       const row: AnyRow | null = await replay(resource.projection, services.log, { id, ...to });
-      if (!row) throw new Rejected('not-found', `${area}-not-found`, `There was no ${area} ${id} then.`);
-      return ok(await shown(row, services), { Position: row.position });
+      if (!row) throw new Rejected('not-found', `${area}-not-found`, `The ${area} ${id} did not exist then.`);
+      return ok(await openSealed(row, services), { Position: row.position });
     },
   });
 

@@ -28,22 +28,22 @@ const Me = z.object({
   scopes: z.array(Scope),
   projects: z.array(z.object({ project_id: ProjectId, scopes: z.array(Scope) })),
   default_project_id: ProjectId,
-  /** When the token that was shown expires. */
+  /** When the access token expires. */
   expires_at: z.iso.datetime(),
 });
 
 const Email = z.string().trim().min(3).max(255);
 const Credentials = z.strictObject({ email: Email, password: z.string().min(1).max(200) });
-/** Several realms of the identity provider: each has its own users. Without one, the first. */
+/** `realm` names a realm of the identity provider; each has its own users. Default: the first. */
 const Login = Credentials.extend({ realm: RealmName.optional() });
 const example = { email: 'admin@budapp.local', password: '…' };
 
-/** Answers with tokens must not be kept by anybody on the way. */
+/** Answers with tokens must not be cached. */
 const NO_STORE = { 'Cache-Control': 'no-store' };
 
 const login = async ({ identity, callers }: WriteServices, { body }: PublicExchange<z.output<typeof Login>>) => {
   const tokens = await identity.login(body);
-  // The first login makes the user: the next request must not have to wait for it.
+  // Provisions the user at the first login, so that the next request does not have to wait for it.
   await callers.fromToken(tokens.access_token);
   return ok(tokens, NO_STORE);
 };
@@ -53,8 +53,8 @@ const Registration = Credentials.extend({ name: z.string().trim().min(1).max(100
 const register = async (services: WriteServices, { body }: PublicExchange<z.output<typeof Registration>>) => {
   const { registerUser, identity, callers } = services;
   if (!registerUser) {
-    throw new HttpRefusal('not-offered', 'Accounts are made at the identity provider.', {
-      hint: 'Ask whoever administers it, or register there; then log in here.',
+    throw new HttpRefusal('not-offered', 'Accounts are created at the identity provider.', {
+      hint: 'Register there, or ask its administrator, then log in here.',
     });
   }
   await registerUser(body);
@@ -71,7 +71,7 @@ const meRoute = (): Route =>
     summary: 'Get the current user and permissions',
     tag,
     permission: 'signed-in',
-    answers: answers(Me, 'You'),
+    answers: answers(Me, 'The current user'),
     handle: async ({ caller }) => {
       const { user_id, tenant_id, email, name, access, default_project_id, expires_at } = caller;
       return ok({
@@ -118,7 +118,7 @@ export const authRoutes = (services: WriteServices): Route[] => [
     tag,
     body: Login,
     example,
-    answers: answers(TokenAnswer, 'Tokens for the next requests'),
+    answers: answers(TokenAnswer, 'Access and refresh token'),
     refusals: ['unauthenticated', 'forbidden', 'invalid', 'too-many', 'unavailable'],
     handle: (exchange) => login(services, exchange),
   }),
@@ -129,7 +129,7 @@ export const authRoutes = (services: WriteServices): Route[] => [
     summary: 'Refresh tokens',
     tag,
     body: z.strictObject({ refresh_token: z.string().min(1).max(10_000) }),
-    answers: answers(TokenAnswer, 'New tokens; the old refresh token is used up'),
+    answers: answers(TokenAnswer, 'New tokens; the old refresh token is no longer valid'),
     refusals: ['unauthenticated', 'unavailable'],
     handle: async ({ body }) => ok(await services.identity.refresh(body.refresh_token), NO_STORE),
   }),
@@ -143,7 +143,7 @@ export const authRoutes = (services: WriteServices): Route[] => [
     tag,
     body: Registration,
     example: { ...example, name: 'Ada' },
-    answers: { created: { description: 'Made, and logged in', schema: TokenAnswer } },
+    answers: { created: { description: 'Registered and logged in', schema: TokenAnswer } },
     refusals: ['conflict', 'invalid', 'unavailable'],
     handle: (exchange) => register(services, exchange),
   }),

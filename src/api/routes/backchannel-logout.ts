@@ -4,7 +4,7 @@ import { publicRoute } from '../public-route.ts';
 import type { Route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 
-/** The provider may send further fields: OpenID Connect Back-Channel Logout 1.0 leaves room for them. */
+/** Unknown fields are accepted: OpenID Connect Back-Channel Logout 1.0 lets the provider send more. */
 const LogoutForm = z.looseObject({ logout_token: z.string().max(20_000).optional() });
 
 const missing = () =>
@@ -12,7 +12,7 @@ const missing = () =>
     extra: { error: 'invalid_request', error_description: 'The form has no logout_token.' },
   });
 
-/** For the identity provider, which signs what it sends: sessions that ended there end here. */
+/** Called by the identity provider, with a signed logout token, when a session ends there. */
 export const backchannelLogoutRoute = ({ identity }: WriteServices): Route =>
   publicRoute({
     method: 'POST',

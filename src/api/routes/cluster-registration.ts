@@ -5,7 +5,7 @@ import { Rejected } from '../../errors.ts';
 import { isMultipart, readForm } from '../http/multipart.ts';
 import type { Route } from '../route.ts';
 
-/** A kubeconfig with its certificates has some tens of KiB. */
+/** A kubeconfig with certificates has tens of KiB. */
 const MAX_CONFIGURATION_BYTES = 1024 * 1024;
 
 const Form = z.object({
@@ -17,7 +17,7 @@ const Form = z.object({
 
 const FIELDS = ['name', 'cluster_type', 'ingress_url'];
 
-/** The form as the JSON body that says the same. */
+/** Converts the form to the equivalent JSON body. */
 const bodyOfForm = async (request: IncomingMessage): Promise<Record<string, unknown>> => {
   const options = { maxBytes: MAX_CONFIGURATION_BYTES, fields: FIELDS, file: 'configuration' };
   const { fields, file } = await readForm(request, options, async ({ stream }) => {
@@ -33,7 +33,7 @@ const bodyOfForm = async (request: IncomingMessage): Promise<Record<string, unkn
   return { ...fields, ...(file === null ? {} : { configuration: file }) };
 };
 
-/** `POST /clusters`: the configuration as text in JSON, or as a file in a form. */
+/** `POST /clusters`: the kubeconfig as text in JSON, or as a file in a form. */
 export const clusterRegistrationRoute = (json: Route): Route => ({
   ...json,
   body: {

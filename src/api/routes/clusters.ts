@@ -46,7 +46,7 @@ const statusRoute = (services: WriteServices): Route =>
     permission: 'cluster:view',
     params,
     query,
-    answers: answers(StatusAnswer, 'How the cluster is'),
+    answers: answers(StatusAnswer, 'The status of the cluster'),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const row = await getVisible(services, resources.cluster, { id: exchange.params.cluster_id, exchange });
@@ -68,7 +68,7 @@ const nodesRoute = (services: WriteServices): Route =>
     permission: 'cluster:view',
     params,
     query,
-    answers: answers(z.object({ items: ClusterRow.shape.nodes }), 'The nodes as they were reported last'),
+    answers: answers(z.object({ items: ClusterRow.shape.nodes }), 'The nodes, as last reported'),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const row = await getVisible(services, resources.cluster, { id: exchange.params.cluster_id, exchange });
@@ -76,7 +76,7 @@ const nodesRoute = (services: WriteServices): Route =>
     },
   });
 
-/** What the cluster service says right now. */
+/** Asks the cluster service for the cluster's current status and nodes. */
 const askCluster = async (services: WriteServices, clusterId: string, { facts }: Exchange) => {
   const input = { cluster_id: clusterId };
   const [{ nodes }, { status, message }] = await Promise.all([
@@ -86,24 +86,22 @@ const askCluster = async (services: WriteServices, clusterId: string, { facts }:
   const available = isAvailable(status);
   const reason = {
     code: 'reported-unavailable',
-    message: message || 'The cluster service reports it as not available.',
+    message: message || 'The cluster service reports the cluster as unavailable.',
   };
   return { available, nodes: toClusterNodes(nodes), ...(available ? {} : { reason }) };
 };
 
-/** Takes no fields: what is found comes from the cluster service. */
+/** The body has no fields: the report comes from the cluster service. */
 const SyncBody = z.strictObject({}).optional();
 
 type SyncExchange = Exchange<{ cluster_id: ClusterId }>;
 
 const reportFor = async (services: WriteServices, exchange: SyncExchange) => {
-  const { caller, params: wanted } = exchange;
+  const { caller, params } = exchange;
   const fresh = { ...exchange, query: {} };
-  const row = await getVisible(services, resources.cluster, { id: wanted.cluster_id, exchange: fresh });
+  const row = await getVisible(services, resources.cluster, { id: params.cluster_id, exchange: fresh });
   if (!allows(caller.access, 'cluster:manage', null)) {
-    throw new Rejected('forbidden', 'not-permitted', 'You may not sync a cluster.', {
-      hint: 'This takes the scope cluster:manage.',
-    });
+    throw new Rejected('forbidden', 'not-permitted', 'SyncCluster requires the scope cluster:manage.');
   }
   parseInput(SyncBody, exchange.body);
   const { bud_cluster_id } = ClusterRow.pick({ bud_cluster_id: true }).parse(row);
@@ -111,18 +109,18 @@ const reportFor = async (services: WriteServices, exchange: SyncExchange) => {
   return askCluster(services, bud_cluster_id, exchange);
 };
 
-/** Asks the cluster service on the caller's behalf, and records what it says as the system: nobody can make it up. */
+/** Asks the cluster service and records its report as the system, so that no caller can forge one. */
 const sync = async (services: WriteServices, exchange: SyncExchange, attempt: Attempt): Promise<Answer> => {
-  const { caller, params: wanted } = exchange;
-  // A repeat does not ask again: the service may say something else by now, or be away.
+  const { caller, params } = exchange;
+  // A repeated request is answered from the log: the service could answer differently now, or be unavailable.
   const earlier = attempt.may_repeat && allows(caller.access, 'cluster:manage', null);
   const recorded = earlier
-    ? await findOutcome(services, recordClusterStatus, { id: wanted.cluster_id, attempt })
+    ? await findOutcome(services, recordClusterStatus, { id: params.cluster_id, attempt })
     : null;
   if (recorded) return writeAnswer(services, recordClusterStatus, { outcome: recorded, attempt });
   const report = await reportFor(services, exchange);
   const outcome = await perform(services, recordClusterStatus, {
-    data: { cluster_id: wanted.cluster_id, ...report },
+    data: { cluster_id: params.cluster_id, ...report },
     exchange,
     attempt,
     as: { tenant_id: caller.tenant_id, actor: caller.actor, access: 'system', user_id: caller.user_id },
@@ -139,7 +137,7 @@ const syncRoute = (services: WriteServices): Route => ({
     tag,
     permission: 'cluster:manage',
     params,
-    answers: answers(resources.cluster.schema, 'The cluster with what was found'),
+    answers: answers(resources.cluster.schema, 'The cluster with the report recorded'),
     refusals: ['forbidden', 'not-found', 'conflict', 'stale', 'invalid', 'unavailable'],
     handle: (exchange) => {
       const { caller, facts, ctx, body } = exchange;

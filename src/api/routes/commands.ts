@@ -14,8 +14,8 @@ const CommandAnswer = z.object({
   summary: z.string(),
   area: z.string(),
   /**
-   * A scope; several, joined by ` | `, where the thing decides which of them is needed; `system`: only processes and
-   * services may ask for it.
+   * The required scope. Several, joined by ` | `, where the resource decides which one. `system`: only
+   * processes and services may send the command.
    */
   permission: z.string(),
   creates: z.boolean(),
@@ -33,7 +33,7 @@ const listCommands = (): z.output<typeof CommandAnswer>[] =>
     schema: jsonSchemaOf(data, 'input'),
   }));
 
-/** Every command by its name, with the same body, checks and answers as on its own path. */
+/** Serves every command under its name, with the same body, checks and answers as on its own path. */
 export const commandCatalogRoutes = (services: WriteServices): Route[] => {
   const items = listCommands();
   const command = commandRoutes(services);
@@ -55,8 +55,8 @@ export const commandCatalogRoutes = (services: WriteServices): Route[] => {
         operation_id: `command${each.type}`,
         ...(defaults === undefined ? {} : { defaults }),
       });
-      // Whether a process goes on is seen by what the command did, on whatever path it came.
-      const description = 'The resource as it is now; `workflow_id` names the process that goes on';
+      // The answer shows whether the command started a workflow, so one description serves all commands.
+      const description = 'The resource as it is now; `workflow_id` names the workflow that the command started';
       const { schema } = resources[each.aggregate.area];
       return { ...made, answers: { ...made.answers, accepted: { description, schema } } };
     }),

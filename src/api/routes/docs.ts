@@ -26,7 +26,10 @@ const PAGE = `<!doctype html>
 </html>
 `;
 
-/** The page may be open under another address than the document's server, and may connect to its own only. */
+/**
+ * Replaces the document's server by the page's own origin: the page may be open under another address, and its policy
+ * lets it connect to its own origin only.
+ */
 const START = `SwaggerUIBundle({
   url: '/openapi.json',
   dom_id: '#docs',
@@ -39,7 +42,7 @@ const START = `SwaggerUIBundle({
 });
 `;
 
-/** The page brings all it needs; styles are set by its script while it draws. */
+/** Everything comes from the page's own origin. Swagger UI sets inline styles, so those are allowed. */
 const PAGE_POLICY = {
   'Content-Security-Policy':
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'",
@@ -54,7 +57,7 @@ const asset = (name: string, type: string, content: () => Promise<Buffer | strin
     method: 'GET',
     path: `/docs/${name}`,
     operation_id: `getDocs_${name.replace(/\W/g, '_')}`,
-    summary: `A part of the page: ${name}`,
+    summary: `Get ${name} of the documentation page`,
     tag,
     answers: { ok: { description: 'The file', schema: null, type } },
     handle: async () => ({
@@ -71,7 +74,7 @@ const page = publicRoute({
   operation_id: 'getDocs',
   summary: 'Get the interactive API documentation',
   tag,
-  answers: { ok: { description: 'A page', schema: null, type: 'text/html' } },
+  answers: { ok: { description: 'An HTML page', schema: null, type: 'text/html' } },
   handle: async () => ({ success: 'ok', body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_POLICY }),
 });
 
@@ -86,10 +89,10 @@ const documentRoute = (read: () => string): Route =>
     handle: async () => ok(read(), { 'Cache-Control': 'public, max-age=60' }),
   });
 
-/** The document and the page that shows it, without anything from elsewhere. */
+/** The OpenAPI document and the page that shows it, without files from other hosts. */
 export const docsRoutes = (others: readonly Route[], settings: ApiSettings): Route[] => {
   const document = documentRoute(() => text);
-  // The parts of the page are nobody's interface: the document does not list them.
+  // The page's files are not listed in the document.
   const text: string = JSON.stringify(openApiOf([...others, page, document], settings));
   const files = Object.entries(FILES).map(([name, type]) => asset(name, type, () => readFile(join(folder, name))));
   return [page, document, asset('start.js', 'text/javascript', async () => START), ...files];

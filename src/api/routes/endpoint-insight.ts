@@ -26,10 +26,10 @@ const getEndpoint = async (
   return { row, endpoint: EndpointRow.parse(row) };
 };
 
-/** What the cluster service knows the endpoint by. Throws where it is not there yet, or no more. */
+/** The cluster service's ids of the endpoint. Throws `Rejected` where it is not deployed. */
 const deployedAs = ({ bud_cluster_id, namespace, status }: EndpointRow) => {
   if (bud_cluster_id !== null && namespace !== null) return { cluster_id: bud_cluster_id, namespace };
-  throw rejected('endpoint-not-deployed', `The endpoint is ${status}: there is nothing on a cluster to look at.`);
+  throw rejected('endpoint-not-deployed', `The endpoint is ${status} and not deployed on a cluster.`);
 };
 
 const StatusAnswer = EndpointRow.pick({
@@ -44,7 +44,7 @@ const StatusAnswer = EndpointRow.pick({
   rollout: true,
 }).extend({
   id: EndpointId,
-  /** Of the workflow of the current or last change. */
+  /** Steps of the workflow of the current or last change. */
   steps: WorkflowRow.shape.steps,
   progress: z.number().nullable(),
   eta: z.string().nullable(),
@@ -60,7 +60,7 @@ const statusRoute = (services: WriteServices): Route =>
     permission: 'endpoint:view',
     params,
     query,
-    answers: answers(StatusAnswer, 'How the endpoint is'),
+    answers: answers(StatusAnswer, 'The status of the endpoint'),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const { row, endpoint } = await getEndpoint(services, exchange);
@@ -91,7 +91,7 @@ const workersRoute = (services: WriteServices): Route =>
     permission: 'endpoint:view',
     params,
     query,
-    answers: answers(Workers, 'The replicas, as the cluster reports them now'),
+    answers: answers(Workers, 'The replicas, as the cluster service reports them now'),
     refusals: ['not-found', 'conflict', 'unavailable'],
     handle: async (exchange) => {
       const { endpoint } = await getEndpoint(services, exchange);
@@ -109,13 +109,13 @@ const workerLogsRoute = (services: WriteServices): Route =>
     permission: 'endpoint:view',
     params: z.strictObject({ endpoint_id: EndpointId, worker_id: z.string().min(1).max(200) }),
     query,
-    answers: answers(z.object({ lines: z.array(z.string()) }), 'The last lines'),
+    answers: answers(z.object({ lines: z.array(z.string()) }), 'The latest log lines'),
     refusals: ['not-found', 'conflict', 'unavailable'],
     handle: async (exchange) => {
       const { endpoint } = await getEndpoint(services, exchange);
       const { worker_id } = exchange.params;
       const workers = await listWorkers(services, endpoint, exchange);
-      // The service knows the workers of everybody: only those of this endpoint may be looked at here.
+      // The cluster service returns the logs of any worker, so check that this one belongs to the endpoint.
       if (!workers.some(({ id }) => id === worker_id)) {
         throw new Rejected('not-found', 'worker-not-found', `The endpoint has no worker ${worker_id}.`);
       }
@@ -130,7 +130,7 @@ const MetricsAnswer = z.object({
   from: z.iso.datetime(),
   to: z.iso.datetime(),
   interval_minutes: z.int(),
-  /** Counts, rates (0 to 1) and latencies in milliseconds over the whole time; null where nothing was seen. */
+  /** Counts, rates (0 to 1) and latencies in milliseconds over the whole period; null where there were no requests. */
   aggregated: Figures.nullable(),
   points: z.array(Figures),
 });
@@ -154,7 +154,7 @@ const metricsRoute = (services: WriteServices): Route =>
     permission: 'endpoint:view',
     params,
     query: MetricsQuery,
-    answers: answers(MetricsAnswer, 'Figures of the last hour, or of the time that was asked for'),
+    answers: answers(MetricsAnswer, 'Figures of the requested period; default: the last hour'),
     refusals: ['not-found', 'conflict', 'malformed', 'unavailable'],
     handle: async (exchange) => {
       const { endpoint } = await getEndpoint(services, exchange);
@@ -172,7 +172,7 @@ const metricsRoute = (services: WriteServices): Route =>
 
 const withoutNamespace = ({ namespace: _theirs, ...figures }: { namespace: string }) => figures;
 
-/** Reads of an endpoint beyond its row. */
+/** Reads of an endpoint that need more than its row. */
 export const endpointInsightRoutes = (services: WriteServices): Route[] => [
   statusRoute(services),
   workersRoute(services),

@@ -7,7 +7,7 @@ import { publicRoute } from '../public-route.ts';
 import { type Answer, answers, ok, type Route } from '../route.ts';
 import type { ApiServices } from '../services.ts';
 
-/** What it takes to say how a process does. */
+/** Services that the health checks need. */
 export type HealthServices = Pick<
   ApiServices,
   'dependencies' | 'projections' | 'log' | 'clock' | 'metrics' | 'settings'
@@ -18,11 +18,11 @@ const CHECK_TIMEOUT_MS = 2000;
 
 const DependencyHealth = z.object({
   name: z.string(),
-  /** What serves it now. */
+  /** The implementation in use. */
   implementation: z.string(),
-  /** True where it stands in for the real system. */
+  /** True for a stand-in of the embedded default. */
   stand_in: z.boolean(),
-  /** Without it nothing can be served; without any other one, some things cannot. */
+  /** Whether the process is not ready without it; without any other dependency it is degraded. */
   needed: z.boolean(),
   ok: z.boolean(),
   latency_ms: z.number(),
@@ -31,7 +31,7 @@ const DependencyHealth = z.object({
 type DependencyHealth = z.output<typeof DependencyHealth>;
 
 const Readiness = z.object({
-  /** `degraded`: it serves, but not everything; `dependencies` says what is missing. */
+  /** `degraded`: a dependency that is not needed for every request is unavailable; `dependencies` says which. */
   status: z.enum(['ready', 'degraded', 'not-ready']),
   dependencies: z.array(DependencyHealth),
   projections: z.array(
@@ -39,14 +39,14 @@ const Readiness = z.object({
       name: z.string(),
       status: z.string(),
       position: z.string().nullable(),
-      /** Whether it has taken in everything that the log holds. */
+      /** Whether it has handled all events of the log. */
       caught_up: z.boolean(),
-      /** Seconds since it last moved; 0 once it has caught up. */
+      /** Seconds since its last progress; 0 once it has caught up. */
       lag_seconds: z.number(),
       parked: z.int(),
     }),
   ),
-  /** Position of the newest event; null while there is none, or where the log cannot be asked. */
+  /** Position of the newest event; null where there is none, or where the log is unavailable. */
   head: z.string().nullable(),
 });
 
@@ -65,7 +65,7 @@ const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
   }
 };
 
-/** How far each read model is behind the log. Throws where that cannot be told in time. */
+/** How far each read model is behind the log. Throws where the log or the database does not answer in time. */
 export const projectionLag = async ({ projections, log, clock }: HealthServices) => {
   const [head, status] = await withTimeout(Promise.all([log.head(), projections.status()]));
   const now = Date.parse(clock());
@@ -100,12 +100,12 @@ const metricsRoute = ({ metrics, settings }: HealthServices): Route =>
     tag,
     answers: { ok: { description: 'Prometheus text format', schema: null, type: 'text/plain' } },
     handle: async () => {
-      if (!settings.enable_metrics) throw new HttpRefusal('unknown-path', 'Metrics are switched off.');
+      if (!settings.enable_metrics) throw new HttpRefusal('unknown-path', 'Metrics are disabled (ENABLE_METRICS).');
       return { success: 'ok', body: await metrics.metrics(), type: metrics.contentType };
     },
   });
 
-/** Whether it lives, and whether it can serve. */
+/** Liveness, readiness, version and metrics. */
 export const healthRoutes = (services: HealthServices): Route[] => [
   publicRoute({
     method: 'GET',
@@ -113,7 +113,7 @@ export const healthRoutes = (services: HealthServices): Route[] => [
     operation_id: 'getHealth',
     summary: 'Check that the process is alive',
     tag,
-    answers: answers(z.object({ status: z.literal('ok') }), 'It lives'),
+    answers: answers(z.object({ status: z.literal('ok') }), 'The process is alive'),
     handle: async () => ok({ status: 'ok' }),
   }),
   publicRoute({
@@ -123,8 +123,11 @@ export const healthRoutes = (services: HealthServices): Route[] => [
     summary: 'Check readiness: each dependency with its latency, each read model with its lag',
     tag,
     answers: {
-      ...answers(Readiness, 'It can serve'),
-      'not-ready': { description: 'It cannot serve; the answer says what is missing', schema: Readiness },
+      ...answers(Readiness, 'The process is ready'),
+      'not-ready': {
+        description: 'The process is not ready; the body says which dependency is missing',
+        schema: Readiness,
+      },
     },
     handle: () => ready(services),
   }),

@@ -17,16 +17,16 @@ const path = '/models/local';
 const Form = z.object({
   name: z.string(),
   description: z.string().optional(),
-  /** Repeated, or one text with commas. */
+  /** A repeated field, or one text with commas. */
   tags: z.union([z.string(), z.array(z.string())]).optional(),
-  /** Lower-case hex; the upload is refused where it does not match. */
+  /** SHA-256 of the file in hex; the upload is refused where it does not match. */
   sha256: z.string().optional(),
   file: z.string().meta({ format: 'binary' }),
 });
 
 const Sha256 = z.string().regex(/^[0-9a-fA-F]{64}$/);
 
-/** A file name that means nothing to a file system or an object store but itself. */
+/** A file name without characters that have a meaning in a path or an object key. */
 const safeName = (name: string): string =>
   name
     .replace(/[^\w.-]/g, '_')
@@ -57,7 +57,7 @@ const checksumOf = (fields: FormFields): string | undefined => {
   throw invalid([{ pointer: '/sha256', detail: 'must be 64 hexadecimal digits' }]);
 };
 
-const describedBy = (fields: FormFields) => {
+const descriptionOf = (fields: FormFields) => {
   const name = single(fields, 'name');
   const description = single(fields, 'description');
   return {
@@ -67,19 +67,21 @@ const describedBy = (fields: FormFields) => {
   };
 };
 
-/** What can be known to be wrong before the file has come, is said before the file has come. */
-const checkBefore = (fields: FormFields): void => {
+/** Validates the fields before the file is stored, so that an invalid upload is refused early. */
+const validateFieldsBefore = (fields: FormFields): void => {
   const shape = uploadLocalModel.data.shape;
-  const described = describedBy(fields);
-  if (described.name === undefined) return;
-  const checked = z.object({ name: shape.name, description: shape.description, tags: shape.tags }).safeParse(described);
+  const description = descriptionOf(fields);
+  if (description.name === undefined) return;
+  const checked = z
+    .object({ name: shape.name, description: shape.description, tags: shape.tags })
+    .safeParse(description);
   if (checked.success) return;
   throw invalid(
     checked.error.issues.map(({ path: at, message }) => ({ pointer: `/${at.join('/')}`, detail: message })),
   );
 };
 
-/** The same name held by a model that lives: cheaper to say so now than after a gigabyte. The command has the last word. */
+/** Refuses a name that is taken before the file is stored. The command checks it again. */
 const refuseTakenName = async (services: WriteServices, { caller }: Exchange, fields: FormFields): Promise<void> => {
   const name = single(fields, 'name')?.trim();
   if (!name) return;
@@ -105,11 +107,11 @@ interface Stored extends StoredObject {
 }
 
 const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile, before: FormFields) => {
-  checkBefore(before);
+  validateFieldsBefore(before);
   const sha256 = checksumOf(before);
   if (!attempt.may_repeat) await refuseTakenName(services, exchange, before);
   const file_name = safeName(file.name);
-  // A place of its own for every attempt: a repeated upload never touches what the first one stored.
+  // Each attempt has its own key: a repeated upload never overwrites the first one's file.
   const folder = `models/${exchange.caller.tenant_id}/${attempt.command_id}`;
   const key = `${folder}/${crypto.randomUUID()}/${file_name}`;
   const options = { maxBytes: services.settings.max_upload_bytes, ...(sha256 === undefined ? {} : { sha256 }) };
@@ -117,38 +119,41 @@ const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile
   return { ...stored, file_name } satisfies Stored;
 };
 
-/** An object too many is no reason to answer anything else than what the caller should hear. */
+/** Removes a stored file. A failure is only logged, so that the caller gets the original answer. */
 const discard = ({ objects, logger }: WriteServices, key: string): Promise<void> =>
   objects.remove(key).catch((error: unknown) => {
     logger.warn({ err: error, key }, 'a file that no model needs could not be removed from the object storage');
   });
 
-/** A checksum that came after the file. */
-const checkAfter = (fields: FormFields, { sha256 }: Stored): void => {
-  const wanted = checksumOf(fields);
-  if (wanted === undefined || wanted === sha256) return;
-  throw new Rejected('invalid', 'checksum-mismatch', `The file's SHA-256 is ${sha256}, not ${wanted}.`, {
+/** Checks a checksum field that came after the file. */
+const verifyChecksumAfter = (fields: FormFields, { sha256 }: Stored): void => {
+  const expected = checksumOf(fields);
+  if (expected === undefined || expected === sha256) return;
+  throw new Rejected('invalid', 'checksum-mismatch', `The file's SHA-256 is ${sha256}, not ${expected}.`, {
     errors: [{ pointer: '/sha256', detail: 'does not match the file' }],
   });
 };
 
-/** Performs the command on a stored file; whatever goes wrong, and whatever was there before, no second file is left. */
+/**
+ * Performs the command on a stored file. Removes the file if the command is refused, or if an earlier attempt has
+ * registered another one.
+ */
 const register = async (upload: Upload, fields: FormFields, stored: Stored): Promise<Answer> => {
   const { services, exchange, attempt } = upload;
   let kept = false;
   try {
-    checkAfter(fields, stored);
+    verifyChecksumAfter(fields, stored);
     const { key: object_key, file_name, size_bytes, sha256 } = stored;
-    const described = describedBy(fields);
-    const data = { ...described, artefact: { object_key, file_name, size_bytes, sha256 } };
-    // Its place is another at every attempt; what was sent is the same.
-    const request_hash = requestHash('POST', path, { ...described, file_name, sha256 });
+    const description = descriptionOf(fields);
+    const data = { ...description, artefact: { object_key, file_name, size_bytes, sha256 } };
+    // The object key differs between attempts, so it is not part of the hash.
+    const request_hash = requestHash('POST', path, { ...description, file_name, sha256 });
     const keyed = attempt.request_hash === undefined ? attempt : { ...attempt, request_hash };
     const outcome = await perform(services, uploadLocalModel, { data, exchange, attempt: keyed });
     kept = !outcome.repeated;
     return await writeAnswer(services, uploadLocalModel, { outcome, attempt });
   } catch (error) {
-    // Unknown whether the event was written: better an object too many than a model without its file.
+    // The event may have been written: an unused file is better than a model without its file.
     if (!(error instanceof Rejected) || error.kind === 'unavailable') kept = true;
     throw error;
   } finally {
@@ -172,7 +177,7 @@ const receive = async (request: IncomingMessage, upload: Upload): Promise<Answer
         return stored;
       });
     } catch (error) {
-      // Stored whole, and then something after it in the form was wrong.
+      // The file was stored, but a later part of the form was refused.
       for (const { key } of written) await discard(services, key);
       throw error;
     }
@@ -187,11 +192,11 @@ const refuseOthers = ({ caller, ctx }: Exchange): void => {
     throw notPermitted(uploadLocalModel, uploadLocalModel.permission);
   }
   if (!isMultipart(ctx.req)) {
-    throw new Rejected('unsupported', 'unsupported-content-type', 'The model comes as multipart/form-data.');
+    throw new Rejected('unsupported', 'unsupported-content-type', 'The body must be multipart/form-data.');
   }
 };
 
-/** `POST /models/local`: the file goes to the object store as it arrives; a model is made once it is whole. */
+/** `POST /models/local`: streams the file to the object storage, and registers the model once the file is complete. */
 export const modelUploadRoute = (services: WriteServices): Route => ({
   method: 'POST',
   path,
@@ -210,7 +215,7 @@ export const modelUploadRoute = (services: WriteServices): Route => ({
   handle: async (exchange) => {
     refuseOthers(exchange);
     const { caller, facts, ctx } = exchange;
-    // The whole request is known only at its end; the command's own hash then tells another body apart.
+    // The content is known only at the end of the request; the command's own hash then detects another body.
     const keyed = { caller, key: facts.idempotency_key, request_hash: requestHash('POST', path, null) };
     return services.idempotency.run(keyed, (attempt) => receive(ctx.req, { services, exchange, attempt }));
   },

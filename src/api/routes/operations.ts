@@ -27,7 +27,7 @@ const parked = {
   event_type: z.string(),
   error: z.string(),
   attempts: z.int(),
-  /** Later events that wait behind this one. */
+  /** Number of later events that wait behind this one. */
   waiting: z.int(),
   parked_at: z.string(),
 };
@@ -46,7 +46,7 @@ const ParkedAnswer = z.discriminatedUnion('kind', [
 type Parked = z.output<typeof ParkedAnswer>;
 
 const Resumed = z.object({
-  /** False: it, or one behind it, failed and is parked again. */
+  /** False where this event, or one behind it, failed again and is parked. */
   resumed: z.boolean(),
 });
 
@@ -69,7 +69,7 @@ const projectionRoutes = ({ projections }: WriteServices): Route[] => [
     tag,
     permission,
     params: z.strictObject({ name: z.string().min(1).max(100) }),
-    answers: { accepted: { description: 'It will be built', schema: z.object({ name: z.string() }) } },
+    answers: { accepted: { description: 'The rebuild is scheduled', schema: z.object({ name: z.string() }) } },
     refusals: ['not-found'],
     handle: async ({ params: { name } }) => {
       await projections.rebuild(name);
@@ -78,14 +78,14 @@ const projectionRoutes = ({ projections }: WriteServices): Route[] => [
   }),
 ];
 
-/** A number is a projection's; a process's is the process and the instance. */
+/** The id of a parked event: a number for a projection, `<process>:<instance id>` for a process. */
 const ParkedId = z.string().regex(/^(\d{1,18}|[a-z-]{1,50}:[0-9a-f-]{36})$/);
 
 const listParked = async ({ projections, processes }: WriteServices, { tenant_id }: ApiCaller): Promise<Parked[]> => {
   const [events, instances] = await Promise.all([projections.listParked(), processes.listParked()]);
   const all: Parked[] = [
     ...events.map((event) => ({ kind: 'projection' as const, ...event })),
-    // Counted like a projection's: behind the one that is in the way.
+    // The parked event itself does not count as waiting, as in projections.
     ...instances.map(({ waiting, ...instance }) => ({
       kind: 'process' as const,
       id: `${instance.process}:${instance.instance_id}`,
@@ -113,7 +113,7 @@ const parkedRoutes = (services: WriteServices): Route[] => {
       tag,
       permission,
       params: z.strictObject({ parked_id: ParkedId }),
-      answers: answers(Resumed, 'What came of it'),
+      answers: answers(Resumed, 'Whether the stream or instance was resumed'),
       refusals: ['not-found'],
       handle: async ({ params: { parked_id }, caller }) => {
         const item = (await listParked(services, caller)).find(({ id }) => id === parked_id);
@@ -132,12 +132,12 @@ const parkedRoutes = (services: WriteServices): Route[] => {
       answers: answers(z.object({ items: z.array(ParkedAnswer) }), 'Parked events of this tenant'),
       handle: async ({ caller }) => ok({ items: await listParked(services, caller) }),
     }),
-    act('retry', 'Try a parked event again'),
-    act('skip', 'Leave a parked event out for good, and go on with those behind it'),
+    act('retry', 'Retry a parked event'),
+    act('skip', 'Skip a parked event for good and continue with those behind it'),
   ];
 };
 
-/** For whoever runs BudApp. */
+/** Operations for administrators. */
 export const operationRoutes = (services: WriteServices): Route[] => [
   ...projectionRoutes(services),
   ...parkedRoutes(services),

@@ -28,7 +28,7 @@ const membersRoute = (services: WriteServices): Route =>
     permission: 'project:view',
     params: z.strictObject({ project_id: ProjectId }),
     query: z.strictObject(freshness),
-    answers: answers(z.object({ items: z.array(Member) }), 'Who belongs to the project'),
+    answers: answers(z.object({ items: z.array(Member) }), 'The owner and the members'),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const row = await getVisible(services, resources.project, { id: exchange.params.project_id, exchange });

@@ -19,7 +19,7 @@ const subscriptionRoutes = (pubsubname: string): Route[] => [
     operation_id: 'listSubscriptions',
     summary: 'List the Dapr subscriptions',
     tag,
-    answers: answers(z.array(Subscription), 'Topics and where they go'),
+    answers: answers(z.array(Subscription), 'Topics and the paths that receive them'),
     handle: async () => ok([{ pubsubname, topic: SOURCE_TOPIC, route: '/notifications' }]),
   }),
   publicRoute({
@@ -28,12 +28,12 @@ const subscriptionRoutes = (pubsubname: string): Route[] => [
     operation_id: 'getSidecarConfig',
     summary: 'Get the Dapr application configuration',
     tag,
-    answers: answers(z.object({ entities: z.array(z.string()) }), 'No actors'),
+    answers: answers(z.object({ entities: z.array(z.string()) }), 'The configuration: no actors'),
     handle: async () => ok({ entities: [] }),
   }),
 ];
 
-/** For the sidecar and the services behind it. */
+/** Routes that the Dapr sidecar calls. */
 export const serviceRoutes = (services: WriteServices): Route[] => {
   const notifications = createNotifications(services);
   return [
@@ -45,7 +45,7 @@ export const serviceRoutes = (services: WriteServices): Route[] => {
       tag,
       permission: 'service',
       body: z.unknown(),
-      answers: answers(DeliveryAnswer, 'SUCCESS: recorded. RETRY: not now. DROP: never again'),
+      answers: answers(DeliveryAnswer, 'SUCCESS: recorded. RETRY: deliver again. DROP: do not deliver again'),
       refusals: ['unauthenticated'],
       handle: async ({ body, facts, ctx }) => {
         if (!sameSecret(ctx.get('dapr-api-token'), services.settings.dapr_api_token)) {

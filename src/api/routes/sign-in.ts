@@ -12,7 +12,7 @@ const COOKIE = 'budapp_sign_in';
 const MAX_AGE_SECONDS = 600;
 const CALLBACK = '/auth/callback';
 
-/** A realm of the identity provider, where it has several. */
+/** The name of a realm of the identity provider. */
 export const RealmName = z.string().min(1).max(255);
 
 const Pending = z.object({
@@ -33,29 +33,29 @@ const pack = (secret: string, pending: Pending): string => {
   return `${text}.${signatureOf(secret, text)}`;
 };
 
-const lost = () =>
-  new Rejected('unauthenticated', 'sign-in-lost', 'This sign-in was not begun here, or took too long.', {
-    hint: 'Begin again at GET /auth/authorize.',
+const invalidSignIn = () =>
+  new Rejected('unauthenticated', 'sign-in-lost', 'This sign-in is unknown or has expired.', {
+    hint: 'Start again at GET /auth/authorize.',
   });
 
 const unpack = (secret: string, cookie: string | undefined): Pending => {
   const [text = '', signature = ''] = (cookie ?? '').split('.');
-  if (text === '' || !sameSecret(signature, signatureOf(secret, text))) throw lost();
-  // Signed by us, but maybe by an older version, which wrote other fields.
+  if (text === '' || !sameSecret(signature, signatureOf(secret, text))) throw invalidSignIn();
+  // The signature is valid, but an older version may have written other fields.
   const pending = Pending.safeParse(JSON.parse(Buffer.from(text, 'base64url').toString('utf8')));
-  if (!pending.success || pending.data.until < Date.now()) throw lost();
+  if (!pending.success || pending.data.until < Date.now()) throw invalidSignIn();
   return pending.data;
 };
 
-/** The browser keeps what the sign-in began with: any process of ours can end it. */
+/** The browser keeps the state of the sign-in in a cookie, so that any process of the installation can complete it. */
 const setCookie = (ctx: Context, value: string, publicUrl: string, maxAge: number): void => {
   const secure = publicUrl.startsWith('https:') ? '; Secure' : '';
   ctx.append('Set-Cookie', `${COOKIE}=${value}; Path=/auth; Max-Age=${maxAge}; HttpOnly; SameSite=Lax${secure}`);
 };
 
-/** Authorization code with PKCE: for browsers, through the identity provider's own page. */
+/** Authorization code flow with PKCE: a browser signs in at the identity provider's own page. */
 export const signInRoutes = ({ identity, settings, callers }: WriteServices): Route[] => {
-  // A secret that all processes of an installation share; `signatureOf` keeps this use of it apart from the other.
+  // All processes of an installation share this secret; the prefix in `signatureOf` separates this use from the other.
   const secret = settings.dapr_api_token;
   const ownCallback = `${settings.public_url}${CALLBACK}`;
   return [
@@ -67,10 +67,10 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       tag,
       query: z.strictObject({
         redirect_uri: z.url().max(2000).default(ownCallback),
-        /** Of the identity provider; default: its first. */
+        /** The realm; default: the identity provider's first. */
         realm: RealmName.optional(),
       }),
-      answers: { found: { description: 'To the sign-in page', schema: null } },
+      answers: { found: { description: 'Redirect to the sign-in page', schema: null } },
       refusals: ['invalid', 'unavailable'],
       handle: async ({ query, ctx }) => {
         const { url, ...pending } = await identity.authorizationUrl(query);
@@ -83,11 +83,11 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       method: 'GET',
       path: CALLBACK,
       operation_id: 'completeSignIn',
-      summary: 'Receive the redirect from the identity provider and answer with tokens',
+      summary: 'Complete the sign-in after the redirect from the identity provider',
       tag,
-      // What else the provider adds (session_state, iss) is its own affair: the exchange checks it.
+      // Further parameters of the provider (session_state, iss) pass: `exchangeCode` checks them.
       query: z.looseObject({ code: z.string().optional(), state: z.string().optional(), error: z.string().optional() }),
-      answers: { ok: { description: 'Tokens', schema: z.looseObject({ access_token: z.string() }) } },
+      answers: { ok: { description: 'Access and refresh token', schema: z.looseObject({ access_token: z.string() }) } },
       refusals: ['unauthenticated', 'unavailable'],
       handle: async ({ ctx }) => {
         const pending = unpack(secret, ctx.cookies.get(COOKIE));

@@ -23,7 +23,7 @@ const permissionsRoute = (services: WriteServices): Route =>
     permission: 'user:view',
     params: z.strictObject({ user_id: UserId }),
     query: z.strictObject(freshness),
-    answers: answers(Permissions, 'What the user may do'),
+    answers: answers(Permissions, 'The role and the scopes'),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const { user_id } = exchange.params;
