@@ -1,18 +1,18 @@
-/** What kind of refusal it is; `api/http/problem.ts` alone turns it into a status number. */
+/** The kind of a refusal; only `api/http/problem.ts` maps it to a status number. */
 export type RejectionKind =
-  | 'malformed' // the request cannot be read
-  | 'invalid' // it can be read, but breaks a rule of its own
+  | 'malformed' // the request cannot be parsed
+  | 'invalid' // the request can be parsed, but its content breaks a rule
   | 'unauthenticated'
   | 'forbidden'
   | 'not-found'
-  | 'conflict' // the domain refuses in the state it is in
+  | 'conflict' // the domain refuses in the current state
   | 'stale' // If-Match names another revision
   | 'too-large'
   | 'unsupported'
   | 'too-many'
-  | 'unavailable'; // try again later; nothing is wrong with the request
+  | 'unavailable'; // the request is fine; try again later
 
-/** One thing wrong with an input: an RFC 6901 pointer into it, and a sentence. */
+/** One error in an input: an RFC 6901 pointer to it, and a sentence. */
 export interface InputError {
   pointer: string;
   detail: string;
@@ -21,13 +21,13 @@ export interface InputError {
 export interface RejectionOptions {
   hint?: string;
   errors?: readonly InputError[];
-  /** Further members of the problem document, for example the endpoints that are in the way. */
+  /** Further members of the problem document, for example the endpoints that prevent a deletion. */
   extra?: Readonly<Record<string, unknown>>;
   retryAfterSeconds?: number;
   cause?: unknown;
 }
 
-/** The one domain error: something was refused, in domain words. `code` is stable and machine-readable. */
+/** The error of every refusal. `code` is stable and machine-readable. */
 export class Rejected extends Error {
   readonly kind: RejectionKind;
   readonly code: string;
@@ -54,10 +54,10 @@ export const rejected = (code: string, message: string, options?: RejectionOptio
 export const notFound = (what: string, id: string) =>
   new Rejected('not-found', `${what}-not-found`, `No ${what} ${id}.`);
 
-/** Of another log: from before the log was moved, or made up. */
+/** The refusal of a position that is not one of this log: it is from before a cut-over, or invalid. */
 export const unknownPosition = (position: string) =>
-  new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`, {
-    hint: 'It may be from before the log was moved to another system. Read anew, and go on from the position of that answer.',
+  new Rejected('invalid', 'unknown-position', `${position} is not a position of this log.`, {
+    hint: 'It may be from before the log was moved to another system. Read again, and continue from the position of that answer.',
   });
 
 /** The stream is not at the revision that an append expected; `actual` is null where it has no events. */
@@ -75,13 +75,13 @@ export class WrongExpectedRevision extends Error {
   }
 }
 
-/** A revision from 0 on, or what must be true of the stream as a whole. */
+/** A revision, from 0 on, or a condition on the whole stream. */
 export type ExpectedRevision = number | 'none' | 'exists' | 'any';
 
 /**
- * A system that BudApp works with cannot be used as it is set up. `settings` are the names of what to look at; the message
- * says them, too. `passing`: it may well be usable in a moment (nobody answers yet), so a start waits for it; where it is
- * false (a wrong password, a missing bucket) waiting does not help.
+ * A system that BudApp works with cannot be used as configured. `settings` names the settings to check, which the
+ * message repeats. `passing` is true where the system may be usable soon (a server that does not answer yet), so a
+ * start waits for it; false where waiting does not help (a wrong password, a missing bucket).
  */
 export class SystemUnusable extends Error {
   readonly system: string;

@@ -3,7 +3,7 @@ import { collectDefaultMetrics, Registry } from 'prom-client';
 
 export type { Logger } from 'pino';
 
-/** Names of fields whose value must never be written to a log, wherever up to three levels deep they stand. */
+/** Names of fields whose value must never be logged, up to three levels deep. */
 const SECRET_FIELDS = [
   'password',
   'token',
@@ -42,8 +42,8 @@ const isPlain = (value: unknown): boolean =>
   value === null || (typeof value !== 'object' && typeof value !== 'function');
 
 /**
- * An error with its message, its stack with the causes, and what else it says in one word or number. Some libraries hang whole
- * clients and connections on their errors: those are left out.
+ * Logs an error with message, stack, causes, and its primitive fields. Other fields are left out, since some libraries
+ * attach whole clients and connections to their errors.
  */
 const errorSerializer = (error: Error): Record<string, unknown> => {
   const plain = Object.entries(stdSerializers.err(error)).filter(([, value]) => isPlain(value));
@@ -54,8 +54,9 @@ const errorSerializer = (error: Error): Record<string, unknown> => {
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /**
- * One JSON line an entry on standard output (or `destination`), `level` as a word, `time` as RFC 3339. `error` = act
- * now, `warn` = look today, `info` = what a person would tell a colleague. Secrets are redacted by field name.
+ * Writes one JSON line per entry to standard output (or `destination`), with `level` as a word and `time` as RFC 3339.
+ * `error` = act now, `warn` = look today, `info` = what a person would tell a colleague. Secrets are redacted by field
+ * name.
  */
 export const createLogger = (options: { level: LogLevel; destination?: DestinationStream }): Logger => {
   const settings = {
@@ -70,7 +71,7 @@ export const createLogger = (options: { level: LogLevel; destination?: Destinati
   return options.destination === undefined ? pino(settings) : pino(settings, options.destination);
 };
 
-/** The registry that `/metrics` shows, with the process's own figures (event loop lag, memory, garbage collection). */
+/** The registry that `/metrics` serves, with the process's own metrics (event loop lag, memory, garbage collection). */
 export const createMetrics = (): Registry => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry, prefix: 'budapp_' });

@@ -2,26 +2,26 @@ import type { Actor } from '../events/event.ts';
 import type { ProjectId, TenantId, UserId } from '../events/ids.ts';
 import { type Role, Scope, type ScopeArea, type ScopeVerb } from '../events/values.ts';
 
-/** What somebody may do. */
+/** The permissions of a user. */
 export interface Access {
   role: Role;
-  /** Given beyond the role, everywhere in the tenant. */
+  /** Scopes granted in addition to the role, for the whole tenant. */
   scopes: ReadonlySet<Scope>;
-  /** Given for single projects, by membership or ownership. */
+  /** Scopes per project, from membership or ownership. */
   projects: ReadonlyMap<ProjectId, ReadonlySet<Scope>>;
 }
 
-/** Who asks, in whose name. Nothing can be read or done without one, so the tenant cannot be forgotten. */
+/** Who sends a request, and for which tenant. Every read and command takes a caller, so none can ignore the tenant. */
 export interface Caller {
   tenant_id: TenantId;
   actor: Actor;
-  /** `system`: one of our own processes, or a service whose token was checked. */
+  /** `system`: a process of BudApp, or a service whose token was verified. */
   access: Access | 'system';
-  /** The person; null for `system`. */
+  /** The user; null for `system`. */
   user_id: UserId | null;
 }
 
-/** One of our own processes, or a service, on behalf of a tenant. */
+/** The caller for a process of BudApp, or for a service, on behalf of a tenant. */
 export const systemCaller = (tenant_id: TenantId, actor: Actor): Caller => ({
   tenant_id,
   actor,
@@ -29,18 +29,18 @@ export const systemCaller = (tenant_id: TenantId, actor: Actor): Caller => ({
   user_id: null,
 });
 
-/** What a command or a read asks for: a scope, or `system` for what no person may ask. */
+/** What a command or a read requires: a scope, or `system` where no user may send it. */
 export type Permission = Scope | 'system';
 
 interface Grants {
-  /** By the role, of what belongs to no project, and making a project. An admin needs none. */
+  /** The verb that the role has on resources without a project, and for creating a project. An admin needs none. */
   developer: ScopeVerb | null;
   viewer: ScopeVerb | null;
-  /** To the owner of a project, of what belongs to it. */
+  /** The verb that the owner of a project has in the project. */
   owner: ScopeVerb | null;
 }
 
-/** What is given without anybody giving it; the compiler asks a new area of scopes. */
+/** The scopes that come with a role or with ownership. The compiler requires an entry for a new area of scopes. */
 const GRANTS: Readonly<Record<ScopeArea, Grants>> = {
   project: { developer: 'manage', viewer: 'view', owner: 'manage' },
   endpoint: { developer: 'manage', viewer: 'view', owner: 'manage' },
@@ -60,32 +60,33 @@ const ROLE_SCOPES: Readonly<Record<Role, ReadonlySet<Scope>>> = {
   viewer: new Set(scopesOf('viewer')),
 };
 
-/** What the owner of a project may do in it. */
+/** The scopes of a project's owner in the project. */
 export const OWNER_SCOPES: readonly Scope[] = scopesOf('owner');
 
-const includes = (scopes: { has(scope: Scope): boolean }, wanted: Scope): boolean => {
-  if (scopes.has(wanted)) return true;
-  const [area, verb] = wanted.split(':');
+const includes = (scopes: { has(scope: Scope): boolean }, required: Scope): boolean => {
+  if (scopes.has(required)) return true;
+  const [area, verb] = required.split(':');
   // Manage implies view.
   return verb === 'view' && scopes.has(`${area}:manage` as Scope);
 };
 
 /**
- * May the caller do this to what belongs to `projectId` (null: to no project)? An admin may do everything in the own
- * tenant. A role alone opens no project: that takes membership, or a scope given for the whole tenant.
+ * Whether the access includes the scope for the project `projectId`, or for resources without a project (null). An
+ * admin may do everything in the own tenant. A role alone gives no access to a project: that takes membership, or a
+ * scope for the whole tenant.
  */
-export const allows = (access: Access | 'system', wanted: Permission, projectId: ProjectId | null): boolean => {
+export const allows = (access: Access | 'system', required: Permission, projectId: ProjectId | null): boolean => {
   if (access === 'system') return true;
-  if (wanted === 'system') return false;
+  if (required === 'system') return false;
   if (access.role === 'admin') return true;
-  if (includes(access.scopes, wanted)) return true;
-  if (projectId === null) return includes(ROLE_SCOPES[access.role], wanted);
+  if (includes(access.scopes, required)) return true;
+  if (projectId === null) return includes(ROLE_SCOPES[access.role], required);
   const inProject = access.projects.get(projectId);
-  return inProject !== undefined && includes(inProject, wanted);
+  return inProject !== undefined && includes(inProject, required);
 };
 
-/** The projects whose resources of this kind the caller may see; `all` where no filter is needed. */
-export const visibleProjects = (access: Access | 'system', wanted: Scope): 'all' | readonly ProjectId[] => {
-  if (access === 'system' || access.role === 'admin' || includes(access.scopes, wanted)) return 'all';
-  return [...access.projects].filter(([, scopes]) => includes(scopes, wanted)).map(([projectId]) => projectId);
+/** The projects whose resources the scope gives access to; `all` where no filter is needed. */
+export const visibleProjects = (access: Access | 'system', required: Scope): 'all' | readonly ProjectId[] => {
+  if (access === 'system' || access.role === 'admin' || includes(access.scopes, required)) return 'all';
+  return [...access.projects].filter(([, scopes]) => includes(scopes, required)).map(([projectId]) => projectId);
 };

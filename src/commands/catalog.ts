@@ -7,7 +7,7 @@ import { projectCommands } from './project/project-commands.ts';
 import { userCommands } from './user/user-commands.ts';
 import { workflowCommands } from './workflow/workflow-commands.ts';
 
-/** Every command there is; the compiler asks a new area for its own. */
+/** All commands. The compiler asks a new area for its list. */
 const commandsOf: Readonly<Record<Area, readonly AnyCommand[]>> = {
   project: projectCommands,
   user: userCommands,

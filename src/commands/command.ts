@@ -7,14 +7,14 @@ import type { Scope } from '../events/values.ts';
 import type { Caller, Permission } from './access.ts';
 import type { Deadlines } from './deadlines.ts';
 
-/** How the events of one kind of stream make a state. */
+/** How the events of one area's streams fold into a state. */
 export interface Aggregate<State, F extends Fact = Fact> {
   area: Area;
-  /** Pure. `null` before the first event; facts of other areas do not occur in the stream. */
+  /** Pure. The state is `null` before the first event; facts of other areas do not occur in the stream. */
   evolve(state: State | null, event: Recorded<F>): State | null;
-  /** Deleted things answer like unknown ones. */
+  /** True for a deleted aggregate, which commands treat as unknown. */
   isGone(state: State): boolean;
-  /** The unique name it holds now; null where it holds none (any more). */
+  /** The unique name that the aggregate holds now; null where it holds none. */
   nameOf(state: State): NameClaim | null;
 }
 
@@ -23,7 +23,7 @@ export interface NameClaim {
   name: string;
 }
 
-/** Another aggregate that a command must know, or null where this request concerns none. */
+/** Another aggregate whose state a command needs; null where this request needs none. */
 export type Need<State> = { aggregate: Aggregate<State, never>; id: string } | null;
 export const need = <State, F extends Fact>(
   aggregate: Aggregate<State, F>,
@@ -31,10 +31,10 @@ export const need = <State, F extends Fact>(
 ): Need<State> => (id ? { aggregate, id } : null);
 
 type StateOf<N> = N extends { aggregate: Aggregate<infer State, never> } ? State : never;
-/** What `decide` is given for each need; null where there is no such thing in the caller's tenant, or no more. */
-export type Known<Needs> = { readonly [Name in keyof Needs]: StateOf<NonNullable<Needs[Name]>> | null };
+/** The state of each need, as `decide` gets it; null where it does not exist in the caller's tenant, or is deleted. */
+export type NeededStates<Needs> = { readonly [Name in keyof Needs]: StateOf<NonNullable<Needs[Name]>> | null };
 
-/** All that a decision may depend on besides data and state. */
+/** What a decision may depend on besides data and state. */
 export interface DecisionContext<Needs> {
   /** The time of the request, RFC 3339. */
   now: string;
@@ -43,26 +43,26 @@ export interface DecisionContext<Needs> {
   command_id: CommandId;
   tenant_id: TenantId;
   caller: Caller;
-  needs: Known<Needs>;
-  /** How long the states that follow may last, in seconds. */
+  needs: NeededStates<Needs>;
+  /** The maximum duration of the states that follow, in seconds. */
   deadlines: Deadlines;
-  /** A further id of this command, the same at every retry: `make('workflow')`. */
+  /** Derives a further id from the command id, the same at every retry: `make('workflow')`. */
   make(purpose: string): string;
-  /** Seals text under the subject that `seals` named. */
+  /** Seals a text under the key of the subject that `seals` names. */
   seal(text: string): Sealed;
 }
 
-/** The scope follows from the thing as it is: a workflow's, for example, from what it works on. */
+/** The required scope depends on the state: for a workflow, on the area of its target. */
 export interface PermissionByState<State> {
-  /** All scopes that it may come to, for the documents. */
+  /** All scopes that `of` may return, for the documentation. */
   any_of: readonly Scope[];
   /** Pure. One of `any_of`. */
   of(state: State): Scope;
 }
 
 /**
- * A command: everything the outside must know of it, and the decision. Routing, validation, authorisation, OpenAPI,
- * idempotency and audit derive from this one object.
+ * A command: its description and its decision. Routing, validation, authorisation, OpenAPI, idempotency and audit
+ * derive from this object.
  */
 export interface Command<
   Type extends string = string,
@@ -80,19 +80,19 @@ export interface Command<
   creates: boolean;
   /** The id of the aggregate. A creating command makes it: `(_data, make) => make('project')`. */
   target(data: z.output<Schema>, make: (purpose: string) => string): string;
-  /** The project that decides who may, where it is not the aggregate's own (when creating). */
+  /** The project whose permissions apply when the aggregate is created; afterwards the aggregate's own. */
   project?(data: z.output<Schema>): ProjectId | null;
-  /** What else must be known; `state` is that of the command's own aggregate. */
+  /** Other aggregates that the decision needs; `state` is that of the command's own aggregate. */
   needs?(data: z.output<Schema>, state: State): Needs;
-  /** A name that must be free, and is the aggregate's from then on. */
+  /** A unique name that the command reserves for the aggregate. */
   reserves?(data: z.output<Schema>, state: State): NameClaim | null;
-  /** True: refused with `<area>-in-use`, naming them, while live endpoints use the thing. */
+  /** True where the command is refused while live endpoints use the aggregate: `<area>-in-use`, with their names. */
   refusedWhileInUse?: boolean;
-  /** The subject under whose key `seal` seals. */
+  /** The subject whose key `seal` uses. */
   seals?(data: z.output<Schema>, id: string): string;
   /**
-   * Pure: the facts that follow, none where nothing changes, or a `Rejected`. A name that the state held before and
-   * does not hold afterwards (`nameOf`) is released.
+   * Pure. Returns the facts that follow, none where nothing changes, or throws `Rejected`. A name that the state holds
+   * before but not afterwards (`nameOf`) is released.
    */
   decide(data: z.output<Schema>, state: State, context: DecisionContext<Needs>): F | readonly F[];
 }
@@ -106,14 +106,14 @@ type CommandInput<
 > = Omit<Command<Type, Schema, State, F, Needs>, 'aggregate' | 'creates'>;
 
 /**
- * What is not there yet has no state that a permission could depend on, and no project but the one that the command
- * says: without it, a role would open every project.
+ * A creating command has no state that its permission could depend on. It states its project, since a role alone must
+ * not give access to every project.
  */
 type CreationPermission<Data> =
   | { permission: 'system' }
   | { permission: Scope; project: (data: Data) => ProjectId | null };
 
-/** Makes the two factories of an area: commands on what exists, and commands that create. */
+/** Makes the two factories of an area: for commands on an existing aggregate, and for commands that create one. */
 export const commandsOn = <State, F extends Fact>(aggregate: Aggregate<State, F>) => ({
   change: <
     Type extends string,
@@ -135,6 +135,6 @@ export const commandsOn = <State, F extends Fact>(aggregate: Aggregate<State, F>
   }),
 });
 
-/** Any command, for code that handles them all alike. */
+/** The type of any command, for code that handles all of them alike. */
 // biome-ignore lint/suspicious/noExplicitAny: data, state and needs are existential here; each command keeps its own types.
 export type AnyCommand = Command<string, z.ZodType, any, any, any>;

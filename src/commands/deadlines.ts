@@ -1,16 +1,16 @@
-/** How long each state that is not final may last, in seconds. */
+/** The maximum duration of each state that is not final, in seconds. */
 export interface Deadlines {
-  /** From the request to running; also how long scaling may take. */
+  /** From the request to running; the same for scaling. */
   deployment: number;
   placement: number;
   deletion: number;
   model_onboarding: number;
   cluster_onboarding: number;
-  /** How long an endpoint may be degraded, or a cluster unavailable, before it is looked into again. */
+  /** How long one recovery of a degraded endpoint or unavailable cluster may take before the next one starts. */
   degraded: number;
 }
 
-/** The same as the defaults of the settings (`*_DEADLINE_SECONDS`). */
+/** The defaults of the settings `*_DEADLINE_SECONDS`. */
 export const DEFAULT_DEADLINES: Deadlines = {
   deployment: 900,
   placement: 120,
@@ -20,6 +20,6 @@ export const DEFAULT_DEADLINES: Deadlines = {
   degraded: 600,
 };
 
-/** The time, RFC 3339, so many seconds after `now`. */
+/** The time that is `seconds` after `now`, RFC 3339. */
 export const deadlineAfter = (now: string, seconds: number): string =>
   new Date(Date.parse(now) + seconds * 1000).toISOString();

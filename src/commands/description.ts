@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Description, Tags } from '../events/values.ts';
 
-/** The fields that describe a project or model, for a command that changes those which are given. */
+/** The descriptive fields of a project or model, for a command that changes only the given ones. */
 export const descriptionChange = { description: Description.optional(), tags: Tags.optional() };
 const DescriptionChange = z.object(descriptionChange);
 type DescriptionChange = z.output<typeof DescriptionChange>;
@@ -11,7 +11,7 @@ interface Described {
   tags: readonly string[];
 }
 
-/** The description afterwards; null where it stays as it is. */
+/** The changed description; null where nothing changes. */
 export const changedDescription = (change: DescriptionChange, state: Described) => {
   const description = change.description ?? state.description;
   const tags = [...(change.tags ?? state.tags)];

@@ -1,11 +1,11 @@
 import type { Area } from '../events/catalog.ts';
 import type { ProjectId } from '../events/ids.ts';
-import { projectOf, type Thing, visibility } from '../events/visibility.ts';
+import { projectOf, type Viewable, visibility } from '../events/visibility.ts';
 import { allows, type Caller, visibleProjects } from './access.ts';
 
 type Viewer = Pick<Caller, 'access' | 'user_id'>;
 
-/** May the caller see those of the area that belong to no project? */
+/** Whether the caller may see resources of the area that belong to no project. */
 const maySeeWithoutProject = ({ access }: Viewer, area: Area): boolean => {
   const seen = visibility[area];
   switch (seen.project) {
@@ -18,15 +18,18 @@ const maySeeWithoutProject = ({ access }: Viewer, area: Area): boolean => {
   }
 };
 
-/** May the caller see the thing? It is taken for one of the caller's own tenant. */
-export const maySee = (caller: Viewer, area: Area, thing: Thing): boolean => {
+/** Whether the caller may see the resource, which must be of the caller's tenant. */
+export const maySee = (caller: Viewer, area: Area, resource: Viewable): boolean => {
   const seen = visibility[area];
-  if (seen.project === null && seen.self && caller.user_id === thing.id) return true;
-  const projectId = projectOf(area, thing);
+  if (seen.project === null && seen.self && caller.user_id === resource.id) return true;
+  const projectId = projectOf(area, resource);
   return projectId === null ? maySeeWithoutProject(caller, area) : allows(caller.access, seen.view, projectId);
 };
 
-/** The projects whose things of the area the caller may see, null among them for those of no project; `all`: every one. */
+/**
+ * The projects whose resources of the area the caller may see, with null for those without a project; `all` for every
+ * project.
+ */
 export const listedProjects = (caller: Viewer, area: Area): 'all' | readonly (ProjectId | null)[] => {
   const withoutProject = maySeeWithoutProject(caller, area);
   const { project, view } = visibility[area];

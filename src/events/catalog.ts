@@ -9,11 +9,11 @@ import { projectEvents } from './project-events.ts';
 import { userEvents } from './user-events.ts';
 import { workflowEvents } from './workflow-events.ts';
 
-/** The areas that have aggregates, each with streams of its own: `<area>-<id>`. */
+/** The areas. Each has streams of its own: `<area>-<id>`. */
 export const Area = z.enum(['project', 'model', 'cluster', 'endpoint', 'workflow', 'user']);
 export type Area = z.output<typeof Area>;
 
-/** The facts of each area's streams; the compiler asks a new area for its own. */
+/** The facts of each area's streams. The compiler requires an entry for a new area. */
 const areaEvents = {
   project: projectEvents,
   model: modelEvents,
@@ -23,7 +23,7 @@ const areaEvents = {
   user: userEvents,
 } as const satisfies Readonly<Record<Area, readonly EventDefinition<string, z.ZodType>[]>>;
 
-/** Every fact that the log can hold. */
+/** All facts that the log can contain. */
 const catalog = [...Object.values(areaEvents).flat(), ...nameEvents];
 
 type FactIn<Name extends Area> = FactOf<(typeof areaEvents)[Name][number]>;
@@ -42,7 +42,7 @@ export type Recorded<F extends Fact = Fact> = F & Omit<RecordedEvent, 'type' | '
 
 export const streamOf = (area: Area, id: string): string => `${area}-${id}`;
 
-/** The area and id that a stream name stands for; null for streams that are no aggregate's (name reservations). */
+/** The area and id in a stream name; null for a stream that is no aggregate's (a name's). */
 export const parseStream = (stream: string): { area: Area; id: string } | null => {
   const dash = stream.indexOf('-');
   const area = Area.safeParse(stream.slice(0, dash));
@@ -62,7 +62,7 @@ export const definitionOf = (type: string): EventDefinition<string, z.ZodType> =
   return definition;
 };
 
-/** The data of a recorded event as the definition's newest version has it; see `toFact` for what it throws. */
+/** Upcasts the data of a recorded event to the definition's newest version; see `toFact` for what it throws. */
 export const upcast = (
   { type, version, data, upcast }: EventDefinition<string, z.ZodType>,
   recorded: RecordedEvent,
@@ -80,13 +80,13 @@ export const upcast = (
 };
 
 /**
- * What was recorded, in today's shape. Data was checked when it was appended, so only older versions are converted and
- * checked again. Throws `FactFromNewerVersion` for an unknown type and a version from the future, and something else for
- * data that no upcaster makes fit.
+ * Converts a recorded event to a fact of the newest version. Data was validated when it was appended, so only older
+ * versions are upcast and validated again. Throws `FactFromNewerVersion` for an unknown type or a newer version, and
+ * another error where the upcast data is invalid.
  */
 export const toFact = (recorded: RecordedEvent): Recorded => {
   const definition = definitionOf(recorded.type);
-  // The one place where a stored type becomes a static one: `append` has parsed the data by the same schema.
+  // The cast is safe: `append` has parsed the data with the same schema.
   if (recorded.version === definition.version) return recorded as Recorded;
   return { ...recorded, version: definition.version, data: upcast(definition, recorded) } as Recorded;
 };

@@ -37,7 +37,7 @@ export const ClusterRegistered = event(
   z.object({
     cluster_id: ClusterId,
     workflow_id: WorkflowId,
-    /** The cluster service's own id. */
+    /** The cluster service's id of the cluster. */
     bud_cluster_id: z.string(),
     nodes: z.array(ClusterNode),
   }),
@@ -84,7 +84,7 @@ export const ClusterNodesChanged = event(
   'ClusterNodesChanged',
   z.object({ cluster_id: ClusterId, nodes: z.array(ClusterNode) }),
 );
-/** From now on the endpoint holds this much of the cluster in all; a later one replaces it. */
+/** The endpoint's whole reservation on the cluster; a later event replaces it. */
 export const CapacityReserved = event(
   'CapacityReserved',
   z.object({
@@ -107,7 +107,7 @@ export const ClusterDeletionRequested = event(
     workflow_id: WorkflowId,
     name: z.string(),
     cluster_type: ClusterType,
-    /** Null where the cluster service never came to know it. */
+    /** Null where the cluster service never registered the cluster. */
     bud_cluster_id: z.string().nullable(),
     deadline: Deadline,
     recovery_id,

@@ -5,12 +5,12 @@ import { Deadline, DeployConfig, PlacementCandidate, Reason, ReplicaCounts, Reso
 
 const observed = {
   replicas: ReplicaCounts,
-  /** Whether requests get through to the endpoint's URL; null: the cluster does not say. */
+  /** Whether requests reach the endpoint's URL; null where the cluster does not report it. */
   ingress_healthy: z.boolean().nullable(),
   workers: z.array(Worker),
 };
 
-/** Where the cluster finds the model: an object key of ours, or the provider's reference. */
+/** Where the cluster gets the model from: an object key, or the provider's reference. */
 const ModelOrigin = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('artefact'), object_key: z.string(), size_bytes: z.int() }),
   z.object({ kind: z.literal('cloud'), source: z.string(), repo_id: z.string() }),
@@ -44,9 +44,9 @@ export const EndpointRequested = event(
     model_name: z.string(),
     model_source: ModelOrigin,
     name: z.string(),
-    /** The only cluster allowed, where the request names one. */
+    /** The only cluster allowed; null where the request names none. */
     cluster_id: ClusterId.nullable(),
-    /** The same cluster as the cluster service calls it. */
+    /** The cluster service's id of that cluster. */
     bud_cluster_id: z.string().nullable(),
     replicas: z.int().min(1),
     resources_per_replica: Resources,
@@ -59,7 +59,7 @@ export const EndpointPlacementStarted = event(
   'EndpointPlacementStarted',
   z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, deadline: Deadline }),
 );
-/** A cluster was chosen and holds the capacity; the deployment starts. */
+/** A cluster is chosen and the capacity is reserved; the deployment starts. */
 export const EndpointPlaced = event(
   'EndpointPlaced',
   z.object({
@@ -68,7 +68,7 @@ export const EndpointPlaced = event(
     cluster_id: ClusterId,
     cluster_name: z.string(),
     bud_cluster_id: z.string(),
-    /** The simulator's handle of the run that chose this cluster; the cluster service asks the simulator with it. */
+    /** The simulator's id of the run that chose this cluster; the cluster service passes it to the simulator. */
     simulator_id: z.string(),
     reasons: z.array(z.string()),
     candidates: z.array(PlacementCandidate),
@@ -81,7 +81,7 @@ export const EndpointDeployed = event(
     endpoint_id: EndpointId,
     workflow_id: WorkflowId,
     url: z.string(),
-    /** The cluster service's handle for everything it made. */
+    /** The cluster service's handle for everything that it created for the endpoint. */
     namespace: z.string(),
     supported_endpoints: z.array(z.string()),
     ...observed,
@@ -143,18 +143,18 @@ export const EndpointScaled = event(
   'EndpointScaled',
   z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, ...observed }),
 );
-/** The endpoint goes on with the replicas that it had. */
+/** Scaling has failed; the endpoint continues with the previous replicas. */
 export const EndpointScalingFailed = event(
   'EndpointScalingFailed',
   z.object({
     endpoint_id: EndpointId,
     workflow_id: WorkflowId,
-    /** What is wanted from now on again. */
+    /** The desired number of replicas, as before the scaling. */
     replicas: z.int().min(1),
     reason: Reason,
   }),
 );
-/** Cleaned up: name and capacity are free again, nothing is left on the cluster. */
+/** The deployment has failed and was rolled back: name and capacity are free, and nothing is left on the cluster. */
 export const EndpointFailed = event(
   'EndpointFailed',
   z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId.nullable(), name: z.string(), reason: Reason }),
@@ -170,7 +170,7 @@ export const EndpointDeletionRequested = event(
     workflow_id: WorkflowId,
     project_id: ProjectId,
     name: z.string(),
-    /** Null where it never came to hold anything on a cluster. */
+    /** Null where nothing was ever deployed on a cluster. */
     placement: z
       .object({ cluster_id: ClusterId, bud_cluster_id: z.string(), namespace: z.string().nullable() })
       .nullable(),

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { CommandId, EventId, TenantId } from './ids.ts';
 
-/** Who caused an event. A user's name is sealed under the user's own key; a service's or process's is plain. */
+/**
+ * The actor who caused an event. A user's name is sealed under the user's own key; a service's or process's is plain.
+ */
 export const Actor = z.object({
   type: z.enum(['user', 'service', 'process']),
   id: z.string().min(1),
@@ -14,9 +16,9 @@ export const Meta = z.object({
   tenant_id: TenantId,
   command_id: CommandId,
   command: z.string(),
-  /** The same for everything that one request set in motion. */
+  /** Shared by all events that one request leads to. */
   correlation_id: z.uuid(),
-  /** The event that made a process ask for this; null where a person or a service asked. */
+  /** The event that caused the process's command; null where a user or a service sent it. */
   causation_id: EventId.nullable(),
   actor: Actor,
   /** SHA-256 of the command's body, so that a repeated idempotency key with another body is noticed. */
@@ -28,20 +30,20 @@ export type Meta = z.output<typeof Meta>;
 /** RFC 3339, UTC. */
 export const Time = z.iso.datetime();
 
-/** Opaque, sorts in log order as plain text; what clients see as a cursor. */
+/** A position of the log: opaque, sorts as text in log order. The API calls it a cursor where it pages. */
 export const Position = z
   .string()
   .regex(/^[0-9a-zA-Z_-]{1,64}$/)
   .brand<'Position'>();
 export type Position = z.output<typeof Position>;
 
-/** Each log writes its positions in one form: letters, digits and separators at the same places. */
+/** The format of a position: each log has letters, digits and separators at the same places. */
 const formOf = (position: string): string => position.replace(/[0-9a-f]/g, '0');
 
-/** False: they cannot be positions of one log, and comparing them means nothing. */
+/** False where the two cannot be positions of the same log, so comparing them means nothing. */
 export const ofOneForm = (a: Position, b: Position): boolean => formOf(a) === formOf(b);
 
-/** What is to be appended. `data` has been parsed by the event's schema. */
+/** An event to append. `data` has been parsed with the event's schema. */
 export interface NewEvent {
   id: EventId;
   type: string;
@@ -50,7 +52,7 @@ export interface NewEvent {
   meta: Meta;
 }
 
-/** What the log gives back. Revisions start at 0; `at` is the time of the append. */
+/** An event as the log returns it. Revisions start at 0; `at` is the time of the append. */
 export interface RecordedEvent extends NewEvent {
   stream: string;
   revision: number;
@@ -58,7 +60,10 @@ export interface RecordedEvent extends NewEvent {
   at: string;
 }
 
-/** One kind of fact: its name in the past tense, the schema of its newest version, and how older ones become it. */
+/**
+ * The definition of a fact: its name in the past tense, the schema of its newest version, and the upcasters from older
+ * ones.
+ */
 export interface EventDefinition<Type extends string, Data extends z.ZodType> {
   type: Type;
   version: number;
@@ -73,6 +78,6 @@ export const event = <Type extends string, Data extends z.ZodType>(
   { version = 1, upcast = {} }: { version?: number; upcast?: Readonly<Record<number, (data: never) => unknown>> } = {},
 ): EventDefinition<Type, Data> => ({ type, version, data, upcast });
 
-/** The `{ type, data }` that a definition stands for. */
+/** The `{ type, data }` of a definition. */
 export type FactOf<Definition> =
   Definition extends EventDefinition<infer Type, infer Data> ? { type: Type; data: z.output<Data> } : never;

@@ -2,7 +2,10 @@ import { createHash, randomFillSync } from 'node:crypto';
 import { v5, v7 } from 'uuid';
 import { z } from 'zod';
 
-/** UUIDs, branded so that one kind cannot be passed for another. Made as UUIDv7 by the server, except `UserId` (see `userIdOf`). */
+/**
+ * UUIDs, branded so that one kind cannot be passed for another. The server makes them as UUIDv7, except `UserId` (see
+ * `userIdOf`).
+ */
 const id = <Kind extends string>(_kind: Kind) => z.uuid().brand<Kind>();
 
 export const TenantId = id('TenantId');
@@ -32,7 +35,10 @@ const UUID_BYTES = 16;
 const random = new Uint8Array(256 * UUID_BYTES);
 let drawn = random.length;
 
-/** Asking the system for randomness takes longer than all the rest of making an id, so it is asked for 256 ids at once. */
+/**
+ * Reads random bytes for 256 ids at once, since a call of the operating system's generator takes longer than the rest
+ * of making an id.
+ */
 const rng = (): Uint8Array => {
   if (drawn === random.length) {
     randomFillSync(random);
@@ -45,23 +51,23 @@ const rng = (): Uint8Array => {
 /** A new UUIDv7. */
 export const newUuid = (): string => v7({ rng });
 
-/** A new UUIDv7, parsed into the wanted brand: `newId(ProjectId)`. */
+/** A new UUIDv7 of a brand: `newId(ProjectId)`. */
 export const newId = <Schema extends z.ZodType>(schema: Schema): z.output<Schema> => schema.parse(newUuid());
 
 /** The id of the n-th event that a command appends to a stream; the same command always makes the same ids. */
 export const eventIdOf = (commandId: CommandId, stream: string, index: number): EventId =>
   EventId.parse(v5(`${commandId}:${stream}:${index}`, EVENT_NAMESPACE));
 
-/** The id of a command that a process asks for; the same reaction always asks with the same id. */
+/** The id of a command that a process sends; the same reaction always has the same id. */
 export const commandIdOf = (cause: string): CommandId => CommandId.parse(v5(cause, COMMAND_NAMESPACE));
 
-/** A person's id follows from who they are at the identity provider, so racing first logins make one user. */
+/** The id of a user, derived from tenant and subject, so that concurrent first logins create one user. */
 export const userIdOf = (tenantId: TenantId, subject: string): UserId =>
   UserId.parse(v5(`${tenantId}:${subject}`, USER_NAMESPACE));
 
 /**
- * A further id that belongs to a command (the workflow of a deployment, say): UUID-shaped, version 7, with the time
- * of `commandId` where that has one, and always the same for the same command and purpose.
+ * A further id of a command (for example of the workflow of a deployment): a UUIDv7 with the time of `commandId` where
+ * that has one, always the same for the same command and purpose.
  */
 export const deriveId = (commandId: CommandId, purpose: string): string => {
   const time = commandId.replaceAll('-', '').slice(0, 12);

@@ -18,7 +18,7 @@ export const LocalModelUploaded = event(
   'LocalModelUploaded',
   z.object({ ...described, ...onboarding, artefact: Artefact }),
 );
-/** Extraction read the artefact: the model can be deployed. */
+/** The metadata has been extracted: the model can be deployed. */
 export const ModelMetadataRecorded = event(
   'ModelMetadataRecorded',
   z.object({ model_id: ModelId, workflow_id: WorkflowId, metadata: ModelMetadata }),

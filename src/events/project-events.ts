@@ -11,7 +11,7 @@ export const ProjectCreated = event(
     description: Description,
     tags: Tags,
     owner_id: UserId,
-    /** Made at somebody's first login; where a request names no project, this one is meant. */
+    /** True for the project created at a user's first login, which a request without a project means. */
     is_default: z.boolean(),
   }),
 );

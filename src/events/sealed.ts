@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * Text that never enters the log in clear: `sealed:1:<subject>:<iv>:<tag>:<ciphertext>`, AES-256-GCM under the key of
- * `subject` (a user's or a cluster's id), base64url parts. Deleting the subject's key erases it everywhere.
+ * An encrypted text, since its clear text must never be in the log: `sealed:1:<subject>:<iv>:<tag>:<ciphertext>`,
+ * AES-256-GCM under the key of `subject` (a user's or a cluster's id), base64url parts. Deleting the subject's key
+ * erases the text everywhere.
  */
 export const Sealed = z
   .string()

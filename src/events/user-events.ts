@@ -8,7 +8,7 @@ export const UserRegistered = event(
   'UserRegistered',
   z.object({
     user_id: UserId,
-    /** `sub` at the identity provider. */
+    /** The claim `sub` of the identity provider. */
     subject: z.string(),
     email: Sealed,
     name: Sealed,
@@ -21,17 +21,17 @@ export const UserPermissionsChanged = event(
   z.object({
     user_id: UserId,
     role: Role,
-    /** Given beyond the role, everywhere in the tenant. */
+    /** Scopes granted in addition to the role, for the whole tenant. */
     scopes: z.array(Scope),
   }),
 );
-/** The identity provider gives another role than before: it holds, until the next change here or there. */
+/** The identity provider has assigned another role. It applies until the next change, here or there. */
 export const UserProviderRoleChanged = event(
   'UserProviderRoleChanged',
   z.object({
     user_id: UserId,
     role: Role,
-    /** When the token that says so was made, by the provider's clock. */
+    /** When the token with the new role was issued, by the provider's clock. */
     issued_at: z.iso.datetime(),
   }),
 );

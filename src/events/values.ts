@@ -3,7 +3,7 @@ import { Time } from './event.ts';
 
 /** Small values that several kinds of event share. */
 
-/** Why something is as it is: a stable machine-readable code and a sentence for a person. */
+/** The reason of a state: a stable, machine-readable code and a sentence for a person. */
 export const Reason = z.object({ code: z.string().min(1), message: z.string().min(1) });
 export type Reason = z.output<typeof Reason>;
 
@@ -13,13 +13,13 @@ export const EndpointName = z
   .max(100)
   .regex(/^[a-zA-Z0-9-]+$/, 'only letters, digits and hyphens')
   .transform((name) => name.toLowerCase());
-/** Names of projects, models and clusters. Surrounding white space does not count. */
+/** Names of projects, models and clusters; surrounding white space is removed. */
 export const ResourceName = z.string().trim().min(1).max(100);
 export const Description = z.string().max(400);
 export const Tags = z.array(z.string().min(1).max(50)).max(20);
 export const Replicas = z.int().min(1).max(64);
 
-/** What one replica is given, or a cluster has: thousandths of a core, and MiB of memory. Integers, so that sums are exact. */
+/** Resources of a replica or a cluster: thousandths of a core, and MiB of memory. Integers, so that sums are exact. */
 export const Resources = z.object({ cpu_millis: z.int().min(0), memory_mib: z.int().min(0) });
 export type Resources = z.output<typeof Resources>;
 
@@ -28,7 +28,9 @@ const pair = (min: number, max: number) =>
     .tuple([z.number().min(min).max(max), z.number().min(min).max(max)])
     .refine(([low, high]) => low <= high, 'the first value must not be greater than the second');
 
-/** What the deployment is to be able to do; units: tokens, milliseconds (ttft), tokens a second, seconds (end to end). */
+/**
+ * The performance goals of a deployment; units: tokens, milliseconds (ttft), tokens per second, seconds (end to end).
+ */
 export const DeployConfig = z.strictObject({
   concurrency: z.int().min(1).default(1),
   input_tokens: z.int().min(0).max(200_000).default(1024),
@@ -64,11 +66,11 @@ const TensorInfo = z.object({
   name: z.string(),
   /** Open Inference Protocol name, for example FP32. */
   datatype: z.string(),
-  /** -1 stands for a dynamic dimension. */
+  /** -1 means a dynamic dimension. */
   shape: z.array(z.int()),
 });
 
-/** What the artefact (or, for a cloud model, its provider) says about the model. Null: it does not say. */
+/** Metadata of a model from its artefact or, for a cloud model, from its provider; null where it is not stated. */
 export const ModelMetadata = z.object({
   format: z.string().nullable(),
   author: z.string().nullable(),
@@ -87,7 +89,7 @@ export const ModelMetadata = z.object({
 });
 export type ModelMetadata = z.output<typeof ModelMetadata>;
 
-/** A machine of a cluster as the cluster service reports it. */
+/** A node of a cluster, as the cluster service reports it. */
 export const ClusterNode = z.object({
   name: z.string(),
   status: z.string(),
@@ -96,7 +98,7 @@ export const ClusterNode = z.object({
 });
 export type ClusterNode = z.output<typeof ClusterNode>;
 
-/** What the cluster says about the replicas of an endpoint. */
+/** The replica counts of an endpoint, as the cluster reports them. */
 export const ReplicaCounts = z.object({
   total: z.int().min(0),
   available: z.int().min(0),
@@ -114,7 +116,7 @@ export const Worker = z.object({
 });
 export type Worker = z.output<typeof Worker>;
 
-/** A cluster that the simulator offers for a deployment, best first, and why. */
+/** A cluster that the simulator recommends for a deployment, with its reason. */
 export const PlacementCandidate = z.object({
   bud_cluster_id: z.string(),
   rank: z.int().min(1),
@@ -122,5 +124,5 @@ export const PlacementCandidate = z.object({
 });
 export type PlacementCandidate = z.output<typeof PlacementCandidate>;
 
-/** When a state that is not final must have ended. */
+/** The time by which a state that is not final must have ended. */
 export const Deadline = Time;

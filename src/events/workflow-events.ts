@@ -15,7 +15,7 @@ export const WorkflowKind = z.enum([
 ]);
 export type WorkflowKind = z.output<typeof WorkflowKind>;
 
-/** What the workflow works on. */
+/** The aggregate that the workflow changes. */
 export const WorkflowTarget = z.object({
   area: z.enum(['model', 'endpoint', 'cluster']),
   id: z.uuid(),
@@ -32,9 +32,9 @@ export const WorkflowStarted = event(
     kind: WorkflowKind,
     target: WorkflowTarget,
     project_id: ProjectId.nullable(),
-    /** Who asked for it and is told about it. */
+    /** The user who requested the workflow and gets its notifications. */
     user_id: UserId,
-    /** In the order in which they are expected; ids are those of `contracts.md` where a service reports them. */
+    /** In the expected order; a step that a service reports has the id of `contracts.md`. */
     steps: z.array(z.object({ id: z.string(), title: z.string() })).min(1),
     deadline: Deadline,
   }),
@@ -46,13 +46,16 @@ export const WorkflowStepStarted = event(
 export const WorkflowStepSucceeded = event('WorkflowStepSucceeded', z.object({ ...step, message: z.string() }));
 export const WorkflowStepFailed = event('WorkflowStepFailed', z.object({ ...step, reason: Reason }));
 export const WorkflowStepSkipped = event('WorkflowStepSkipped', z.object({ ...step, reason: Reason }));
-/** How long a service thinks it will take. */
+/** A service's estimate of the remaining time. */
 export const WorkflowEtaReported = event(
   'WorkflowEtaReported',
   z.object({ workflow_id: WorkflowId, eta_minutes: z.number().min(0) }),
 );
 
-/** Another service answered a call of ours: for an asynchronous one with its own workflow, else with the answer itself. */
+/**
+ * A service has answered a call: an asynchronous call with the service's own workflow, a synchronous one with the
+ * answer.
+ */
 export const WorkflowCallAnswered = event(
   'WorkflowCallAnswered',
   z.object({
@@ -63,12 +66,12 @@ export const WorkflowCallAnswered = event(
     answer: z.unknown().optional(),
   }),
 );
-/** A call was refused, or all its attempts were used up. */
+/** A call was refused, or all its attempts have failed. */
 export const WorkflowCallFailed = event(
   'WorkflowCallFailed',
   z.object({ workflow_id: WorkflowId, call: z.string(), attempts: z.int().min(1), reason: Reason }),
 );
-/** A command that the process asked for was refused by the domain. */
+/** The domain has refused a command of the process. */
 export const WorkflowCommandRefused = event(
   'WorkflowCommandRefused',
   z.object({ workflow_id: WorkflowId, command: z.string(), reason: Reason }),
@@ -78,7 +81,7 @@ export const WorkflowResultReceived = event(
   'WorkflowResultReceived',
   z.object({ workflow_id: WorkflowId, result_type: z.string(), result: z.unknown() }),
 );
-/** A message that does not fit the state the workflow is in: kept, and without effect. */
+/** A message that does not fit the workflow's state. It is recorded and has no effect. */
 export const WorkflowMessageIgnored = event(
   'WorkflowMessageIgnored',
   z.object({
@@ -87,12 +90,12 @@ export const WorkflowMessageIgnored = event(
     message_type: z.string(),
     message_event: z.string(),
     status: z.string(),
-    /** The result it carried: a process may have to clean up what it tells of. */
+    /** The message's result: the process may have to clean up what it describes. */
     result: z.unknown().optional(),
     why: Reason,
   }),
 );
-/** A timer that the process had set went off. */
+/** A timer of the process has fired. */
 export const WorkflowTimerFired = event('WorkflowTimerFired', z.object({ workflow_id: WorkflowId, timer: z.string() }));
 
 export const WorkflowCancelRequested = event('WorkflowCancelRequested', z.object({ workflow_id: WorkflowId }));

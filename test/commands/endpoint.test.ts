@@ -158,7 +158,7 @@ describe('endpoint commands', () => {
           data: {
             reason: {
               code: 'recovery-overdue',
-              message: 'It did not recover in time: 1 of 2 replicas answer.',
+              message: 'The endpoint did not recover in time: 1 of 2 replicas are available.',
             },
             deadline: later(600),
             recovery: { ...recovery, workflow_id: made('recovery') },

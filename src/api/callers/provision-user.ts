@@ -21,7 +21,7 @@ const POLL_MS = 20;
 
 const FIRST_LOGIN = { type: 'process', id: 'first-login', name: 'first login' } as const;
 
-/** Runs a command; null where it is refused with `code`, because the thing exists already. */
+/** Runs a command; null where it is refused with `code`, because the user or project exists already. */
 const unlessExists = async (code: string, run: () => Promise<Outcome>): Promise<Outcome | null> => {
   try {
     return await run();

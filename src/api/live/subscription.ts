@@ -3,7 +3,7 @@ import { maySee } from '../../commands/may-see.ts';
 import { Area } from '../../events/catalog.ts';
 import { Position } from '../../events/event.ts';
 import { ProjectId } from '../../events/ids.ts';
-import { projectOf, type Thing } from '../../events/visibility.ts';
+import { projectOf, type Viewable } from '../../events/visibility.ts';
 import type { ApiCaller } from '../callers/caller.ts';
 import type { Frame } from './frame.ts';
 
@@ -19,14 +19,14 @@ export const SubscriptionQuery = z.strictObject({
 });
 export type SubscriptionQuery = z.output<typeof SubscriptionQuery>;
 
-const thingOf = ({ resource_id, project_id }: Frame): Thing => ({ id: resource_id, project_id });
+const viewableOf = ({ resource_id, project_id }: Frame): Viewable => ({ id: resource_id, project_id });
 
 /** Whether the frame passes the filters of the query. */
 export const isWanted = ({ project, area, resource }: SubscriptionQuery, frame: Frame): boolean =>
-  (project === undefined || projectOf(frame.area, thingOf(frame)) === project) &&
+  (project === undefined || projectOf(frame.area, viewableOf(frame)) === project) &&
   (area === undefined || frame.area === area) &&
   (resource === undefined || frame.resource_id === resource);
 
 /** Checked for every frame, since permissions change while a client is connected. */
 export const maySeeFrame = (caller: ApiCaller, frame: Frame): boolean =>
-  frame.tenant_id === caller.tenant_id && maySee(caller, frame.area, thingOf(frame));
+  frame.tenant_id === caller.tenant_id && maySee(caller, frame.area, viewableOf(frame));

@@ -11,12 +11,12 @@ import { reserveCapacity } from './internal/reserve-capacity.ts';
 import { registerCluster } from './register-cluster.ts';
 import { updateCluster } from './update-cluster.ts';
 
-/** What may be asked of a cluster. */
+/** The commands of the area cluster. */
 export const clusterCommands: readonly AnyCommand[] = [
   deleteCluster,
   registerCluster,
   updateCluster,
-  // Only BudApp itself sends these.
+  // Sent by BudApp only.
   failClusterDeletion,
   failClusterRegistration,
   recordClusterDeleted,

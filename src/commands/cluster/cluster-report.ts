@@ -6,7 +6,7 @@ const whole = (value: number | null | undefined): number =>
 
 const READY: ReadonlySet<string> = new Set(['ready', 'available', 'running']);
 
-/** `true`, `ready` and `Running` all mean ready; another word stays as it is. */
+/** `true`, `ready` and `Running` all mean ready; any other text is kept. */
 const statusOf = (status: ReportedNode['status']): string => {
   if (status === true || (typeof status === 'string' && READY.has(status.toLowerCase()))) return 'Ready';
   return typeof status === 'string' && status !== '' ? status : 'NotReady';
@@ -15,7 +15,7 @@ const statusOf = (status: ReportedNode['status']): string => {
 const sum = (values: readonly (number | null | undefined)[]): number =>
   values.reduce<number>((total, value) => total + whole(value), 0);
 
-/** The node's capacity; where the service does not state it, what its CPU devices add up to. */
+/** The node's capacity, or the sum of its CPU devices where the service does not state it. */
 const resourcesOf = ({ capacity, devices }: ReportedNode): ClusterNode['resources'] => {
   const cpus = (devices ?? []).filter(({ type }) => type.toLowerCase() === 'cpu');
   const cores = sum(cpus.map((device) => device.cores ?? device.available_count));
@@ -26,7 +26,7 @@ const resourcesOf = ({ capacity, devices }: ReportedNode): ClusterNode['resource
   };
 };
 
-/** What a cluster service reports of its nodes, in our shape; what it does not report counts as nothing. */
+/** Converts the nodes that a cluster service reports; a missing number counts as 0. */
 export const toClusterNodes = (nodes: readonly ReportedNode[] | null | undefined): ClusterNode[] =>
   (nodes ?? []).map((node) => ({
     name: node.name,
@@ -49,6 +49,6 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
   'unreachable',
 ]);
 
-/** Services say `available`, `ready`, `healthy`, `ok`, ...; only what is known to be bad is bad. */
+/** Services report `available`, `ready`, `healthy`, `ok` and more; only the known bad statuses mean unavailable. */
 export const isAvailable = (status: string | null | undefined): boolean =>
   !UNAVAILABLE.has((status ?? 'available').toLowerCase());

@@ -7,7 +7,7 @@ import { fitsInto, subtractResources, sumResources } from '../../events/resource
 import type { ClusterNode, Resources } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
 
-/** What an endpoint holds of the cluster, all of its replicas together. */
+/** The capacity that an endpoint has reserved, for all its replicas together. */
 export interface Holding {
   replicas: number;
   resources: Resources;
@@ -16,15 +16,15 @@ export interface Holding {
 interface Identity {
   cluster_id: ClusterId;
   name: string;
-  /** Who registered it; null: no person did. */
+  /** The user who registered the cluster; null where no user did. */
   requested_by: UserId | null;
   cluster_type: z.output<typeof ClusterType>;
   ingress_url: string;
-  /** The registration, or later the deletion. */
+  /** The workflow of the registration or, later, of the deletion. */
   workflow_id: WorkflowId;
   nodes: readonly ClusterNode[];
   reservations: Readonly<Record<EndpointId, Holding>>;
-  /** False once the registration failed: others may bear the name then. */
+  /** False once the registration has failed: the name is free for another cluster then. */
   holds_name: boolean;
 }
 
@@ -33,7 +33,7 @@ type Registered = { bud_cluster_id: string } & (
   /** `recovery` is null where nobody looks after it: it became unavailable before there were recoveries. */
   | { status: 'unavailable'; recovery: ClusterRecovery | null }
 );
-/** `bud_cluster_id` is null where the cluster service never came to know it. */
+/** `bud_cluster_id` is null where the cluster service never registered the cluster. */
 type Other = { status: 'registering' | 'error' | 'deleting' | 'deleted'; bud_cluster_id: string | null };
 
 /**
@@ -113,8 +113,8 @@ export const cluster: Aggregate<ClusterState, ClusterFact> = {
 export const { change: clusterCommand, create: clusterCreation } = commandsOn(cluster);
 
 /**
- * What the ready nodes have and nobody holds. Negative where a node went away whose capacity was given out; `without`
- * counts as if that endpoint held nothing.
+ * The capacity of the ready nodes minus all reservations. Negative where a node with reserved capacity is gone.
+ * `without` excludes the reservation of that endpoint.
  */
 export const freeCapacity = (state: ClusterState, { without }: { without?: EndpointId } = {}): Resources => {
   const total = sumResources(
@@ -125,21 +125,25 @@ export const freeCapacity = (state: ClusterState, { without }: { without?: Endpo
   return subtractResources(total, held);
 };
 
-const show = ({ cpu_millis, memory_mib }: Resources) => `${cpu_millis / 1000} cores and ${memory_mib} MiB`;
+const format = ({ cpu_millis, memory_mib }: Resources) => `${cpu_millis / 1000} cores and ${memory_mib} MiB`;
 
 /** Throws `Rejected` `cluster-not-available`. */
 export const assertAvailable = (state: ClusterState): void => {
   if (state.status === 'available') return;
   throw rejected('cluster-not-available', `The cluster "${state.name}" is not available: it is ${state.status}.`, {
-    hint: 'Wait until the cluster is available, or choose another.',
+    hint: 'Wait until the cluster is available, or choose another one.',
   });
 };
 
-/** Throws `Rejected` `cluster-full`, naming what is free and what is wanted. */
-export const assertFits = (wanted: Resources, free: Resources, state: ClusterState): void => {
-  if (fitsInto(wanted, free)) return;
-  throw rejected('cluster-full', `The cluster "${state.name}" has ${show(free)} free; ${show(wanted)} are wanted.`, {
-    hint: 'Take fewer replicas or another cluster, or make room on this one.',
-    extra: { free, wanted },
-  });
+/** Throws `Rejected` `cluster-full` with the free and the required capacity. */
+export const assertFits = (required: Resources, free: Resources, state: ClusterState): void => {
+  if (fitsInto(required, free)) return;
+  throw rejected(
+    'cluster-full',
+    `The cluster "${state.name}" has ${format(free)} free; ${format(required)} are required.`,
+    {
+      hint: 'Use fewer replicas or another cluster, or delete endpoints on this one.',
+      extra: { free, wanted: required },
+    },
+  );
 };

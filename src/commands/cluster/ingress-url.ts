@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** Where the cluster lets requests in; empty: the cluster service finds out. */
+/** The URL of the cluster's ingress; empty where the cluster service is to find it. */
 export const IngressUrl = z.union([z.literal(''), z.url({ protocol: /^https?$/ }).max(2000)]);

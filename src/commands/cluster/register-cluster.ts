@@ -14,7 +14,7 @@ export const registerCluster = clusterCreation({
     name: ResourceName,
     cluster_type: ClusterType.default('ON_PREM'),
     ingress_url: IngressUrl.default(''),
-    /** The kubeconfig; kept sealed. */
+    /** The kubeconfig; stored sealed. */
     configuration: z.string().min(1).max(1_000_000),
   }),
   target: (_data, make) => make('cluster'),

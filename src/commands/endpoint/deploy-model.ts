@@ -24,10 +24,10 @@ export const deployModel = endpointCreation({
     model_id: ModelId,
     name: EndpointName,
     replicas: Replicas.default(1),
-    /** The only cluster allowed; left out: the best one is chosen. */
+    /** The cluster to deploy to; default: the best one is chosen. */
     cluster_id: ClusterId.optional(),
     deploy_config: DeployConfig.prefault({}),
-    /** Left out: follows from the size of the model. */
+    /** Default: derived from the size of the model. */
     resources_per_replica: z
       .strictObject({ cpu_millis: z.int().min(1).max(1_000_000), memory_mib: z.int().min(1).max(100_000_000) })
       .optional(),

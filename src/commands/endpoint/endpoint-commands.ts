@@ -14,12 +14,12 @@ import { recordEndpointReport } from './internal/record-endpoint-report.ts';
 import { recordEndpointScaled } from './internal/record-endpoint-scaled.ts';
 import { scaleEndpoint } from './scale-endpoint.ts';
 
-/** What may be asked of an endpoint. */
+/** The commands of the area endpoint. */
 export const endpointCommands: readonly AnyCommand[] = [
   deleteEndpoint,
   deployModel,
   scaleEndpoint,
-  // Only BudApp itself sends these.
+  // Sent by BudApp only.
   beginPlacement,
   cancelEndpoint,
   failEndpoint,

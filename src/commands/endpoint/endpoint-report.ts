@@ -2,7 +2,7 @@ import type { Worker as ReportedWorker } from '../../contracts/budcluster.ts';
 import type { DeploymentResult, DeploymentStatus } from '../../contracts/notification.ts';
 import type { ReplicaCounts, Worker } from '../../events/values.ts';
 
-/** What a cluster reports of an endpoint, in our shape. */
+/** What a cluster reports about an endpoint. */
 export interface Observed {
   replicas: ReplicaCounts;
   ingress_healthy: boolean | null;
@@ -12,7 +12,7 @@ export interface Observed {
 const count = (value: number | null | undefined): number | null =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : null;
 
-/** A worker without a name cannot be told from others, and is left out. */
+/** Converts the reported workers. A worker without a name cannot be told from others, so it is left out. */
 export const toWorkers = (workers: readonly ReportedWorker[] | null | undefined): Worker[] =>
   (workers ?? []).flatMap(({ name, id, status, node_name, device_name }) => {
     const known = name ?? id;
@@ -22,19 +22,19 @@ export const toWorkers = (workers: readonly ReportedWorker[] | null | undefined)
     ];
   });
 
-/** Services disagree about the case: `Running`, `RUNNING`. */
+/** Services differ in case: `Running`, `RUNNING`. */
 const isRunning = ({ status }: { status: string }): boolean => status.toLowerCase() === 'running';
 
 const BROKEN: ReadonlySet<string> = new Set(['failed', 'error', 'crashloopbackoff']);
 
-/** Counts by what the single workers say. */
+/** Counts the replicas by the status of their workers. */
 export const countWorkers = (workers: readonly Worker[]): ReplicaCounts => {
   const available = workers.filter(isRunning).length;
   const broken = workers.filter(({ status }) => BROKEN.has(status.toLowerCase())).length;
   return { total: workers.length, available, failed: broken, pending: workers.length - available - broken };
 };
 
-/** Where the status leaves counts out, those of its workers stand in. */
+/** Converts a deployment's status. Missing counts are taken from the workers. */
 export const toObserved = (status: DeploymentStatus): Observed => {
   const workers = toWorkers(status.worker_data_list);
   const counted = countWorkers(workers);
@@ -51,14 +51,14 @@ export const toObserved = (status: DeploymentStatus): Observed => {
   };
 };
 
-/** A deployment's status as the data of `RecordEndpointReport`. */
+/** Converts a deployment's status to the data of `RecordEndpointReport`. */
 export const toEndpointReport = (status: DeploymentStatus) => ({
   ...toObserved(status),
   status: status.status,
   ...(status.replicas?.reason ? { message: status.replicas.reason } : {}),
 });
 
-/** A list of paths, or an object whose true members are the paths. */
+/** Reads the paths from a list, or from an object whose true members are the paths. */
 export const toPaths = (endpoints: DeploymentResult['supported_endpoints']): string[] => {
   if (!endpoints) return [];
   if (Array.isArray(endpoints)) return endpoints;

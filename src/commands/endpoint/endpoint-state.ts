@@ -18,26 +18,29 @@ interface EndpointSpec {
   model_id: ModelId;
   model_source: ModelOrigin;
   name: string;
-  /** Who deployed it; null: no person did. */
+  /** The user who deployed the endpoint; null where no user did. */
   requested_by: UserId | null;
-  /** Replicas that are wanted. */
+  /** The desired number of replicas. */
   replicas: number;
   resources_per_replica: Resources;
   deploy_config: DeployConfig;
-  /** The rollout that goes on, or went on last. */
+  /** The workflow of the current or last rollout. */
   workflow_id: WorkflowId;
-  /** False once it failed, was cancelled or deleted, with nothing left: others may bear the name then. */
+  /**
+   * False once the endpoint has failed, was cancelled or deleted, and nothing of it is left: the name is free for
+   * another endpoint then.
+   */
   holds_name: boolean;
 }
 
-/** Where it was placed. */
+/** The cluster that was chosen. */
 export interface Placement {
   cluster_id: ClusterId;
   bud_cluster_id: string;
   simulator_id: string;
 }
 
-/** What the cluster says of it. */
+/** The cluster's last report about the endpoint. */
 export interface Observed {
   replicas: ReplicaCounts;
   ingress_healthy: boolean | null;
@@ -52,7 +55,7 @@ type Running = Serving & { status: 'running' };
 type Degraded = Serving & { status: 'degraded'; recovery: Recovery | null };
 type Live = Running | Degraded;
 type Updating = Serving & { status: 'updating'; previous_replicas: number };
-/** A placement means here that something may be left on the cluster, and that its capacity is still held. */
+/** With a placement, something may be left on the cluster, and the capacity is still reserved. */
 type Leaving = { status: 'deleting' | 'failed'; placement: Placement | null; namespace: string | null };
 
 /**
@@ -94,7 +97,7 @@ type ServingFact = Extract<
   }
 >;
 
-/** What happens to an endpoint that serves; without meaning in any other state. */
+/** Applies a fact about a serving endpoint; in any other state it changes nothing. */
 const evolveServing = (state: EndpointState, { type, data }: ServingFact): EndpointState => {
   if (!isServing(state)) return state;
   switch (type) {
@@ -172,7 +175,10 @@ export const endpoint: Aggregate<EndpointState, EndpointFact> = {
 
 export const { change: endpointCommand, create: endpointCreation } = commandsOn(endpoint);
 
-/** Does it run, well or badly, with nothing going on? Throws `Rejected` `endpoint-not-running` otherwise. */
+/**
+ * Asserts that the endpoint is running or degraded, without a rollout in progress. Throws `Rejected`
+ * `endpoint-not-running` otherwise.
+ */
 export const assertRunning: (state: EndpointState) => asserts state is EndpointSpec & Live = (state) => {
   if (state.status === 'running' || state.status === 'degraded') return;
   throw rejected('endpoint-not-running', `The endpoint is ${state.status}, not running.`, {

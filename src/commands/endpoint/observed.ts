@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ReplicaCounts, Worker } from '../../events/values.ts';
 
-/** What the cluster reports of an endpoint; fields that several commands share. */
+/** The reported fields of an endpoint, which several commands share. */
 export const observedFields = {
   replicas: ReplicaCounts,
   ingress_healthy: z.boolean().nullable(),

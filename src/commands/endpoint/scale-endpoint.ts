@@ -19,7 +19,7 @@ export const scaleEndpoint = endpointCommand({
   decide: ({ endpoint_id, replicas }, state, { needs, make, now, deadlines }) => {
     assertRunning(state);
     if (replicas === state.replicas) return [];
-    if (!needs.cluster) throw rejected('cluster-not-available', 'The cluster of the endpoint is gone.');
+    if (!needs.cluster) throw rejected('cluster-not-available', 'The cluster of the endpoint has been deleted.');
     assertAvailable(needs.cluster);
     const { project_id, name, model_source, deploy_config, resources_per_replica, placement, namespace } = state;
     const addition = timesResources(resources_per_replica, replicas - state.replicas);

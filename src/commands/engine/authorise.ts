@@ -7,40 +7,44 @@ import { allows, type Caller, type Permission } from '../access.ts';
 import type { AnyCommand } from '../command.ts';
 import type { Loaded } from './load.ts';
 
-/** What a caller is told who may not do this. */
+/** The refusal for a caller without the permission. */
 export const notPermitted = ({ type }: Pick<AnyCommand, 'type'>, permission: Permission): Rejected =>
   new Rejected(
     'forbidden',
     'not-permitted',
-    permission === 'system' ? `${type} is reserved for BudApp itself.` : `${type} requires the scope ${permission}.`,
+    permission === 'system' ? `${type} can be sent by BudApp only.` : `${type} requires the scope ${permission}.`,
   );
 
 const permissionFor = ({ permission }: AnyCommand, state: unknown): Permission =>
   typeof permission === 'string' ? permission : permission.of(state);
 
-/** The scope to see what the other scope lets change. */
+/** The view scope that belongs to a manage scope. */
 const viewOf = (permission: Scope): Scope => Scope.parse(permission.replace(/:manage$/, ':view'));
 
-/** Throws `Rejected` `forbidden` for what no person may ask; whether the thing exists does not matter. */
-export const refuseForPersons = (command: AnyCommand, { access }: Caller): void => {
+/** Throws `Rejected` `forbidden` where a user sends a command of the system, whether or not the aggregate exists. */
+export const refuseSystemCommand = (command: AnyCommand, { access }: Caller): void => {
   if (command.permission === 'system' && access !== 'system') throw notPermitted(command, 'system');
 };
 
-interface Asked {
+interface AccessCheck {
   permission: Permission;
   area: Area;
   id: string;
   project_id: ProjectId | null;
 }
 
-const assertAllowed = (command: AnyCommand, { access }: Caller, { permission, area, id, project_id }: Asked): void => {
+const assertAllowed = (
+  command: AnyCommand,
+  { access }: Caller,
+  { permission, area, id, project_id }: AccessCheck,
+): void => {
   if (allows(access, permission, project_id)) return;
-  // What a caller may not see does not exist for that caller.
+  // An aggregate that the caller may not see is answered like an unknown one.
   if (permission !== 'system' && !allows(access, viewOf(permission), project_id)) throw notFound(area, id);
   throw notPermitted(command, permission);
 };
 
-/** May the caller make something new in the project that the data names? */
+/** Throws `Rejected` where the caller may not create an aggregate in the project that the data names. */
 export const authoriseCreation = (command: AnyCommand, data: unknown, caller: Caller): void => {
   const project_id = command.project?.(data) ?? null;
   const permission = permissionFor(command, null);
@@ -51,7 +55,10 @@ export const authoriseCreation = (command: AnyCommand, data: unknown, caller: Ca
 const projectIn = (state: unknown): unknown =>
   typeof state === 'object' && state !== null && 'project_id' in state ? state.project_id : undefined;
 
-/** May the caller do this to the thing? Decided by the thing's own tenant and project, never by what the request says. */
+/**
+ * Throws `Rejected` where the caller may not change the aggregate. The aggregate's own tenant and project decide, never
+ * the request's.
+ */
 export const authoriseChange = (command: AnyCommand, loaded: Loaded<unknown>, caller: Caller): void => {
   const { aggregate } = command;
   const { area } = aggregate;

@@ -9,27 +9,27 @@ import type { Vault } from '../../ports/vault.ts';
 import type { Caller } from '../access.ts';
 import type { AnyCommand, DecisionContext, Need } from '../command.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../deadlines.ts';
-import { authoriseChange, authoriseCreation, refuseForPersons } from './authorise.ts';
+import { authoriseChange, authoriseCreation, refuseSystemCommand } from './authorise.ts';
 import { inUse, type LiveEndpoint } from './in-use.ts';
 import { parseInput } from './input.ts';
 import { createLoader, emptyStream, type Loaded } from './load.ts';
 import { createNames } from './names.ts';
 
-/** Everything about a request besides the command and its data. */
+/** A request, apart from the command and its data. */
 export interface Request {
   caller: Caller;
   command_id: CommandId;
   correlation_id: string;
   causation_id?: EventId | null;
-  /** From `If-Match`: refuse as stale unless the stream is at this revision. */
+  /** From `If-Match`: the command is refused as stale unless the stream is at this revision. */
   expected_revision?: number;
   request_hash?: string | undefined;
   traceparent?: string | undefined;
-  /** True where the same command may have been handled before: an idempotency key, or an intent of a process. */
+  /** True where the command may have been handled before: it has an idempotency key, or is an intent of a process. */
   may_repeat?: boolean;
 }
 
-/** What became of a command. */
+/** The result of a command. */
 export interface Outcome {
   area: string;
   id: string;
@@ -37,9 +37,9 @@ export interface Outcome {
   state: unknown;
   revision: number;
   position: Position | null;
-  /** What was appended now: nothing where nothing changed, or the command had been handled before. */
+  /** The appended events: none where nothing changed, or where the command had been handled before. */
   events: readonly Recorded[];
-  /** True: the command had been handled before, and nothing was added now. */
+  /** True where the command had been handled before, and nothing was appended now. */
   repeated: boolean;
 }
 
@@ -49,13 +49,16 @@ export interface HandlerOptions {
   clock: Clock;
   /** The live endpoints that use a project, model or cluster, as fresh as the log's head. */
   findLiveEndpoints(area: string, id: string, tenantId: TenantId): Promise<readonly LiveEndpoint[]>;
-  /** In place of those of `DEFAULT_DEADLINES`. */
+  /** Override those of `DEFAULT_DEADLINES`. */
   deadlines?: Partial<Deadlines>;
-  /** The start of a process that is the only one on its log: what was in the making before then will not be made. */
+  /**
+   * The start time of this process, where it is the only one that writes to the log: a creation that began earlier was
+   * lost with the process that began it.
+   */
   alone_since?: string | undefined;
 }
 
-/** Performs commands. Throws `Rejected` where the domain, the access rules or the input refuse. */
+/** Performs a command. Throws `Rejected` where the domain, the access rules or the input refuse. */
 export type HandleCommand = (command: AnyCommand, data: unknown, request: Request) => Promise<Outcome>;
 
 const CONFLICT_ATTEMPTS = 8;
@@ -84,19 +87,23 @@ const newEvents = (stream: string, facts: readonly Fact[], meta: Meta): NewEvent
   });
 
 const concurrentChange = (cause: WrongExpectedRevision) =>
-  rejected('concurrent-change', 'The resource was changed concurrently, repeatedly.', { hint: 'Try again.', cause });
+  rejected('concurrent-change', 'Concurrent requests kept changing the resource.', { hint: 'Try again.', cause });
 
-/** The log may have done it all the same. */
-const isUnheard = (error: unknown): boolean =>
+/** True where the log may have appended the events although it reported an error. */
+const mayHaveAppended = (error: unknown): boolean =>
   error instanceof Rejected && error.kind === 'unavailable' && error.code !== 'reservation-expired';
 
-/** Throws where something new exists already, or what is to be changed exists no more. */
-const assertOpen = ({ aggregate, creates }: AnyCommand, { state, revision }: Loaded<unknown>, id: string): void => {
+/** Throws where an aggregate to create exists already, or one to change is deleted. */
+const assertExistence = (
+  { aggregate, creates }: AnyCommand,
+  { state, revision }: Loaded<unknown>,
+  id: string,
+): void => {
   if (creates) {
     if (revision === null) return;
-    if (state !== null) throw rejected(`${aggregate.area}-exists`, `There is already a ${aggregate.area} ${id}.`);
-    throw rejected('creation-abandoned', 'This took so long that its name was given to somebody else.', {
-      hint: 'Ask again, as a new request.',
+    if (state !== null) throw rejected(`${aggregate.area}-exists`, `The ${aggregate.area} ${id} exists already.`);
+    throw rejected('creation-abandoned', 'The request took so long that its name was given to another one.', {
+      hint: 'Send it again as a new request.',
     });
   }
   if (aggregate.isGone(state)) throw notFound(aggregate.area, id);
@@ -104,8 +111,8 @@ const assertOpen = ({ aggregate, creates }: AnyCommand, { state, revision }: Loa
 
 const assertCurrent = ({ revision }: Loaded<unknown>, { expected_revision }: Request, area: string): void => {
   if (expected_revision === undefined || expected_revision === revision) return;
-  throw new Rejected('stale', 'stale-revision', `The ${area} is at revision ${revision} by now.`, {
-    hint: 'Read it again and repeat the change on what you find.',
+  throw new Rejected('stale', 'stale-revision', `The ${area} is at revision ${revision} now.`, {
+    hint: 'Read it again and base the change on the new revision.',
     extra: { revision },
   });
 };
@@ -115,10 +122,10 @@ export const createCommandHandler = ({
   vault,
   clock,
   findLiveEndpoints,
-  deadlines: given = {},
+  deadlines: overrides = {},
   alone_since,
 }: HandlerOptions): HandleCommand => {
-  const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...given };
+  const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...overrides };
   const loader = createLoader({ log });
   const names = createNames({ log, loader, clock, alone_since });
 
@@ -132,9 +139,9 @@ export const createCommandHandler = ({
       Object.entries(wanted).map(async ([name, need]) => {
         if (!need) return [name, null] as const;
         const loaded = await loader.load(need.aggregate, need.id);
-        // What is another tenant's, or gone, answers like what never was.
-        const isThere = loaded.state !== null && loaded.tenant_id === tenantId && !need.aggregate.isGone(loaded.state);
-        return [name, isThere ? loaded.state : null] as const;
+        // An aggregate of another tenant, or a deleted one, counts as unknown.
+        const exists = loaded.state !== null && loaded.tenant_id === tenantId && !need.aggregate.isGone(loaded.state);
+        return [name, exists ? loaded.state : null] as const;
       }),
     );
     return Object.fromEntries(known);
@@ -147,7 +154,7 @@ export const createCommandHandler = ({
     if (endpoints.length > 0) throw inUse(area, endpoints, caller);
   };
 
-  const answerAgain = async (command: AnyCommand, loaded: Loaded<unknown>, request: Request) => {
+  const outcomeOfEarlier = async (command: AnyCommand, loaded: Loaded<unknown>, request: Request) => {
     const earlier = loaded.commands.get(request.command_id);
     if (!earlier || loaded.tenant_id !== request.caller.tenant_id) return null;
     if (request.request_hash !== undefined && earlier.request_hash !== request.request_hash) {
@@ -176,13 +183,16 @@ export const createCommandHandler = ({
       deadlines,
       make: (purpose) => deriveId(command_id, purpose),
       seal: (text) => {
-        if (!seal) throw new Error(`${command.type} seals without naming a subject`);
+        if (!seal) throw new Error(`${command.type} calls seal but names no subject to seal for`);
         return seal(text);
       },
     };
   };
 
-  /** Appends what was decided, under the name that it claims; the stream afterwards, and the events as they stand in it. */
+  /**
+   * Reserves the name that the command claims, and appends its events. Returns the stream afterwards and the events as
+   * recorded.
+   */
   const commit = async (
     command: AnyCommand,
     { data, loaded, events, id }: { data: unknown; loaded: Loaded<unknown>; events: readonly NewEvent[]; id: string },
@@ -198,24 +208,25 @@ export const createCommandHandler = ({
       const first = appended.revision - events.length + 1;
       const recorded = events.map((event, index) => {
         const at = { stream, revision: first + index, position: appended.position, at: appended.at };
-        // Appended a moment ago from facts of the catalogue.
+        // The type is known: the events were built from facts of the catalogue.
         return { ...event, ...at } as unknown as Recorded;
       });
       return { after: loader.advance(command.aggregate, loaded, recorded), recorded };
     } catch (error) {
-      // After any other error the events may stand in the log: then the name stays, or is taken over in time.
+      // After any other error the events may be in the log. The name stays reserved then; another holder can take it
+      // over once the reservation is old.
       const isRefused = error instanceof WrongExpectedRevision || error instanceof Rejected;
-      if (isRefused && !isUnheard(error)) await reservation?.undo();
+      if (isRefused && !mayHaveAppended(error)) await reservation?.undo();
       throw error;
     }
   };
 
-  /** The stream that the command is about, once the caller may do this to it. */
+  /** Loads the stream of the command and authorises the caller. */
   const load = async (command: AnyCommand, { data, id }: { data: unknown; id: string }, request: Request) => {
     const { aggregate, creates } = command;
-    refuseForPersons(command, request.caller);
+    refuseSystemCommand(command, request.caller);
     if (creates) authoriseCreation(command, data, request.caller);
-    // A new id has no stream yet; the append's expectation would notice if it had.
+    // A new id has no stream yet; if it has one, the append's expected revision fails.
     if (creates && !request.may_repeat) return emptyStream<unknown>(streamOf(aggregate.area, id));
     const loaded: Loaded<unknown> = await loader.load(aggregate, id);
     if (!creates) authoriseChange(command, loaded, request.caller);
@@ -226,12 +237,12 @@ export const createCommandHandler = ({
     const { area } = command.aggregate;
     const id = command.target(data, (purpose) => deriveId(request.command_id, purpose));
     const loaded = await load(command, { data, id }, request);
-    const again = await answerAgain(command, loaded, request);
-    if (again) return again;
-    assertOpen(command, loaded, id);
+    const repeated = await outcomeOfEarlier(command, loaded, request);
+    if (repeated) return repeated;
+    assertExistence(command, loaded, id);
     assertCurrent(loaded, request, area);
     const { state, revision, position } = loaded;
-    // Before the decision: it may know the endpoints in the way too, but only by their ids.
+    // Comes before the decision, which knows the live endpoints only by their ids.
     await refuseWhileInUse(command, id, request.caller);
     const context = await contextOf(command, { data, state, id }, request);
     const facts = [command.decide(data, state, context)].flat() as readonly Fact[];

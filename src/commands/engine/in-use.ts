@@ -2,14 +2,14 @@ import { type Rejected, rejected } from '../../errors.ts';
 import type { ProjectId } from '../../events/ids.ts';
 import { allows, type Caller } from '../access.ts';
 
-/** An endpoint that stands in the way of a deletion. */
+/** A live endpoint that prevents a deletion. */
 export interface LiveEndpoint {
   id: string;
   name: string;
   project_id: ProjectId;
 }
 
-/** Names the endpoints that the caller may see; of the others only how many there are. */
+/** The refusal of a deletion. It names the endpoints that the caller may see, and counts the others. */
 export const inUse = (area: string, endpoints: readonly LiveEndpoint[], { access }: Caller): Rejected => {
   const visible = endpoints.filter(({ project_id }) => allows(access, 'endpoint:view', project_id));
   const hidden = endpoints.length - visible.length;

@@ -4,7 +4,7 @@ import { Rejected } from '../../errors.ts';
 const pointerOf = (path: readonly PropertyKey[]): string =>
   path.map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 
-/** The parsed input, or a `Rejected` of kind `invalid` that points at every place that is wrong. */
+/** Parses the input. Throws `Rejected` `invalid` with a pointer to every error. */
 export const parseInput = <Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> => {
   const result = schema.safeParse(input);
   if (result.success) return result.data;

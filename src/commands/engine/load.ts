@@ -8,13 +8,13 @@ import type { Aggregate } from '../command.ts';
 /** A stream folded up to its newest event. */
 export interface Loaded<State> {
   stream: string;
-  /** null: there is no such thing, or its creation was abandoned. */
+  /** Null where the aggregate does not exist, or its creation was abandoned. */
   state: State | null;
-  /** null: the stream has no events at all. */
+  /** Null where the stream has no events. */
   revision: number | null;
   position: Position | null;
   tenant_id: TenantId | null;
-  /** What each command appended: its last revision and position, and the hash of its body. */
+  /** Per command that appended events: its last revision and position, and the hash of its body. */
   commands: ReadonlyMap<CommandId, { revision: number; position: Position; request_hash: string | undefined }>;
 }
 
@@ -41,7 +41,8 @@ const fold = <State, F extends Fact>(
     revision = event.revision;
     position = event.position;
     tenant_id ??= event.meta.tenant_id;
-    // An abandoned creation has no state, and its command is not done: the stream only keeps the late creator out.
+    // An abandoned creation has no state, and its command does not count as handled. The event only makes a late
+    // creation fail.
     if (event.type === 'CreationAbandoned') continue;
     state = aggregate.evolve(state, event as unknown as Recorded<F>);
     const { command_id, request_hash } = event.meta;
@@ -51,8 +52,8 @@ const fold = <State, F extends Fact>(
 };
 
 /**
- * Folds streams, and keeps the newest folds: a later load reads only what came since. A fold that is behind does no
- * harm, because every append names the revision that it was decided on.
+ * Folds streams and caches the folds: a later load reads only the events since. A stale fold does no harm, since every
+ * append names the revision that the decision was based on.
  */
 export const createLoader = ({ log, capacity = 5000 }: { log: Log; capacity?: number }) => {
   const cache = new LRUCache<string, AnyLoaded>({ max: capacity });
@@ -72,16 +73,16 @@ export const createLoader = ({ log, capacity = 5000 }: { log: Log; capacity?: nu
   };
 
   return {
-    /** The stream as it is now. */
+    /** Folds the stream up to its present end. */
     async load<State, F extends Fact>(aggregate: Aggregate<State, F>, id: string): Promise<Loaded<State>> {
       const stream = streamOf(aggregate.area, id);
-      // The cache is keyed by stream, and a stream has one aggregate.
+      // The cast is safe: the cache is keyed by stream, and a stream has one aggregate.
       const cached = cache.get(stream) as Loaded<State> | undefined;
       const loaded = await read(aggregate, cached ?? emptyStream<State>(stream));
       keep(loaded);
       return loaded;
     },
-    /** The stream as it was at a revision. */
+    /** Folds the stream up to a revision. */
     async loadAt<State, F extends Fact>(
       aggregate: Aggregate<State, F>,
       id: string,
@@ -89,7 +90,7 @@ export const createLoader = ({ log, capacity = 5000 }: { log: Log; capacity?: nu
     ): Promise<Loaded<State>> {
       return read(aggregate, emptyStream<State>(streamOf(aggregate.area, id)), revision);
     },
-    /** Takes in what an append of ours added, so that the next load need not read it. */
+    /** Adds the events of an append to the cached fold, so that the next load need not read them. */
     advance<State, F extends Fact>(
       aggregate: Aggregate<State, F>,
       before: Loaded<State>,

@@ -8,7 +8,10 @@ import type { Log } from '../../ports/log.ts';
 import type { Aggregate, NameClaim } from '../command.ts';
 import type { Loader } from './load.ts';
 
-/** A holder has this long from the reservation to its own append; half of what others wait before they take over. */
+/**
+ * The time that a holder has from the reservation to its own append: half of the time after which another one may take
+ * over.
+ */
 const HOLDER_MS = 30_000;
 const TAKE_OVER_MS = 60_000;
 
@@ -16,7 +19,10 @@ interface NamesOptions {
   log: Log;
   loader: Loader;
   clock: Clock;
-  /** Set where nobody else can be creating anything: who reserved a name before this time lives no more. */
+  /**
+   * Set where no other process can be creating aggregates: a reservation from before this time was left behind by a
+   * crash.
+   */
   alone_since?: string | undefined;
 }
 
@@ -32,25 +38,27 @@ interface AppendOptions {
   expected: number | 'none';
 }
 
-/** A name that is ours until `undo`, or for good once the holder's own event is appended. */
+/** A reserved name, until `undo`; for good once the holder's own event is appended. */
 interface Reservation {
-  /** Throws where so much time has passed that somebody else may have taken the name over. */
+  /** Throws where another holder may have taken the name over in the meantime. */
   assertFresh(): void;
   undo(): Promise<void>;
 }
 
-const taken = ({ kind, name }: NameClaim) =>
-  rejected(`${kind}-name-taken`, `The name "${name}" is taken by another ${kind}.`, { hint: 'Choose another name.' });
+const nameTaken = ({ kind, name }: NameClaim) =>
+  rejected(`${kind}-name-taken`, `The name "${name}" is taken by another ${kind}.`, {
+    hint: 'Choose another name.',
+  });
 
 const isSameName = (a: NameClaim | null, b: NameClaim | null): boolean =>
   a !== null && b !== null && normaliseName(a.name) === normaliseName(b.name);
 
-/** The thing bears the name already, in other letters perhaps. */
-const KEPT: Reservation = { assertFresh: () => undefined, undo: async () => undefined };
+/** For an aggregate that holds the name already, perhaps in another case. */
+const ALREADY_HELD: Reservation = { assertFresh: () => undefined, undo: async () => undefined };
 
 /**
- * Unique names: a stream for each, `reserved` <-> `released`. The reservation comes first, the thing that bears the
- * name second; who finds a reservation whose holder never came to be, or has dropped the name, takes it over.
+ * Unique names: each has a stream, which is `reserved` or `released`. The reservation is appended first, the
+ * aggregate's event second. A reservation whose holder was never created, or has given up the name, can be taken over.
  *
  *     (no events) --NameReserved--> held --NameReleased--> free --NameReserved--> held ...
  */
@@ -70,22 +78,22 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
     return log.append(stream, [event], { expected });
   };
 
-  const bears = async <State>(claim: NameClaim, { aggregate, id }: Holder<State>): Promise<boolean> => {
+  const holdsName = async <State>(claim: NameClaim, { aggregate, id }: Holder<State>): Promise<boolean> => {
     const { state } = await loader.load(aggregate, id);
     return state !== null && isSameName(aggregate.nameOf(state), claim);
   };
 
-  /** Does whoever reserved the name still hold it, or may still come to hold it? */
+  /** Whether the holder of the reservation holds the name, or may still come to hold it. */
   const isHeld = async <State>(last: Recorded<NameFact>, { aggregate }: Holder<State>): Promise<boolean> => {
     if (last.type !== 'NameReserved') return false;
     const { holder_id, name, kind } = last.data;
-    if (await bears(last.data, { aggregate, id: holder_id, meta: last.meta })) return true;
+    if (await holdsName(last.data, { aggregate, id: holder_id, meta: last.meta })) return true;
     if (!isLeftBehind(last.at) && Date.parse(clock()) - Date.parse(last.at) < TAKE_OVER_MS) return true;
     const holder = await loader.load(aggregate, holder_id);
     if (holder.revision !== null) return false;
     const stream = streamOf(aggregate.area, holder_id);
     const fact = { type: 'CreationAbandoned', data: { kind, name, holder_id } } as const;
-    // Several may want to take over: they close the stream with the same event.
+    // Concurrent take-overs append the same event, with the same id.
     const id = eventIdOf(last.meta.command_id, `${stream}:${fact.type}`, 0);
     await append(stream, fact, { id, meta: last.meta, expected: 'none' });
     return false;
@@ -99,12 +107,12 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
       const fact = { type: 'NameReleased', data: { ...claim, holder_id: id } } as const;
       await append(stream, fact, { id: newId(EventId), meta, expected: last.revision });
     } catch (error) {
-      // Somebody was faster: the name is not ours any more, which is all we wanted.
+      // Another request was faster: the name is no longer this holder's, which is the aim.
       if (!(error instanceof WrongExpectedRevision)) throw error;
     }
   };
 
-  /** Appends the reservation after `last`; null where somebody was faster. */
+  /** Appends the reservation after `last`; null where another request was faster. */
   const reserveAfter = async <State>(
     claim: NameClaim,
     holder: Holder<State>,
@@ -113,8 +121,8 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
     const stream = nameStream(holder.meta.tenant_id, claim.kind, claim.name);
     const reservedAt = Date.parse(clock());
     const fact = { type: 'NameReserved', data: { ...claim, holder_id: holder.id } } as const;
-    // A new id each time: with one that follows from the command, a repeated command would be told that it holds
-    // a name which others took over long ago.
+    // A new event id each time. With an id derived from the command, the log would answer a repeated command that its
+    // reservation exists, although the name has been taken over since.
     const options = { id: newId(EventId), meta: holder.meta, expected: last?.revision ?? ('none' as const) };
     try {
       await append(stream, fact, options);
@@ -130,8 +138,8 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
         throw new Rejected('unavailable', 'reservation-expired', message, { hint: 'Try again.' });
       },
       undo: async () => {
-        // Where the name was reserved for the same thing before, whoever did that may need it.
-        if (isRenewed || (await bears(claim, holder))) return;
+        // An earlier request of the same holder may still need the reservation.
+        if (isRenewed || (await holdsName(claim, holder))) return;
         await release(claim, holder as Holder<never>);
       },
     };
@@ -140,20 +148,20 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
   return {
     /** Throws `Rejected` `<kind>-name-taken`. */
     async reserve<State>(claim: NameClaim, holder: Holder<State>): Promise<Reservation> {
-      // Nearly always the name is free, and this one append is all there is to do.
+      // The name is nearly always free, and then this append is the only one.
       const first = await reserveAfter(claim, holder, null);
       if (first) return first;
       const last = await newest(nameStream(holder.meta.tenant_id, claim.kind, claim.name));
       if (last?.type === 'NameReserved' && last.data.holder_id === holder.id) {
-        if (await bears(claim, holder)) return KEPT;
+        if (await holdsName(claim, holder)) return ALREADY_HELD;
       } else if (last && (await isHeld(last, holder))) {
-        throw taken(claim);
+        throw nameTaken(claim);
       }
       const reservation = await reserveAfter(claim, holder, last);
-      if (!reservation) throw taken(claim);
+      if (!reservation) throw nameTaken(claim);
       return reservation;
     },
-    /** Releases the name that the thing bore before and does not bear afterwards. */
+    /** Releases the name that the aggregate held before and does not hold afterwards. */
     async releaseDropped<State>(before: State | null, after: State | null, holder: Holder<State>): Promise<void> {
       const old = before === null ? null : holder.aggregate.nameOf(before);
       const now = after === null ? null : holder.aggregate.nameOf(after);

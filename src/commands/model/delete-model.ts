@@ -12,7 +12,7 @@ export const deleteModel = modelCommand({
   refusedWhileInUse: true,
   decide: ({ model_id }, { status, name, artefact, workflow_id }) => {
     if (status === 'onboarding') {
-      throw rejected('model-onboarding', 'The model is still being read.', {
+      throw rejected('model-onboarding', 'The model is still being onboarded.', {
         hint: `Wait, or cancel the workflow ${workflow_id} first.`,
       });
     }

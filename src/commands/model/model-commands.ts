@@ -6,13 +6,13 @@ import { registerCloudModel } from './register-cloud-model.ts';
 import { updateModel } from './update-model.ts';
 import { uploadLocalModel } from './upload-local-model.ts';
 
-/** What may be asked of a model. */
+/** The commands of the area model. */
 export const modelCommands: readonly AnyCommand[] = [
   deleteModel,
   registerCloudModel,
   updateModel,
   uploadLocalModel,
-  // Only BudApp itself sends these.
+  // Sent by BudApp only.
   failModelOnboarding,
   recordModelMetadata,
 ];

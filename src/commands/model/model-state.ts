@@ -11,11 +11,11 @@ interface Identity {
   name: string;
   description: string;
   tags: readonly string[];
-  /** Where a cluster finds it. */
+  /** Where a cluster gets the model from. */
   origin: ModelOrigin;
   /** The uploaded file; null for a cloud model. */
   artefact: Artefact | null;
-  /** The onboarding. */
+  /** The onboarding workflow. */
   workflow_id: WorkflowId;
 }
 
@@ -55,7 +55,7 @@ export const model: Aggregate<ModelState, ModelFact> = {
   area: 'model',
   evolve,
   isGone: (state) => state.status === 'deleted',
-  // A model that failed does not stand in the way of a second try under the same name.
+  // A failed model does not block a second attempt under the same name.
   nameOf: (state) =>
     state.status === 'deleted' || state.status === 'failed' ? null : { kind: 'model', name: state.name },
 };
@@ -72,12 +72,12 @@ export const assertActive = (state: ModelState): void => {
 
 const BYTES_PER_PARAMETER = 4;
 
-/** In bytes. */
+/** Size of the model in bytes. */
 const sizeOf = (state: ModelState): number => {
   if (state.artefact) return state.artefact.size_bytes;
   const parameters = state.status === 'active' ? state.metadata.num_params : null;
   return (parameters ?? 0) * BYTES_PER_PARAMETER;
 };
 
-/** What one replica of the model is given where the request does not say: thousandths of a core, and MiB. */
+/** The default resources of one replica: thousandths of a core, and MiB. */
 export const replicaResources = (state: ModelState): Resources => replicaFootprint(sizeOf(state));

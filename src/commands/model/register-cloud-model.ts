@@ -13,7 +13,7 @@ export const registerCloudModel = modelCreation({
     .strictObject({
       name: ResourceName,
       source: ModelSource.default('huggingface'),
-      /** What the provider calls it; `org/name` on Hugging Face. */
+      /** The provider's id of the model; `org/name` on Hugging Face. */
       repo_id: z.string().trim().min(1).max(500),
       description: Description.default(''),
       tags: Tags.default([]),

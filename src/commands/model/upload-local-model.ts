@@ -20,10 +20,10 @@ export const uploadLocalModel = modelCreation({
   reserves: ({ name }) => ({ kind: 'model', name }),
   decide: (data, _state, { id, command_id, tenant_id, make, now, deadlines }) => {
     const { object_key } = data.artefact;
-    // The file is stored under the command's own id first, so nobody can lay hold of the file of somebody else.
+    // The file is stored under the command's own id first, so no caller can claim the file of another one.
     const isOwn = object_key.startsWith(`models/${tenant_id}/${command_id}/`) && !object_key.split('/').includes('..');
     if (!isOwn) {
-      throw new Rejected('invalid', 'artefact-not-stored', 'There is no file that was stored for this command.', {
+      throw new Rejected('invalid', 'artefact-not-stored', 'No file was stored for this command.', {
         hint: 'Send the file itself to POST /models/local.',
         errors: [{ pointer: '/artefact/object_key', detail: 'was not stored for this command' }],
       });

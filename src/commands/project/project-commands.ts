@@ -7,7 +7,7 @@ import { createDefaultProject } from './internal/create-default-project.ts';
 import { removeProjectMember } from './remove-project-member.ts';
 import { updateProject } from './update-project.ts';
 
-/** What may be asked of a project. */
+/** The commands of the area project. */
 export const projectCommands: readonly AnyCommand[] = [
   addProjectMember,
   changeProjectMemberScopes,
@@ -15,6 +15,6 @@ export const projectCommands: readonly AnyCommand[] = [
   deleteProject,
   removeProjectMember,
   updateProject,
-  // Only BudApp itself sends these.
+  // Sent by BudApp only.
   createDefaultProject,
 ];

@@ -14,9 +14,9 @@ export const changeUserPermissions = userCommand({
   decide: ({ user_id, role, scopes: wanted }, state, { caller }) => {
     refuseOverAdmin(caller, state);
     refuseBeyondOwn(caller, { role, scopes: wanted });
-    // Otherwise the last admin could leave a tenant that nobody can manage any more.
+    // Otherwise the last admin could leave the tenant without an admin.
     if (caller.user_id === user_id && state.role === 'admin' && role !== 'admin') {
-      throw rejected('own-admin-role', 'You cannot take the admin role from yourself.', {
+      throw rejected('own-admin-role', 'You cannot remove your own admin role.', {
         hint: 'Another admin can do it.',
       });
     }

@@ -5,12 +5,12 @@ import { followProviderRole } from './internal/follow-provider-role.ts';
 import { registerUser } from './internal/register-user.ts';
 import { reactivateUser } from './reactivate-user.ts';
 
-/** What may be asked of a user. */
+/** The commands of the area user. */
 export const userCommands: readonly AnyCommand[] = [
   changeUserPermissions,
   disableUser,
   reactivateUser,
-  // Only BudApp itself sends these.
+  // Sent by BudApp only.
   followProviderRole,
   registerUser,
 ];

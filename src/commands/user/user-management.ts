@@ -5,18 +5,18 @@ import type { UserState } from './user-state.ts';
 
 const isAdmin = ({ access }: Caller): boolean => access === 'system' || access.role === 'admin';
 
-/** The scope `user:manage` alone must not be a way to become more than one is. */
+/** The scope `user:manage` must not let a user gain more permissions than the user has. */
 const forbidden = (message: string) => new Rejected('forbidden', 'not-permitted', message);
 
-/** Throws `Rejected` `forbidden` where somebody who is no admin acts upon an admin. */
+/** Throws `Rejected` `forbidden` where a caller who is not an admin changes an admin. */
 export const refuseOverAdmin = (caller: Caller, state: UserState): void => {
-  if (state.role === 'admin' && !isAdmin(caller)) throw forbidden('Only an admin may do this to an admin.');
+  if (state.role === 'admin' && !isAdmin(caller)) throw forbidden('Only an admin may change an admin.');
 };
 
-/** Throws `Rejected` `forbidden` where somebody would give a role or scopes beyond their own. */
+/** Throws `Rejected` `forbidden` where the caller grants a role or scopes that the caller does not have. */
 export const refuseBeyondOwn = (caller: Caller, { role, scopes }: { role: Role; scopes: readonly Scope[] }): void => {
   if (isAdmin(caller)) return;
   if (role === 'admin') throw forbidden('Only an admin may make another admin.');
   const beyond = scopes.filter((scope) => !allows(caller.access, scope, null));
-  if (beyond.length > 0) throw forbidden(`You may not give what you do not have: ${beyond.join(', ')}.`);
+  if (beyond.length > 0) throw forbidden(`You cannot grant scopes that you do not have: ${beyond.join(', ')}.`);
 };

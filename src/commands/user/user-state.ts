@@ -3,13 +3,13 @@ import type { ProjectId, UserId } from '../../events/ids.ts';
 import type { Role, Scope } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
 
-/** A person; name and e-mail address stay sealed in the events and are no part of any decision. */
+/** A user. Name and e-mail address stay sealed in the events: no decision depends on them. */
 export interface UserState {
   user_id: UserId;
   role: Role;
-  /** Given beyond the role, everywhere in the tenant. */
+  /** Scopes granted in addition to the role, for the whole tenant. */
   scopes: readonly Scope[];
-  /** What the identity provider said last; `issued_at` is null for what it said at the first login. */
+  /** The role last assigned by the identity provider; `issued_at` is null for the one of the first login. */
   provider_role: { role: Role; issued_at: string | null };
   default_project_id: ProjectId;
   status: 'active' | 'disabled';

@@ -6,7 +6,7 @@ import { workflowCommand } from './workflow-state.ts';
 export const cancelWorkflow = workflowCommand({
   type: 'CancelWorkflow',
   summary: 'Cancel a workflow and roll it back',
-  // Whoever may not change the thing may not cancel its change either.
+  // Cancelling a change requires the same scope as making it.
   permission: {
     any_of: ['endpoint:manage', 'model:manage', 'cluster:manage'],
     of: ({ target }) => `${target.area}:manage`,

@@ -25,9 +25,9 @@ type WhyIgnored =
   | 'unknown-status'
   | 'unreadable-eta';
 
-/** Done without a result: for these, an empty one is no failure. */
+/** Types that complete without a result: an empty one is no failure. */
 const WITHOUT_RESULT: ReadonlySet<string> = new Set(['delete_deployment', 'delete_cluster', 'delete_worker']);
-/** One workflow may have several of them done, one after the other: only the same content again is a repeat. */
+/** Types of which one workflow can have several, one after the other: only the same content is a repeat. */
 const SEVERAL_RESULTS: ReadonlySet<string> = new Set(['delete_worker']);
 
 const ignored = (message: ServiceMessage, code: WhyIgnored, why: string): WorkflowFact => {
@@ -44,29 +44,29 @@ const failureOf = ({ message_type, title, text }: ServiceMessage): Reason => ({
 const decideEta = (message: ServiceMessage, state: WorkflowState): WorkflowFact | [] => {
   const eta_minutes = message.text.trim() === '' ? Number.NaN : Number(message.text);
   if (!Number.isFinite(eta_minutes) || eta_minutes < 0) {
-    return ignored(message, 'unreadable-eta', `"${message.text}" is no number of minutes.`);
+    return ignored(message, 'unreadable-eta', `"${message.text}" is not a number of minutes.`);
   }
   if (eta_minutes === state.eta_minutes) return [];
   return { type: 'WorkflowEtaReported', data: { workflow_id: message.workflow_id, eta_minutes } };
 };
 
-/** The step that a failure without a step belongs to: the one that goes on, the next one, or else the last. */
-const stepInQuestion = ({ steps }: WorkflowState): Step | undefined =>
+/** The step of a failure that names none: the running step, the next one, or else the last. */
+const failedStep = ({ steps }: WorkflowState): Step | undefined =>
   steps.find(({ status }) => status === 'running') ?? steps.find((step) => !isOver(step)) ?? steps.at(-1);
 
-const isAnother = (before: unknown, { message_type, result = null }: ServiceMessage): boolean =>
+const isNewResult = (before: unknown, { message_type, result = null }: ServiceMessage): boolean =>
   SEVERAL_RESULTS.has(message_type) && (result === null || !isDeepStrictEqual(before, result));
 
 const decideResults = (message: ServiceMessage, state: WorkflowState): WorkflowFact => {
   const { workflow_id, message_type, status, result = null } = message;
   const isKnown = Object.hasOwn(state.results, message_type);
-  if (isKnown && !isAnother(state.results[message_type], message)) {
+  if (isKnown && !isNewResult(state.results[message_type], message)) {
     return ignored(message, 'repeated-results', 'These results have been received before.');
   }
   if (status !== 'FAILED' && (result !== null || WITHOUT_RESULT.has(message_type))) {
     return { type: 'WorkflowResultReceived', data: { workflow_id, result_type: message_type, result } };
   }
-  const step = stepInQuestion(state);
+  const step = failedStep(state);
   if (!step || state.steps.some((other) => other.status === 'failed')) {
     return ignored(message, 'step-finished', 'A step has failed already.');
   }
@@ -89,13 +89,13 @@ const decideStep = (message: ServiceMessage, state: WorkflowState): WorkflowFact
     case 'FAILED':
       return { type: 'WorkflowStepFailed', data: { workflow_id, step: step.id, reason: failureOf(message) } };
     default:
-      return ignored(message, 'unknown-status', `A step cannot be "${status}".`);
+      return ignored(message, 'unknown-status', `"${status}" is not a step status.`);
   }
 };
 
 /**
- * What a message means for the state that the workflow is in. Messages come twice, late and in any order, under a new
- * id each time, so only the state tells which of them is news.
+ * Decides what a message changes in the current state. Messages arrive twice, late and in any order, each time under a
+ * new id, so only the state tells which of them is new.
  */
 export const decideMessage = (message: ServiceMessage, state: WorkflowState): WorkflowFact | [] => {
   if (state.status !== 'running') {

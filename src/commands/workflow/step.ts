@@ -8,8 +8,8 @@ export const findStep = ({ steps }: WorkflowState, id: string): Step | undefined
   steps.find((step) => step.id === id);
 
 /**
- * Whether the step can still go to `next`: false where it is there, or further, or the workflow is over, so that a
- * repeat changes nothing. Throws `Rejected` `unknown-step`.
+ * Whether the step can change to `next`. False where it has that status or a later one, or the workflow has ended, so
+ * that a repeat changes nothing. Throws `Rejected` `unknown-step`.
  */
 export const canStepTo = (state: WorkflowState, id: string, next: StepStatus): boolean => {
   const step = findStep(state, id);

@@ -14,10 +14,10 @@ import { skipWorkflowStep } from './internal/skip-workflow-step.ts';
 import { startWorkflow } from './internal/start-workflow.ts';
 import { startWorkflowStep } from './internal/start-workflow-step.ts';
 
-/** What may be asked of a workflow. */
+/** The commands of the area workflow. */
 export const workflowCommands: readonly AnyCommand[] = [
   cancelWorkflow,
-  // Only BudApp itself sends these.
+  // Sent by BudApp only.
   completeWorkflow,
   completeWorkflowStep,
   failWorkflow,

@@ -22,7 +22,7 @@ export interface WorkflowState {
   cancel_requested: boolean;
   steps: readonly Step[];
   eta_minutes: number | null;
-  /** The newest result of each type that a service sent. */
+  /** The newest result of each type that a service has sent. */
   results: Readonly<Record<string, unknown>>;
 }
 

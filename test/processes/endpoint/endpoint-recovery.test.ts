@@ -29,7 +29,7 @@ const degraded = (cause = 'replicas-missing') =>
   happened('EndpointDegraded', {
     endpoint_id,
     ...seen,
-    reason: { code: cause, message: '1 of 2 replicas answer.' },
+    reason: { code: cause, message: '1 of 2 replicas are available.' },
     deadline: DEADLINE_AT,
     recovery: { ...recovery, cause },
   });

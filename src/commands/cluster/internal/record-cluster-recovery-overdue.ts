@@ -11,7 +11,7 @@ export const recordClusterRecoveryOverdue = clusterCommand({
   data: z.strictObject({ cluster_id: ClusterId, workflow_id: WorkflowId }),
   target: ({ cluster_id }) => cluster_id,
   decide: (data, state, { make, now, deadlines }) => {
-    // It is back or gone, or a later recovery looks after it: then this one does not matter any more.
+    // The cluster is available again or deleted, or another recovery has taken over.
     if (state.status !== 'unavailable' || state.recovery?.workflow_id !== data.workflow_id) return [];
     return {
       type: 'ClusterRecoveryOverdue',

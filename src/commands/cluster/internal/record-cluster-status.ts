@@ -21,7 +21,7 @@ export const recordClusterStatus = clusterCommand({
   }),
   target: ({ cluster_id }) => cluster_id,
   decide: ({ cluster_id, available, nodes: reported, reason = UNREACHABLE }, state, { make, now, deadlines }) => {
-    // A report says nothing about a registration or deletion that is going on.
+    // A report does not affect a registration or deletion in progress.
     if (!isRegistered(state)) return [];
     const nodes = reported ?? [...state.nodes];
     if (available && state.status === 'unavailable') {

@@ -13,7 +13,7 @@ export const reserveCapacity = clusterCommand({
     cluster_id: ClusterId,
     endpoint_id: EndpointId,
     workflow_id: WorkflowId,
-    /** All that the endpoint holds from now on, in place of what it held. */
+    /** The endpoint's whole reservation, which replaces the previous one. */
     replicas: z.int().min(0),
     resources: Resources,
   }),
@@ -22,7 +22,7 @@ export const reserveCapacity = clusterCommand({
     const { endpoint_id, replicas, resources } = data;
     const held = state.reservations[endpoint_id];
     if (held && isDeepStrictEqual(held, { replicas, resources })) return [];
-    // To hold less is always possible: also while the cluster is away, or short of a node.
+    // A smaller reservation is always possible, even while the cluster is unavailable or has lost a node.
     if (!held || !fitsInto(resources, held.resources)) {
       assertAvailable(state);
       assertFits(resources, freeCapacity(state, { without: endpoint_id }), state);

@@ -3,7 +3,7 @@ import { rejected } from '../../../errors.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, WorkflowId } from '../../../events/ids.ts';
 import { Deadline, PlacementCandidate } from '../../../events/values.ts';
 import { cluster } from '../../cluster/cluster-state.ts';
-import { type Known, need } from '../../command.ts';
+import { type NeededStates, need } from '../../command.ts';
 import { model } from '../../model/model-state.ts';
 import { project } from '../../project/project-state.ts';
 import { type EndpointState, endpointCommand } from '../endpoint-state.ts';
@@ -20,19 +20,19 @@ const needsOf = ({ project_id, model_id, cluster_id }: PlaceEndpointData) => ({
   cluster: need(cluster, cluster_id),
 });
 
-/** Between the request and now, each of them may have been deleted. */
-const assertStillThere = (needs: Known<ReturnType<typeof needsOf>>) => {
+/** Each of them may have been deleted since the request. */
+const assertStillExist = (needs: NeededStates<ReturnType<typeof needsOf>>) => {
   if (!needs.project) throw rejected('project-not-active', 'The project has been deleted in the meantime.');
   if (needs.model?.status !== 'active') {
     throw rejected('model-not-active', 'The model has been deleted in the meantime.');
   }
   if (needs.cluster?.status !== 'available') {
-    throw rejected('cluster-not-available', 'The cluster is not available any more.');
+    throw rejected('cluster-not-available', 'The cluster is no longer available.');
   }
   return needs.cluster;
 };
 
-const isPlacedThere = (state: EndpointState, data: { workflow_id: WorkflowId; cluster_id: ClusterId }): boolean =>
+const isPlacedOn = (state: EndpointState, data: { workflow_id: WorkflowId; cluster_id: ClusterId }): boolean =>
   state.workflow_id === data.workflow_id && state.placement?.cluster_id === data.cluster_id;
 
 export const placeEndpoint = endpointCommand({
@@ -53,14 +53,14 @@ export const placeEndpoint = endpointCommand({
   needs: needsOf,
   decide: (data, state, { needs }) => {
     const { endpoint_id, workflow_id, cluster_id, simulator_id, candidates, deadline } = data;
-    if (isPlacedThere(state, data)) return [];
+    if (isPlacedOn(state, data)) return [];
     if (state.status !== 'placing' || state.workflow_id !== workflow_id) {
       throw rejected(
         'endpoint-not-placing',
         `The endpoint is not being placed by this workflow: it is ${state.status}.`,
       );
     }
-    const { name: cluster_name, bud_cluster_id } = assertStillThere(needs);
+    const { name: cluster_name, bud_cluster_id } = assertStillExist(needs);
     const chosen = candidates.find((candidate) => candidate.bud_cluster_id === bud_cluster_id);
     return {
       type: 'EndpointPlaced',

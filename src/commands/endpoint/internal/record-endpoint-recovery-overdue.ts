@@ -11,10 +11,10 @@ export const recordEndpointRecoveryOverdue = endpointCommand({
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId }),
   target: ({ endpoint_id }) => endpoint_id,
   decide: (data, state, { make, now, deadlines }) => {
-    // It has recovered, is changed or gone, or a later recovery looks after it: then this one does not matter any more.
+    // The endpoint has recovered, was changed or deleted, or another recovery has taken over.
     if (state.status !== 'degraded' || state.recovery?.workflow_id !== data.workflow_id) return [];
     const { observed, replicas, recovery } = state;
-    const message = `It did not recover in time: ${observed.replicas.available} of ${replicas} replicas answer.`;
+    const message = `The endpoint did not recover in time: ${observed.replicas.available} of ${replicas} replicas are available.`;
     return {
       type: 'EndpointRecoveryOverdue',
       data: {

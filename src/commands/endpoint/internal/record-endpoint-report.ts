@@ -14,14 +14,14 @@ interface Report extends Observed {
   message?: string | undefined;
 }
 
-/** What is wrong; null: all is well. */
-const complaintOf = ({ status, replicas, ingress_healthy, message }: Report, wanted: number): Reason | null => {
+/** Why the endpoint is degraded; null where it is not. */
+const degradationOf = ({ status, replicas, ingress_healthy, message }: Report, desired: number): Reason | null => {
   const more = message ? ` ${message}` : '';
-  if (replicas.available < wanted) {
-    return { code: 'replicas-missing', message: `${replicas.available} of ${wanted} replicas answer.${more}` };
+  if (replicas.available < desired) {
+    return { code: 'replicas-missing', message: `${replicas.available} of ${desired} replicas are available.${more}` };
   }
   if (ingress_healthy === false) {
-    return { code: 'ingress-unhealthy', message: `Requests do not get through to the endpoint.${more}` };
+    return { code: 'ingress-unhealthy', message: `Requests do not reach the endpoint.${more}` };
   }
   if (BAD_STATUSES.has(status)) {
     return { code: 'cluster-reports-failure', message: `The cluster reports ${status}.${more}` };
@@ -35,18 +35,20 @@ export const recordEndpointReport = endpointCommand({
   permission: 'system',
   data: z.strictObject({
     endpoint_id: EndpointId,
-    /** As the cluster service says it: `ready`, `pending`, `ingress_failed`, `endpoints_failed`, `failed` or `error`. */
+    /**
+     * The cluster service's own status: `ready`, `pending`, `ingress_failed`, `endpoints_failed`, `failed` or `error`.
+     */
     status: z.string(),
     ...observedFields,
     message: z.string().optional(),
   }),
   target: ({ endpoint_id }) => endpoint_id,
   decide: (report, state, { make, now, deadlines }) => {
-    // While a rollout goes on, its own workflow says what is true.
+    // During a rollout, the rollout's workflow decides the status.
     if (state.status !== 'running' && state.status !== 'degraded') return [];
     const { endpoint_id, replicas, ingress_healthy, workers } = report;
     const data = { endpoint_id, replicas, ingress_healthy, workers };
-    const reason = complaintOf(report, state.replicas);
+    const reason = degradationOf(report, state.replicas);
     if (!reason && state.status === 'degraded') {
       return { type: 'EndpointRecovered', data: { ...data, ...endOfRecovery(state) } };
     }

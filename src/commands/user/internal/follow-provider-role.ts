@@ -9,10 +9,10 @@ export const followProviderRole = userCommand({
   permission: 'system',
   data: z.strictObject({ user_id: UserId, role: Role, issued_at: z.iso.datetime() }),
   target: ({ user_id }) => user_id,
-  decide: ({ user_id, role, issued_at }, { provider_role: said }) => {
-    // Tokens of before a change are shown for minutes after it.
-    const isOld = said.issued_at !== null && issued_at <= said.issued_at;
-    if (isOld || role === said.role) return [];
+  decide: ({ user_id, role, issued_at }, { provider_role: provider }) => {
+    // Tokens from before a change are still in use for minutes after it.
+    const isOld = provider.issued_at !== null && issued_at <= provider.issued_at;
+    if (isOld || role === provider.role) return [];
     return { type: 'UserProviderRoleChanged', data: { user_id, role, issued_at } };
   },
 });

@@ -9,7 +9,7 @@ export const registerUser = userCreation({
   permission: 'system',
   data: z.strictObject({
     user_id: UserId,
-    /** `sub` at the identity provider. */
+    /** The claim `sub` of the identity provider. */
     subject: z.string().min(1),
     email: z.string(),
     name: z.string(),

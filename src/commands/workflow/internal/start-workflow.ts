@@ -13,7 +13,7 @@ export const startWorkflow = workflowCreation({
     kind: WorkflowKind,
     target: WorkflowTarget,
     project_id: ProjectId.nullable(),
-    /** Who asked for it and is told about it. */
+    /** The user who requested the workflow and gets its notifications. */
     user_id: UserId,
     steps: z.array(z.strictObject({ id: z.string().min(1), title: z.string() })).min(1),
     deadline: Deadline,
