@@ -53,26 +53,29 @@ const openAddresses = async (
 
   const cluster = await open(BUDCLUSTER, service_urls.budcluster, async () => {
     const { createLocalCluster } = await import('../local/cluster/local-cluster.ts');
+    const { ENGINES: engines } = await import('../local/engine/catalog.ts');
     return createLocalCluster({
       data_dir: join(data_dir, 'cluster'),
-      ...{ callback, artefacts },
+      ...{ callback, artefacts, engines },
       log: logger.child({ part: BUDCLUSTER }),
     });
   });
   const model = await open(BUDMODEL, service_urls.budmodel, async () => {
     const { createLocalModelService } = await import('../local/model/local-model-service.ts');
+    const { ENGINES: engines } = await import('../local/engine/catalog.ts');
     return createLocalModelService({
       data_dir: join(data_dir, 'model'),
-      ...{ callback, artefacts },
+      ...{ callback, artefacts, engines },
       log: logger.child({ part: BUDMODEL }),
     });
   });
   const simulator = await open(BUDSIM, service_urls.budsim, async () => {
     const { createLocalSimulator } = await import('../local/simulator/local-simulator.ts');
     const { readClusters } = await import('../local/simulator/read-clusters.ts');
+    const { ENGINES: engines } = await import('../local/engine/catalog.ts');
     const log = logger.child({ part: BUDSIM });
     const clusters = () => readClusters(cluster.url);
-    return createLocalSimulator({ data_dir: join(data_dir, 'simulator'), clusters, callback, artefacts, log });
+    return createLocalSimulator({ data_dir: join(data_dir, 'simulator'), clusters, engines, callback, artefacts, log });
   });
   const metrics = await open(BUDMETRICS, service_urls.budmetrics, async () => {
     const { createLocalMetrics } = await import('../local/metrics/local-metrics.ts');

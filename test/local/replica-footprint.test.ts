@@ -7,6 +7,7 @@ import { parseResult } from '../../src/contracts/notification.ts';
 import type { Resources } from '../../src/events/values.ts';
 import { openClusterState } from '../../src/local/cluster/cluster-state.ts';
 import { createDeployments } from '../../src/local/cluster/deployments.ts';
+import { ENGINES } from '../../src/local/engine/catalog.ts';
 import { createLocalSimulator } from '../../src/local/simulator/local-simulator.ts';
 import { fact } from '../commands/fixture.ts';
 import { given } from '../commands/given.ts';
@@ -49,6 +50,7 @@ describe('the footprint of a replica', () => {
     const free = { cpu_millis: 4_000, memory_mib: 64_000 };
     const simulator = await createLocalSimulator({
       clusters: async () => [{ cluster_id: 'c', name: 'c', nodes: [{ name: 'n', status: 'Ready', free }] }],
+      engines: ENGINES,
       data_dir: join(dir, 'simulator'),
       callback: receiver.callback,
       log: silent,
@@ -76,7 +78,9 @@ describe('the footprint of a replica', () => {
   /** What the cluster counts two running replicas with. */
   const counted = async (model_file: string, size_bytes: number): Promise<Resources> => {
     const state = await openClusterState(join(dir, 'cluster'));
-    const deployments = createDeployments({ state, dir: join(dir, 'deployments'), onStatus: () => undefined });
+    const deployments = createDeployments({
+      ...{ state, engines: ENGINES, dir: join(dir, 'deployments'), onStatus: () => undefined },
+    });
     const named = { namespace: 'bud-chat', cluster_id: 'c', simulator_id: 's', model_name: 'chat', made_by: 'w1' };
     await deployments.add({
       ...named,
@@ -87,7 +91,7 @@ describe('the footprint of a replica', () => {
       workers: [],
       next_number: 0,
     });
-    await deployments.setArtefact('bud-chat', { model_bytes: size_bytes, engine: 'onnxruntime' });
+    await deployments.setSize('bud-chat', size_bytes);
     try {
       await deployments.addWorkers('bud-chat', { count: 2, made_by: 'w1' });
       return deployments.footprint();

@@ -8,6 +8,7 @@ import { expect } from 'chai';
 import { Client } from 'minio';
 import { createMinioObjects } from '../../src/adapters/minio/objects.ts';
 import { createLocalCluster } from '../../src/local/cluster/local-cluster.ts';
+import { ENGINES } from '../../src/local/engine/catalog.ts';
 import { createLocalModelService } from '../../src/local/model/local-model-service.ts';
 import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { type RunningApi, startApi } from '../api/running-api.ts';
@@ -148,7 +149,8 @@ describe('MinIO behind the API and the local services', function () {
     const model_uri = objects.uri('models/t/angle.onnx');
     const receiver = await startReceiver();
     const model = await createLocalModelService({
-      ...{ data_dir: join(dir, 'model'), callback: receiver.callback, log: silent, artefacts: objects },
+      ...{ data_dir: join(dir, 'model'), callback: receiver.callback, engines: ENGINES },
+      ...{ log: silent, artefacts: objects },
     });
     await fetch(`${model.url}/model-info/extract`, {
       method: 'POST',
@@ -162,7 +164,8 @@ describe('MinIO behind the API and the local services', function () {
 
     const inbox = await openInbox();
     const cluster = await createLocalCluster({
-      ...{ data_dir: join(dir, 'cluster'), callback: inbox.callback, log: silent, artefacts: objects },
+      ...{ data_dir: join(dir, 'cluster'), callback: inbox.callback, engines: ENGINES },
+      ...{ log: silent, artefacts: objects },
     });
     const asking = createClient(() => cluster, inbox);
     const { result } = await asking.register('register', 'kind: Config');

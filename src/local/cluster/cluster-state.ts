@@ -33,6 +33,9 @@ const WorkerRecord = z.object({
 });
 export type WorkerRecord = z.infer<typeof WorkerRecord>;
 
+/** Records from before the engine was kept have none: there was only this one. */
+const ENGINE_OF_OLD_RECORDS = 'onnxruntime';
+
 const DeploymentRecord = z.object({
   namespace: z.string(),
   cluster_id: z.string(),
@@ -43,7 +46,7 @@ const DeploymentRecord = z.object({
   /** Size of the artefact; 0 until it is transferred. */
   model_bytes: z.int().min(0).default(0),
   /** Name of the engine that serves it. */
-  engine: z.string().default('onnxruntime'),
+  engine: z.string().default(ENGINE_OF_OLD_RECORDS),
   made_by: z.string(),
   /** False until its first workflow has succeeded: only then its status is reported and it comes back after a restart. */
   serving: z.boolean(),

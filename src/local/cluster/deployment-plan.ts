@@ -4,21 +4,22 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { AddWorkerRequest, DeployRequest } from '../../contracts/budcluster.ts';
 import type { DeploymentResult } from '../../contracts/notification.ts';
 import { failureText } from '../../failures/failure-text.ts';
-import { findEngineFor, getEngine } from '../engine/catalog.ts';
 import type { Engine, PerformanceCheck } from '../engine/engine.ts';
+import type { Engines } from '../engine/engines.ts';
 import type { FetchArtefact } from '../service/artefact-cache.ts';
-import { readBeginning } from '../service/disk-path.ts';
 import { Refusal } from '../service/loopback.ts';
-import { transferArtefact } from './artefact.ts';
+import { StepFailed } from '../service/step-failed.ts';
+import { findArtefact, placeArtefact } from './artefact.ts';
 import { type ClusterState, findOwn } from './cluster-state.ts';
 import type { Deployments } from './deployments.ts';
 import { deviceName } from './machine.ts';
 import { readyPort, type Worker } from './worker.ts';
-import { type Plan, type Step, StepFailed } from './workflows.ts';
+import type { Plan, Step } from './workflows.ts';
 
 export interface PlanDependencies {
   state: ClusterState;
   deployments: Deployments;
+  engines: Engines;
   /** Where the ingress serves a namespace. */
   urlOf: (namespace: string) => string;
   /** Brings what an `s3://` reference names to this machine. */
@@ -56,6 +57,13 @@ const refusalsAsFailures = async <T>(work: Promise<T>): Promise<T> => {
   }
 };
 
+/** A deletion may have come in between. */
+const getEngine = (deployments: Deployments, namespace: string): Engine => {
+  const engine = deployments.findEngine(namespace);
+  if (engine === undefined) throw new StepFailed(`no deployment ${namespace}`);
+  return engine;
+};
+
 const verifyConnection = ({ state }: PlanDependencies, { request }: Goal): Step => ({
   id: 'verify_cluster_connection',
   title: 'Verify cluster connection',
@@ -68,7 +76,7 @@ const verifyConnection = ({ state }: PlanDependencies, { request }: Goal): Step 
 });
 
 const transferModel = (
-  { deployments, fetchArtefact }: PlanDependencies,
+  { deployments, engines, fetchArtefact }: PlanDependencies,
   { namespace, request, isNew, workflow_id }: Goal,
 ): Step => ({
   id: 'transfer_model_to_cluster',
@@ -83,23 +91,18 @@ const transferModel = (
       });
       return 'The artefact is there already';
     }
-    const model_file = join(deployments.folder(namespace), 'model.onnx');
+    const transfer = { uri: request.model, signal };
+    const { path, size_bytes, engine } = await findArtefact(transfer, { fetchArtefact, engines });
     const { cluster_id, simulator_id, endpoint_name } = request;
-    const made = {
-      namespace,
-      model_bytes: 0,
-      engine: 'onnxruntime',
-      cluster_id,
-      simulator_id,
-      model_file,
-      made_by: workflow_id,
-    };
-    await deployments.add({ ...made, model_name: endpoint_name, serving: false, workers: [], next_number: 0 });
-    const size = await transferArtefact(request.model, model_file, { fetchArtefact, signal });
-    // Where no engine takes it, the launch says why it cannot be loaded.
-    const engine = findEngineFor((await readBeginning(model_file)).first_byte)?.name ?? 'onnxruntime';
-    await refusalsAsFailures(deployments.setArtefact(namespace, { model_bytes: size, engine }));
-    return `${size} bytes`;
+    // Before there is a file, so that whatever happens the undoing finds it.
+    const { model_file } = await deployments.add({
+      ...{ namespace, cluster_id, simulator_id, model_name: endpoint_name, engine: engine.name },
+      model_file: join(deployments.folder(namespace), engine.artefact.file_name),
+      ...{ model_bytes: 0, made_by: workflow_id, serving: false, workers: [], next_number: 0 },
+    });
+    await placeArtefact(transfer, { from: path, to: model_file });
+    await refusalsAsFailures(deployments.setSize(namespace, size_bytes));
+    return `${size_bytes} bytes`;
   },
 });
 
@@ -130,9 +133,6 @@ const deployToEngine = ({ deployments }: PlanDependencies, { namespace, count, w
   },
 });
 
-const engineOf = (deployments: Deployments, namespace: string): Engine =>
-  getEngine(deployments.find(namespace)?.engine ?? 'onnxruntime');
-
 const verifyStatus = ({ deployments }: PlanDependencies, { namespace, workflow_id }: Goal): Step => ({
   id: 'verify_deployment_status',
   title: 'Verify deployment status',
@@ -140,10 +140,9 @@ const verifyStatus = ({ deployments }: PlanDependencies, { namespace, workflow_i
   async run(cancelled) {
     const signal = AbortSignal.any([cancelled, AbortSignal.timeout(READY_TIMEOUT_MS)]);
     while (!signal.aborted) {
+      const engine = getEngine(deployments, namespace);
       const ports = deployments.workers(namespace, workflow_id).map(readyPort);
-      const answers = await Promise.all(
-        ports.map((port) => port !== null && engineOf(deployments, namespace).isReady(port, signal)),
-      );
+      const answers = await Promise.all(ports.map((port) => port !== null && engine.isReady(port, signal)));
       if (answers.length > 0 && answers.every(Boolean))
         return `${answers.length} of ${answers.length} replicas are ready`;
       await sleep(READY_POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -155,8 +154,8 @@ const verifyStatus = ({ deployments }: PlanDependencies, { namespace, workflow_i
 
 const describeCheck = (check: PerformanceCheck): string =>
   check.measured
-    ? `${check.mean_latency_ms} ms a request, mean of ${check.calls} with zeros for ${check.inputs}`
-    : `Skipped: the model does not run on zeros (${check.reason})`;
+    ? `${check.mean_latency_ms} ms a request, mean of ${check.calls} with ${check.inputs}`
+    : `Skipped: ${check.reason}`;
 
 const resultOf = (dependencies: PlanDependencies, goal: Goal, check: PerformanceCheck | null): DeploymentResult => {
   const { deployments, urlOf } = dependencies;
@@ -179,11 +178,9 @@ const resultOf = (dependencies: PlanDependencies, goal: Goal, check: Performance
     benchmark_status: measured,
     number_of_nodes: 1,
     deploy_config: [
-      { name: deviceName(), type: 'cpu', tp_size: 1, replicas, engine_type: engineOf(deployments, namespace).name },
+      { name: deviceName(), type: 'cpu', tp_size: 1, replicas, engine_type: getEngine(deployments, namespace).name },
     ],
-    supported_endpoints: engineOf(deployments, namespace).paths(
-      deployments.find(namespace)?.model_name ?? request.endpoint_name,
-    ),
+    supported_endpoints: deployments.paths(namespace),
     deployment_status: deployments.status(namespace),
   };
 };
@@ -204,7 +201,8 @@ const planFor = (dependencies: PlanDependencies, goal: Goal): Plan => {
     description: 'Send a few requests and measure how long they take',
     async run(cancelled) {
       const model_name = deployments.find(goal.namespace)?.model_name ?? goal.request.endpoint_name;
-      check = await engineOf(deployments, goal.namespace).check({ url: urlOf(goal.namespace), model_name }, cancelled);
+      const engine = getEngine(deployments, goal.namespace);
+      check = await engine.check({ url: urlOf(goal.namespace), model_name }, cancelled);
       // Here and not in `result`: from now on a replica that ends is reported.
       await refusalsAsFailures(deployments.serve(goal.namespace, goal.workflow_id));
       return describeCheck(check);

@@ -1,6 +1,4 @@
 import type { DeploymentStatus } from '../../contracts/notification.ts';
-import { getEngine } from '../engine/catalog.ts';
-import type { DeploymentRecord } from './cluster-state.ts';
 import { deviceName, NODE_NAME } from './machine.ts';
 import type { Worker } from './worker.ts';
 
@@ -49,15 +47,15 @@ const reasonOf = (workers: readonly Worker[], { total, available }: ReturnType<t
   return `${available} of ${total} replicas are ready: ${reasons.join('; ')}`;
 };
 
-/** How a deployment is, by the states of its workers. `failed`: at least one keeps crashing. */
-export const deploymentStatus = (record: DeploymentRecord, workers: readonly Worker[]): DeploymentStatus => {
+/** How a deployment with these paths is, by the states of its workers. `failed`: at least one keeps crashing. */
+export const deploymentStatus = (paths: string[], workers: readonly Worker[]): DeploymentStatus => {
   const counts = count(workers);
   const status = statusOf(counts);
   return {
     status,
     // The ingress is this very process; requests get through as soon as one replica takes them.
     ingress_health: counts.available > 0,
-    supported_endpoints: getEngine(record.engine).paths(record.model_name),
+    supported_endpoints: paths,
     replicas: { ...counts, status, reason: reasonOf(workers, counts) },
     worker_data_list: workers.map(describeWorker),
   };

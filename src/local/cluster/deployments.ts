@@ -4,7 +4,8 @@ import { v5 } from 'uuid';
 import type { DeploymentStatus } from '../../contracts/notification.ts';
 import { sumResources, timesResources } from '../../events/resources.ts';
 import type { Resources } from '../../events/values.ts';
-import { getEngine } from '../engine/catalog.ts';
+import type { Engine } from '../engine/engine.ts';
+import type { Engines } from '../engine/engines.ts';
 import { Refusal } from '../service/loopback.ts';
 import { type ClusterState, type DeploymentRecord, findOwn, type WorkerRecord } from './cluster-state.ts';
 import { deploymentStatus } from './deployment-status.ts';
@@ -17,10 +18,14 @@ const WORKER_NAMESPACE = '7f0b3c52-6f0e-5d11-8f9a-0c1e5a7b9d24';
 export interface Deployments {
   find(namespace: string): DeploymentRecord | undefined;
   listOf(clusterId: string): DeploymentRecord[];
-  /** Keeps the record; starts nothing. */
-  add(record: DeploymentRecord): Promise<void>;
-  /** The artefact of `namespace` is there: its size, and the engine that serves it. */
-  setArtefact(namespace: string, artefact: { model_bytes: number; engine: string }): Promise<void>;
+  /** Keeps the record, or where the namespace has one already that one; answers it. Starts nothing. */
+  add(record: DeploymentRecord): Promise<DeploymentRecord>;
+  /** The artefact of `namespace` is there. */
+  setSize(namespace: string, model_bytes: number): Promise<void>;
+  /** What serves `namespace`. */
+  findEngine(namespace: string): Engine | undefined;
+  /** What may be called under its URL. */
+  paths(namespace: string): string[];
   /** Starts `count` workers for a workflow, less those that it has already; answers all of the workflow's. */
   addWorkers(namespace: string, options: { count: number; made_by: string }): Promise<Worker[]>;
   removeWorkers(namespace: string, unwanted: (worker: WorkerRecord) => boolean): Promise<void>;
@@ -43,6 +48,7 @@ export interface Deployments {
 
 export interface DeploymentsOptions {
   state: ClusterState;
+  engines: Engines;
   dir: string;
   /** Something about a serving deployment changed. */
   onStatus: (record: DeploymentRecord, status: DeploymentStatus) => void;
@@ -67,7 +73,7 @@ const assertRoom = (running: number, wanted: number) => {
   }
 };
 
-export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions): Deployments => {
+export const createDeployments = ({ state, engines, dir, onStatus }: DeploymentsOptions): Deployments => {
   const running = new Map<string, Worker[]>();
   const reported = new Map<string, string>();
   let closed = false;
@@ -87,9 +93,11 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
     return record;
   };
 
+  const pathsOf = ({ engine, model_name }: DeploymentRecord) => engines.get(engine).paths(model_name);
+
   const servingStatus = (record: DeploymentRecord) =>
     deploymentStatus(
-      record,
+      pathsOf(record),
       workers(record.namespace).filter(({ id }) => isServing(record, id)),
     );
 
@@ -106,7 +114,7 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
   // All are there before the first starts, so that no report counts only some of them.
   const startWorkers = (record: DeploymentRecord, entries: readonly WorkerRecord[]) => {
     const { namespace, model_file, model_name } = record;
-    const engine = getEngine(record.engine);
+    const engine = engines.get(record.engine);
     const launch = (onLine: (line: string) => void) =>
       engine.launch({ model_file, model_name, marker: state.data.marker, onLine });
     const onChange = () => report(namespace);
@@ -138,18 +146,25 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
     footprint: () =>
       sumResources(
         Object.values(state.data.deployments).map(({ namespace, model_bytes, engine }) =>
-          timesResources(getEngine(engine).footprint(model_bytes), workers(namespace).length),
+          timesResources(engines.get(engine).footprint(model_bytes), workers(namespace).length),
         ),
       ),
     listOf: (clusterId) => Object.values(state.data.deployments).filter(({ cluster_id }) => cluster_id === clusterId),
     async add(record) {
-      state.data.deployments[record.namespace] ??= record;
+      const kept = find(record.namespace) ?? record;
+      state.data.deployments[record.namespace] = kept;
+      await state.save();
+      return kept;
+    },
+    async setSize(namespace, model_bytes) {
+      get(namespace).model_bytes = model_bytes;
       await state.save();
     },
-    async setArtefact(namespace, artefact) {
-      Object.assign(get(namespace), artefact);
-      await state.save();
+    findEngine(namespace) {
+      const record = find(namespace);
+      return record && engines.get(record.engine);
     },
+    paths: (namespace) => pathsOf(get(namespace)),
     async addWorkers(namespace, { count, made_by }) {
       const record = get(namespace);
       const missing = count - record.workers.filter((worker) => worker.made_by === made_by).length;
@@ -198,7 +213,7 @@ export const createDeployments = ({ state, dir, onStatus }: DeploymentsOptions):
       }
       return undefined;
     },
-    status: (namespace) => deploymentStatus(get(namespace), workers(namespace)),
+    status: (namespace) => deploymentStatus(pathsOf(get(namespace)), workers(namespace)),
     async resume() {
       await mkdir(dir, { recursive: true });
       const strays = (await readdir(dir)).filter((name) => find(name) === undefined);

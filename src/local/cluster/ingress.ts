@@ -10,8 +10,8 @@ const TIMEOUT_MS = 60_000;
 /** Requests that are held in memory at once, over all deployments. */
 const MAX_IN_FLIGHT = 256;
 
-/** `/serve/<namespace>/v2...`; only the protocol's own paths lead to a replica. */
-export const INGRESS_PATH = /^\/serve\/(?<namespace>[a-z0-9-]+)(?<path>\/v2(?:\/.*)?)$/;
+/** `/serve/<namespace>/...`: only the paths that the deployment's engine serves lead to a replica. */
+export const INGRESS_PATH = /^\/serve\/(?<namespace>[a-z0-9-]+)(?<path>\/.*)$/;
 
 interface Forwarded {
   method: string;
@@ -86,11 +86,15 @@ export const createIngress = ({ deployments, metrics }: { deployments: Deploymen
   };
 
   return async (ctx: Context): Promise<void> => {
-    const { namespace = '', path = '' } = INGRESS_PATH.exec(ctx.path)?.groups ?? {};
-    if (deployments.find(namespace) === undefined) {
+    const { namespace = '', path: asked = '' } = INGRESS_PATH.exec(ctx.path)?.groups ?? {};
+    const engine = deployments.findEngine(namespace);
+    if (engine === undefined) {
       turns.delete(namespace);
       throw new Refusal(404, `nothing is deployed as ${namespace}`);
     }
+    // As it is sent on: without `..`, which could lead out of what the engine serves.
+    const path = new URL(asked, 'http://localhost').pathname;
+    if (!engine.serves(path)) throw new Refusal(404, `no route ${ctx.method} ${ctx.path}`);
     const startedAt = performance.now();
     let failed = true;
     inFlight += 1;

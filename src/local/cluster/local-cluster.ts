@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { Notification } from '../../contracts/notification.ts';
+import type { Engines } from '../engine/engines.ts';
 import { clearOrphans } from '../machine/orphans.ts';
 import { type ArtefactStore, createArtefactCache } from '../service/artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
@@ -44,6 +45,8 @@ export interface LocalClusterOptions {
   /** Everything of the service lives below it. One service at a time. */
   data_dir: string;
   callback: Callback;
+  /** What can serve a model here. */
+  engines: Engines;
   log: Logger;
   /** Where `s3://` references lead; without it they are refused. */
   artefacts?: ArtefactStore | undefined;
@@ -57,7 +60,7 @@ export interface LocalClusterOptions {
  * `close` ends the processes, and the next start brings them back at the same URLs where the port is still free.
  */
 export const createLocalCluster = async (options: LocalClusterOptions): Promise<LocalService> => {
-  const { data_dir, callback, log, listen } = options;
+  const { data_dir, callback, engines, log, listen } = options;
   const state = await openClusterState(data_dir);
   const orphans = await clearOrphans(state.data.marker);
   if (orphans.length > 0) log.warn({ pids: orphans }, 'ended inference processes that an earlier life left behind');
@@ -69,6 +72,7 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
 
   const deployments = createDeployments({
     state,
+    engines,
     dir: join(data_dir, 'deployments'),
     onStatus: ({ namespace, cluster_id }, status) => {
       log.info({ namespace, ...status.replicas }, `deployment is ${status.status}`);
@@ -78,7 +82,7 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
   let url = '';
   const urlOf = (namespace: string) => `${url}/serve/${namespace}`;
   const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
-  const dependencies = { state, deployments, urlOf, fetchArtefact };
+  const dependencies = { state, deployments, engines, urlOf, fetchArtefact };
   const workflows = createWorkflows({
     state,
     publish: outbox.publish,

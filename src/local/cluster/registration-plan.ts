@@ -1,7 +1,8 @@
+import { StepFailed } from '../service/step-failed.ts';
 import type { ClusterState, WorkflowInput } from './cluster-state.ts';
 import type { PlanDependencies } from './deployment-plan.ts';
 import { measureNode } from './machine.ts';
-import { type Plan, type Step, StepFailed } from './workflows.ts';
+import type { Plan, Step } from './workflows.ts';
 
 type Registration = Extract<WorkflowInput, { operation: 'register-cluster' }>;
 

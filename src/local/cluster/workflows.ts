@@ -4,10 +4,8 @@ import type { WorkflowMetadata } from '../../contracts/asynchronous.ts';
 import type { Notification, StepStatus } from '../../contracts/notification.ts';
 import { failureText } from '../../failures/failure-text.ts';
 import { messageOf } from '../service/message.ts';
+import { StepFailed } from '../service/step-failed.ts';
 import type { ClusterState, WorkflowInput, WorkflowRecord } from './cluster-state.ts';
-
-/** A step did not come out as it should, for a reason that the user is told. */
-export class StepFailed extends Error {}
 
 export interface Step {
   id: string;

@@ -1,38 +1,30 @@
 import { copyFile, link, mkdir, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { ExtractModelRequest, type ModelInfo } from '../../contracts/budmodel.ts';
+import type { Engines } from '../engine/engines.ts';
 import type { FetchArtefact } from '../service/artefact-cache.ts';
 import { findRegularFile } from '../service/disk-path.ts';
-import { StepFailed, type WorkflowKind } from '../service/workflows.ts';
-import type { Inspection } from './inspection.ts';
-import type { Inspect } from './inspector.ts';
+import { StepFailed } from '../service/step-failed.ts';
+import type { WorkflowKind } from '../service/workflows.ts';
+import { inspectArtefact } from './inspect-artefact.ts';
 
-type Accepted = Extract<Inspection, { accepted: true }>;
+type Inspected = Awaited<ReturnType<typeof inspectArtefact>>;
 
-const modelInfoOf = (uri: string, { facts, file_size_bytes, sha256 }: Accepted): ModelInfo => ({
-  author: facts.metadata.author ?? null,
+const modelInfoOf = (uri: string, { kind, facts, file_size_bytes, sha256 }: Inspected): ModelInfo => ({
+  author: facts.author,
   description: facts.description,
   uri,
   modality: null,
   tags: null,
   tasks: null,
-  license: facts.metadata.license ?? null,
-  architecture: {
-    format: 'onnx',
-    num_params: facts.num_params,
-    inputs: facts.inputs,
-    outputs: facts.outputs,
-    opset: facts.opset,
-    producer: facts.producer,
-    ir_version: facts.ir_version,
-    model_version: facts.model_version,
-    graph_name: facts.graph_name,
-    metadata: facts.metadata,
-    operators: facts.operators,
-    file_size_bytes,
-    sha256,
-  },
+  license: facts.license,
+  architecture: { format: kind.format, ...facts.architecture, file_size_bytes, sha256 },
 });
+
+const summaryOf = ({ kind, facts: { architecture } }: Inspected): string =>
+  typeof architecture.num_params === 'number'
+    ? `${kind.title} model with ${architecture.num_params} parameters`
+    : `${kind.title} model`;
 
 /** A second name for the file where the file system allows it, else a copy: models are large. */
 const obtain = async (from: string, to: string): Promise<void> => {
@@ -43,7 +35,7 @@ const obtain = async (from: string, to: string): Promise<void> => {
 /** `POST model-info/extract` for files on this machine and in our object storage: what the artefact says of itself, and nothing else. */
 export const extractModel = (options: {
   models_dir: string;
-  inspect: Inspect;
+  engines: Engines;
   fetchArtefact: FetchArtefact;
 }): WorkflowKind<typeof ExtractModelRequest> => ({
   type: 'perform_model_extraction',
@@ -74,9 +66,8 @@ export const extractModel = (options: {
         return { message: 'the file is in the model store', value: target };
       });
       const inspection = await step('model_extraction', async () => {
-        const found = await options.inspect(path, { open: true, signal });
-        if (!found.accepted) throw new StepFailed(found.reason);
-        return { message: `ONNX model with ${found.facts.num_params} parameters`, value: found };
+        const found = await inspectArtefact(options.engines, path, { open: true, signal });
+        return { message: summaryOf(found), value: found };
       });
       return await step('save_model', () =>
         Promise.resolve({

@@ -8,12 +8,12 @@ import {
   type ModelInfo,
   ScanModelRequest,
 } from '../../contracts/budmodel.ts';
+import type { Engines } from '../engine/engines.ts';
 import { type ArtefactStore, createArtefactCache } from '../service/artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
 import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
 import { openWorkflows } from '../service/workflows.ts';
 import { extractModel } from './extract-model.ts';
-import { createInspector, type Inspect } from './inspector.ts';
 import { scanModel } from './scan-model.ts';
 
 const SENDER = { source: 'budmodel', source_topic: 'budModelMessages' };
@@ -40,31 +40,31 @@ const modelDirOf = (modelsDir: string, path: string): string => {
   return join(modelsDir, first);
 };
 
-/** The embedded stand-in for budmodel: reads ONNX files on this machine and in our object storage. Keeps models and its state in `data_dir`. */
+/** The embedded stand-in for budmodel: reads model files on this machine and in our object storage. Keeps models and its state in `data_dir`. */
 export const createLocalModelService = async (options: {
   data_dir: string;
   callback: Callback;
   log: Logger;
-  inspect?: Inspect;
+  engines: Engines;
   /** Where `s3://` references lead; without it they are refused. */
   artefacts?: ArtefactStore | undefined;
   listen?: Listen | undefined;
 }): Promise<LocalService> => {
-  const { callback, log, listen, inspect = createInspector() } = options;
+  const { callback, log, listen, engines } = options;
   const data_dir = resolve(options.data_dir);
   const models_dir = join(data_dir, 'models');
   await mkdir(models_dir, { recursive: true });
   const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
   const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
   const extraction = await openWorkflows({
-    kind: extractModel({ models_dir, inspect, fetchArtefact }),
+    kind: extractModel({ models_dir, engines, fetchArtefact }),
     sender: SENDER,
     dir: join(data_dir, 'extractions'),
     outbox,
     log,
   });
   const scanning = await openWorkflows({
-    kind: scanModel({ inspect, fetchArtefact }),
+    kind: scanModel({ engines, fetchArtefact }),
     sender: SENDER,
     dir: join(data_dir, 'scans'),
     outbox,

@@ -2,14 +2,15 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { Transform } from 'node:stream';
+import { type Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pRetry from 'p-retry';
 import { Rejected } from '../../errors.ts';
 import { failureText } from '../../failures/failure-text.ts';
 import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
 import { moveIntoPlace } from '../../resilience/atomic-file.ts';
-import { StepFailed } from './workflows.ts';
+import { type ArtefactBeginning, BEGINNING_BYTES } from '../engine/engine.ts';
+import { StepFailed } from './step-failed.ts';
 
 /** The object storage of BudApp, as the local services read it. */
 export type ArtefactStore = Pick<ObjectStore, 'find' | 'get' | 'uri'>;
@@ -66,16 +67,21 @@ const findArtefact = async (store: ArtefactStore | undefined, uri: string): Prom
   return { from: store, object };
 };
 
-/** Size and first byte of an object. Throws `StepFailed`. */
-export const readObjectBeginning = async (
-  store: ArtefactStore | undefined,
-  uri: string,
-): Promise<{ size_bytes: number; first_byte: number | undefined }> =>
+const readFirstBytes = async (body: Readable): Promise<Buffer> => {
+  let bytes = Buffer.alloc(0);
+  for await (const chunk of body) {
+    bytes = Buffer.concat([bytes, Buffer.from(chunk)]);
+    if (bytes.length >= BEGINNING_BYTES) break;
+  }
+  return bytes.subarray(0, BEGINNING_BYTES);
+};
+
+/** What engines are shown of an object; no more of it is read. Throws `StepFailed`. */
+export const readObjectBeginning = async (store: ArtefactStore | undefined, uri: string): Promise<ArtefactBeginning> =>
   trying(uri, async () => {
     const { from, object } = await findArtefact(store, uri);
     const { key, size_bytes } = object;
-    for await (const chunk of await from.get(key)) return { size_bytes, first_byte: Buffer.from(chunk)[0] };
-    return { size_bytes, first_byte: undefined };
+    return { name: basename(key), size_bytes, first_bytes: await readFirstBytes(await from.get(key)) };
   });
 
 const isThere = async (path: string, { size_bytes }: StoredObject): Promise<boolean> => {

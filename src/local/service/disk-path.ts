@@ -1,8 +1,9 @@
 import { open, realpath, stat } from 'node:fs/promises';
 import { basename, isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { type ArtefactBeginning, BEGINNING_BYTES } from '../engine/engine.ts';
 import { type FetchArtefact, isObjectUri } from './artefact-cache.ts';
-import { StepFailed } from './workflows.ts';
+import { StepFailed } from './step-failed.ts';
 
 /** The path that a `file:` URI or an absolute path names; null for every other reference. */
 const diskPathOf = (uri: string): string | null => {
@@ -40,18 +41,13 @@ export const findRegularFile = async (
   }
 };
 
-/** What is to be known of an artefact: no more of it is read than its beginning. */
-interface Beginning {
-  size_bytes: number;
-  first_byte: number | undefined;
-}
-
-export const readBeginning = async (path: string): Promise<Beginning> => {
+/** What engines are shown of a file. */
+export const readBeginning = async (path: string): Promise<ArtefactBeginning> => {
   const file = await open(path);
   try {
     const { size: size_bytes } = await file.stat();
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(1), 0, 1, 0);
-    return { size_bytes, first_byte: bytesRead === 1 ? buffer[0] : undefined };
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(BEGINNING_BYTES), 0, BEGINNING_BYTES, 0);
+    return { name: basename(path), size_bytes, first_bytes: buffer.subarray(0, bytesRead) };
   } finally {
     await file.close();
   }

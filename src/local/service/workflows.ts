@@ -6,17 +6,10 @@ import type { Notification } from '../../contracts/notification.ts';
 import type { Closable } from '../../ports/closable.ts';
 import type { CallbackOutbox } from './callback.ts';
 import { type MessageContent, messageOf, type Sender } from './message.ts';
+import { StepFailed } from './step-failed.ts';
 import { openWorkflowRecords, type WorkflowRecord } from './workflow-records.ts';
 
 const WORKFLOW_NAMESPACE = '3c0d3b8e-6a53-5b1f-9d0a-0b9e5a4f7c21';
-
-/** The work was refused for a reason that the user is told; everything else that is thrown is a fault of ours. */
-export class StepFailed extends Error {
-  constructor(message: string, options?: { cause: unknown }) {
-    super(message, options);
-    this.name = 'StepFailed';
-  }
-}
 
 /** What a step came to: the sentence shown to the user, and what the next step needs. */
 interface StepOutcome<Value> {

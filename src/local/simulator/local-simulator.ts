@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
+import type { Engines } from '../engine/engines.ts';
 import type { ArtefactStore } from '../service/artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
 import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
@@ -21,6 +22,7 @@ const Finished = z.looseObject({ recommendations: z.array(Recommendation) });
 /** The embedded stand-in for budsim: ranks what `clusters` answers by free capacity. Keeps its state in `data_dir`. */
 export const createLocalSimulator = async (options: {
   clusters: () => Promise<ClusterFacts[]>;
+  engines: Engines;
   data_dir: string;
   callback: Callback;
   log: Logger;
@@ -28,10 +30,10 @@ export const createLocalSimulator = async (options: {
   artefacts?: ArtefactStore | undefined;
   listen?: Listen | undefined;
 }): Promise<LocalService> => {
-  const { clusters, data_dir, callback, log, artefacts, listen } = options;
+  const { clusters, engines, data_dir, callback, log, artefacts, listen } = options;
   const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
   const simulations = await openWorkflows({
-    kind: simulate({ clusters, artefacts }),
+    kind: simulate({ clusters, engines, artefacts }),
     sender: SENDER,
     dir: join(data_dir, 'simulations'),
     outbox,

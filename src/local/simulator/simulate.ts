@@ -1,9 +1,10 @@
 import { type Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts';
 import type { Resources } from '../../events/values.ts';
-import { findEngineFor } from '../engine/catalog.ts';
+import type { Engines } from '../engine/engines.ts';
 import { type ArtefactStore, isObjectUri, readObjectBeginning } from '../service/artefact-cache.ts';
 import { findRegularFile, readBeginning } from '../service/disk-path.ts';
-import { StepFailed, type WorkflowKind } from '../service/workflows.ts';
+import { StepFailed } from '../service/step-failed.ts';
+import type { WorkflowKind } from '../service/workflows.ts';
 import { type ClusterFacts, rankClusters } from './placement.ts';
 
 const resultOf = (workflow_id: string, recommendations: Recommendation[]) => ({
@@ -12,25 +13,28 @@ const resultOf = (workflow_id: string, recommendations: Recommendation[]) => ({
   recommendations,
 });
 
+interface SimulationOptions {
+  clusters: () => Promise<ClusterFacts[]>;
+  engines: Engines;
+  artefacts?: ArtefactStore | undefined;
+}
+
 /** What a replica of the artefact takes. Throws `StepFailed` for whatever the local cluster cannot run. */
-const assertRunnable = async (uri: string, artefacts: ArtefactStore | undefined): Promise<Resources> => {
-  const refusal = 'the local cluster runs uploaded ONNX artefacts only';
+const assertRunnable = async (uri: string, { artefacts, engines }: SimulationOptions): Promise<Resources> => {
+  const refusal = `the local cluster runs uploaded ${engines.titles} artefacts only`;
   const looking = isObjectUri(uri)
     ? readObjectBeginning(artefacts, uri)
     : findRegularFile(uri).then(({ path }) => readBeginning(path));
-  const { size_bytes, first_byte } = await looking.catch((cause: unknown) => {
+  const beginning = await looking.catch((cause: unknown) => {
     throw cause instanceof StepFailed ? new StepFailed(`${refusal}: ${cause.message}`, { cause }) : cause;
   });
-  const engine = findEngineFor(first_byte);
+  const engine = engines.findFor(beginning);
   if (engine === undefined) throw new StepFailed(refusal);
-  return engine.footprint(size_bytes);
+  return engine.footprint(beginning.size_bytes);
 };
 
 /** `POST simulator/run`: ranks the registered clusters by the room that they really have now. */
-export const simulate = (options: {
-  clusters: () => Promise<ClusterFacts[]>;
-  artefacts?: ArtefactStore | undefined;
-}): WorkflowKind<typeof RunSimulationRequest> => ({
+export const simulate = (options: SimulationOptions): WorkflowKind<typeof RunSimulationRequest> => ({
   type: 'get_cluster_recommendations',
   workflow_name: 'get_cluster_recommendations',
   eta_minutes: 1,
@@ -43,7 +47,7 @@ export const simulate = (options: {
   failure_result: (id) => resultOf(id, []),
   async perform(request, { id, step }) {
     const need = await step('validation', async () => {
-      const resources = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options.artefacts);
+      const resources = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options);
       return { message: `a replica is reckoned with ${resources.memory_mib} MiB of memory`, value: resources };
     });
     const clusters = await step('performance_estimation', async () => {

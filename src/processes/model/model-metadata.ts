@@ -36,11 +36,17 @@ const producerOf = (producer: Architecture['producer']): string | null =>
 
 const blankToNull = (text: string | null | undefined): string | null => text?.trim() || null;
 
+/** A service that names no format but an operator set has read an ONNX model. */
+const formatOf = ({ format, architecture }: ModelInfo): string | null => {
+  const named = [format, architecture?.format].flatMap((value) => (typeof value === 'string' && value.trim()) || []);
+  return named[0] ?? (architecture?.opset ? 'onnx' : null);
+};
+
 /** The metadata that a model service reports. Null or empty: the service does not report it. */
 export const toModelMetadata = (info: ModelInfo): ModelMetadata => {
   const { architecture } = info;
   return {
-    format: blankToNull(typeof info.format === 'string' ? info.format : null) ?? (architecture?.opset ? 'onnx' : null),
+    format: formatOf(info),
     author: blankToNull(info.author),
     description: blankToNull(info.description),
     license: textOf(info.license)[0] ?? null,

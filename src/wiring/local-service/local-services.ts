@@ -43,7 +43,8 @@ export const LOCAL_SERVICES: Readonly<Record<string, Kind>> = {
     cluster: false,
     open: async (opening) => {
       const { createLocalCluster } = await import('../../local/cluster/local-cluster.ts');
-      return createLocalCluster({ ...opening, callback: callbackOf(opening) });
+      const { ENGINES: engines } = await import('../../local/engine/catalog.ts');
+      return createLocalCluster({ ...opening, engines, callback: callbackOf(opening) });
     },
   },
   [BUDMODEL]: {
@@ -52,7 +53,8 @@ export const LOCAL_SERVICES: Readonly<Record<string, Kind>> = {
     cluster: false,
     open: async (opening) => {
       const { createLocalModelService } = await import('../../local/model/local-model-service.ts');
-      return createLocalModelService({ ...opening, callback: callbackOf(opening) });
+      const { ENGINES: engines } = await import('../../local/engine/catalog.ts');
+      return createLocalModelService({ ...opening, engines, callback: callbackOf(opening) });
     },
   },
   [BUDSIM]: {
@@ -62,9 +64,10 @@ export const LOCAL_SERVICES: Readonly<Record<string, Kind>> = {
     open: async (opening) => {
       const { createLocalSimulator } = await import('../../local/simulator/local-simulator.ts');
       const { readClusters } = await import('../../local/simulator/read-clusters.ts');
+      const { ENGINES: engines } = await import('../../local/engine/catalog.ts');
       const { url, headers } = present(opening.config.cluster, 'the cluster service');
       const clusters = () => readClusters(url, headers);
-      return createLocalSimulator({ ...opening, clusters, callback: callbackOf(opening) });
+      return createLocalSimulator({ ...opening, clusters, engines, callback: callbackOf(opening) });
     },
   },
   [BUDMETRICS]: {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { createLocalCluster } from '../../../src/local/cluster/local-cluster.ts';
+import { ENGINES } from '../../../src/local/engine/catalog.ts';
 import { ServeMetrics } from '../../../src/local/metrics/serve-metrics.ts';
 import type { LocalService } from '../../../src/local/service/loopback.ts';
 import type { Json } from '../json.ts';
@@ -26,7 +27,8 @@ describe('the local cluster', () => {
   let inbox: Inbox;
   let cluster: LocalService;
 
-  const start = () => createLocalCluster({ data_dir: join(dir, 'cluster'), callback: inbox.callback, log });
+  const start = () =>
+    createLocalCluster({ data_dir: join(dir, 'cluster'), callback: inbox.callback, engines: ENGINES, log });
   const zeros = { name: 'x', datatype: 'FP32', shape: [1, 3, 32, 32], data: new Array(3 * 32 * 32).fill(0) };
 
   let cluster_id: string;

@@ -4,7 +4,10 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { expect } from 'chai';
 import { parseResult } from '../../../src/contracts/notification.ts';
-import { createInspector, type Inspect } from '../../../src/local/model/inspector.ts';
+import type { Inspect } from '../../../src/local/engine/engine.ts';
+import { createEngines } from '../../../src/local/engine/engines.ts';
+import { createInspector } from '../../../src/local/engine/onnx/inspector.ts';
+import { onnxRuntime } from '../../../src/local/engine/onnx/onnx-runtime.ts';
 import { createLocalModelService } from '../../../src/local/model/local-model-service.ts';
 import type { LocalService } from '../../../src/local/service/loopback.ts';
 import {
@@ -31,12 +34,12 @@ describe('local model service', () => {
   let receiver: Receiver;
   let service: LocalService;
 
-  const start = (inspect?: Inspect) =>
+  const start = (inspect: Inspect = onnxRuntime.artefact.inspect) =>
     createLocalModelService({
       data_dir: join(dir, 'data'),
       callback: receiver.callback,
+      engines: createEngines([{ ...onnxRuntime, artefact: { ...onnxRuntime.artefact, inspect } }]),
       log: silent,
-      ...(inspect === undefined ? {} : { inspect }),
     });
   const post = async (path: string, body: unknown) => {
     const response = await fetch(`${service.url}/model-info/${path}`, {

@@ -8,9 +8,10 @@ import { expect } from 'chai';
 import { createDiskObjects } from '../../../src/adapters/disk-objects.ts';
 import { Rejected } from '../../../src/errors.ts';
 import { createLocalCluster } from '../../../src/local/cluster/local-cluster.ts';
+import { ENGINES } from '../../../src/local/engine/catalog.ts';
 import { createLocalModelService } from '../../../src/local/model/local-model-service.ts';
 import { type ArtefactStore, createArtefactCache } from '../../../src/local/service/artefact-cache.ts';
-import { StepFailed } from '../../../src/local/service/workflows.ts';
+import { StepFailed } from '../../../src/local/service/step-failed.ts';
 import { createLocalSimulator } from '../../../src/local/simulator/local-simulator.ts';
 import type { ObjectStore } from '../../../src/ports/object-store.ts';
 import { failureOf as rejectionOf } from '../../failure-of.ts';
@@ -185,7 +186,7 @@ describe('artefacts in the object storage', () => {
       return resultOf(receiver.received, 'w1');
     };
     const optionsIn = (folder: string, artefacts: ArtefactStore | undefined) => ({
-      ...{ data_dir: join(dir, folder), callback: receiver.callback, log: silent, artefacts },
+      ...{ data_dir: join(dir, folder), callback: receiver.callback, engines: ENGINES, log: silent, artefacts },
     });
     const extraction = { model_name: 'm', model_uri: URI, provider_type: 'disk' };
 

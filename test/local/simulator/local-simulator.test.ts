@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import { expect } from 'chai';
 import { parseAnswer, toRequest } from '../../../src/contracts/calls.ts';
 import { parseResult } from '../../../src/contracts/notification.ts';
+import { ENGINES } from '../../../src/local/engine/catalog.ts';
 import type { LocalService } from '../../../src/local/service/loopback.ts';
 import { createLocalSimulator } from '../../../src/local/simulator/local-simulator.ts';
 import type { ClusterFacts } from '../../../src/local/simulator/placement.ts';
@@ -44,7 +45,9 @@ describe('local simulator', () => {
   let clusters: () => Promise<ClusterFacts[]>;
 
   const start = () =>
-    createLocalSimulator({ clusters: () => clusters(), data_dir: dir, callback: receiver.callback, log: silent });
+    createLocalSimulator({
+      ...{ clusters: () => clusters(), engines: ENGINES, data_dir: dir, callback: receiver.callback, log: silent },
+    });
   const run = async (workflow_id: string, more: object = {}) => {
     const { path, body } = toRequest('simulator.run', {
       pretrained_model_uri: MODEL,

@@ -58,7 +58,7 @@ export const checkPerformance = async (url: string, cancelled: AbortSignal): Pro
         return {
           measured: true,
           mean_latency_ms: await measure(url, body, signal),
-          inputs: describe(tensors),
+          inputs: `zeros for ${describe(tensors)}`,
           calls: CALLS,
         };
       }
@@ -68,5 +68,5 @@ export const checkPerformance = async (url: string, cancelled: AbortSignal): Pro
     cancelled.throwIfAborted();
     reason = failureText(error);
   }
-  return { measured: false, reason };
+  return { measured: false, reason: `the model does not run on zeros (${reason})` };
 };

@@ -6,8 +6,8 @@
 import { parseArgs } from 'node:util';
 import { failureText } from '../../../failures/failure-text.ts';
 import { startChildWatchdog } from '../../machine/child-watchdog.ts';
+import type { ReplicaReport } from '../replica-report.ts';
 import { loadModel, type ServedModel } from './model.ts';
-import type { ReplicaReport } from './protocol.ts';
 import { startInferenceServer } from './server.ts';
 
 const { values } = parseArgs({

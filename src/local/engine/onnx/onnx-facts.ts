@@ -1,6 +1,6 @@
 import { isAbsolute, normalize, sep } from 'node:path';
 import { z } from 'zod';
-import { Tensor } from '../../contracts/budmodel.ts';
+import { Tensor } from '../../../contracts/budmodel.ts';
 import type { GraphEntry, NodeEntry, OnnxFile, TensorEntry, ValueEntry } from './onnx-file.ts';
 
 const MOST_PROPERTIES = 100;

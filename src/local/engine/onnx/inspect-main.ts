@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { failureText } from '../../failures/failure-text.ts';
-import { startChildWatchdog } from '../machine/child-watchdog.ts';
-import { type Inspection, InspectionTask } from './inspection.ts';
+import { failureText } from '../../../failures/failure-text.ts';
+import { startChildWatchdog } from '../../machine/child-watchdog.ts';
 import { factsOf } from './onnx-facts.ts';
 import { type OnnxFile, readOnnxFile } from './onnx-file.ts';
+import { type Reading, ReadingTask } from './reading.ts';
 
 const LONGEST_REASON = 400;
-/** Field 1 of the format, the IR version, which every writer puts first. */
-const FIRST_BYTE = 0x08;
 
-const refuse = (reason: string): Inspection => ({ accepted: false, reason: reason.slice(0, LONGEST_REASON) });
+const refuse = (reason: string): Reading => ({ accepted: false, reason: reason.slice(0, LONGEST_REASON) });
 
 const structureOf = (bytes: Uint8Array): OnnxFile | null => {
   try {
@@ -38,17 +36,10 @@ const openingFails = async (path: string): Promise<string | null> => {
   }
 };
 
-const inspect = async ({ path, open }: InspectionTask): Promise<Inspection> => {
+const read = async ({ path, open }: ReadingTask): Promise<Reading> => {
   const bytes = await readFile(path);
-  if (bytes.length === 0) return refuse('the file is empty');
   const file = structureOf(bytes);
-  if (file === null) {
-    return refuse(
-      bytes[0] === FIRST_BYTE
-        ? 'the file starts like an ONNX model but is cut short or damaged'
-        : 'the file is not an ONNX model',
-    );
-  }
+  if (file === null) return refuse('the file starts like an ONNX model but is cut short or damaged');
   const facts = factsOf(file);
   if (!Number.isSafeInteger(facts.num_params)) return refuse('the model claims impossible tensor sizes');
   if (open) {
@@ -68,8 +59,8 @@ const inspect = async ({ path, open }: InspectionTask): Promise<Inspection> => {
   };
 };
 
-const task = InspectionTask.parse(JSON.parse(process.argv[2] ?? ''));
+const task = ReadingTask.parse(JSON.parse(process.argv[2] ?? ''));
 await startChildWatchdog(task);
-const inspection = await inspect(task);
+const reading = await read(task);
 // Leaving at once also skips the native library's own clean-up, which has nothing left to save.
-process.stdout.write(JSON.stringify(inspection), () => process.exit(0));
+process.stdout.write(JSON.stringify(reading), () => process.exit(0));

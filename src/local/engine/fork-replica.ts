@@ -1,10 +1,8 @@
 import { fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
-import type { ReplicaOptions, ReplicaProcess } from '../engine.ts';
-import { ReplicaReport } from './protocol.ts';
+import type { ReplicaOptions, ReplicaProcess } from './engine.ts';
+import { ReplicaReport } from './replica-report.ts';
 
-const MAIN = fileURLToPath(new URL('./replica-main.ts', import.meta.url));
 const GRACE_MS = 5_000;
 
 const describeExit = (code: number | null, signal: NodeJS.Signals | null): string =>
@@ -15,9 +13,13 @@ const argumentsOf = ({ model_file, model_name, marker }: ReplicaOptions): string
   ...['--parent', String(process.pid), '--marker', marker],
 ];
 
-export const launchReplica = (options: ReplicaOptions): ReplicaProcess => {
+/**
+ * Starts an inference server that is a module of Node's at the path `main`. It is told `--model-path`, `--model-name`,
+ * `--parent` and `--marker`, and sends one `ReplicaReport`.
+ */
+export const forkReplica = (main: string, options: ReplicaOptions): ReplicaProcess => {
   // No environment: a replica needs none, and our settings are none of its business.
-  const child = fork(MAIN, argumentsOf(options), { execArgv: [], env: {}, silent: true });
+  const child = fork(main, argumentsOf(options), { execArgv: [], env: {}, silent: true });
   for (const stream of [child.stdout, child.stderr]) {
     if (stream !== null) createInterface({ input: stream }).on('line', options.onLine);
   }

@@ -2,8 +2,11 @@ import { execFile } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { StepFailed } from '../service/workflows.ts';
-import { Inspection, type InspectionTask } from './inspection.ts';
+import { StepFailed } from '../../service/step-failed.ts';
+import type { Inspect, Inspection, ModelFacts } from '../engine.ts';
+import { findIssues } from './find-issues.ts';
+import type { OnnxFacts } from './onnx-facts.ts';
+import { Reading, type ReadingTask } from './reading.ts';
 
 const run = promisify(execFile);
 const MAIN = fileURLToPath(new URL('./inspect-main.ts', import.meta.url));
@@ -12,15 +15,36 @@ const LONGEST_REPORT = 4 * MIB;
 /** The format's own limit: a protobuf message is at most 2 GiB. */
 const LARGEST_FILE = 2048 * MIB - 1;
 
-/** Reads the model at `path` in a process of its own, so that a hostile file can harm nothing but that process. */
-export type Inspect = (path: string, options: { open: boolean; signal: AbortSignal }) => Promise<Inspection>;
+const modelFactsOf = (facts: OnnxFacts): ModelFacts => ({
+  author: facts.metadata.author ?? null,
+  description: facts.description,
+  license: facts.metadata.license ?? null,
+  architecture: {
+    num_params: facts.num_params,
+    inputs: facts.inputs,
+    outputs: facts.outputs,
+    opset: facts.opset,
+    producer: facts.producer,
+    ir_version: facts.ir_version,
+    model_version: facts.model_version,
+    graph_name: facts.graph_name,
+    metadata: facts.metadata,
+    operators: facts.operators,
+  },
+});
 
-/** `timeout_ms` and `base_memory_bytes` (plus four times the file) bound the process. Throws `StepFailed` where it hits them. */
+const inspectionOf = (reading: Reading): Inspection =>
+  reading.accepted ? { ...reading, facts: modelFactsOf(reading.facts), issues: findIssues(reading.facts) } : reading;
+
+/**
+ * Reads a model in a process of its own, so that a hostile file can harm nothing but that process. `timeout_ms` and
+ * `base_memory_bytes` (plus four times the file) bound it.
+ */
 export const createInspector = ({ timeout_ms = 60_000, base_memory_bytes = 1024 * MIB } = {}): Inspect => {
   return async (path, { open, signal }) => {
     const { size } = await stat(path);
     if (size > LARGEST_FILE) return { accepted: false, reason: 'an ONNX file is at most 2 GiB' };
-    const task: InspectionTask = {
+    const task: ReadingTask = {
       path,
       open,
       parent_pid: process.pid,
@@ -35,7 +59,7 @@ export const createInspector = ({ timeout_ms = 60_000, base_memory_bytes = 1024 
         // Nothing of ours, above all no secret, is in reach of what a hostile file may manage to run.
         env: {},
       });
-      return Inspection.parse(JSON.parse(stdout));
+      return inspectionOf(Reading.parse(JSON.parse(stdout)));
     } catch (error) {
       if (signal.aborted) throw error;
       throw new StepFailed('the model could not be read within the limits of time and memory, or broke its reader', {

@@ -1,19 +1,19 @@
 import { z } from 'zod';
 import { OnnxFacts } from './onnx-facts.ts';
 
-/** What the inspecting process is told. */
-export const InspectionTask = z.object({
+/** What the reading process is told. */
+export const ReadingTask = z.object({
   path: z.string(),
   /** Also open the model with ONNX Runtime, which proves that it can be served. */
   open: z.boolean(),
-  /** The inspecting process ends itself once this is no longer its parent. */
+  /** The reading process ends itself once this is no longer its parent. */
   parent_pid: z.number(),
   max_memory_bytes: z.number(),
 });
-export type InspectionTask = z.infer<typeof InspectionTask>;
+export type ReadingTask = z.infer<typeof ReadingTask>;
 
 /** What it found: the facts, or why the file is refused (a sentence for the user). */
-export const Inspection = z.discriminatedUnion('accepted', [
+export const Reading = z.discriminatedUnion('accepted', [
   z.object({
     accepted: z.literal(true),
     facts: OnnxFacts,
@@ -23,4 +23,4 @@ export const Inspection = z.discriminatedUnion('accepted', [
   }),
   z.object({ accepted: z.literal(false), reason: z.string() }),
 ]);
-export type Inspection = z.infer<typeof Inspection>;
+export type Reading = z.infer<typeof Reading>;
