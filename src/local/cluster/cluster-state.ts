@@ -72,7 +72,8 @@ export const WorkflowInput = z.discriminatedUnion('operation', [
 ]);
 export type WorkflowInput = z.infer<typeof WorkflowInput>;
 
-const WorkflowRecord = z.object({
+/** A workflow as it is stored. */
+const StoredWorkflow = z.object({
   /** Our own id of it, which `cancel` names. */
   id: z.string(),
   /** The request, so that a crash in the middle can be made good. */
@@ -80,8 +81,10 @@ const WorkflowRecord = z.object({
   status: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
   /** What was sent last: said again where the request comes again. */
   closing_messages: z.array(Notification),
+  /** False: they may not have been sent. Workflows from before this was kept have sent them. */
+  told: z.boolean().default(true),
 });
-export type WorkflowRecord = z.infer<typeof WorkflowRecord>;
+export type StoredWorkflow = z.infer<typeof StoredWorkflow>;
 
 const State = z.object({
   version: z.literal(1),
@@ -91,7 +94,7 @@ const State = z.object({
   clusters: z.record(z.string(), ClusterRecord),
   deployments: z.record(z.string(), DeploymentRecord),
   /** By request: operation, the caller's workflow id and target. Oldest first. */
-  workflows: z.record(z.string(), WorkflowRecord),
+  workflows: z.record(z.string(), StoredWorkflow),
 });
 type State = z.infer<typeof State>;
 

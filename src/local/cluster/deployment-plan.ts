@@ -13,8 +13,8 @@ import { findArtefact, placeArtefact } from './artefact.ts';
 import { type ClusterState, findOwn } from './cluster-state.ts';
 import type { Deployments } from './deployments.ts';
 import { deviceName } from './machine.ts';
+import type { Step, StepPlan } from './step-plan.ts';
 import { readyPort, type Worker } from './worker.ts';
-import type { Plan, Step } from './workflows.ts';
 
 export interface PlanDependencies {
   state: ClusterState;
@@ -192,7 +192,7 @@ const undoOf =
     if (deployments.find(namespace)?.made_by === workflow_id) await deployments.remove(namespace);
   };
 
-const planFor = (dependencies: PlanDependencies, goal: Goal): Plan => {
+const planFor = (dependencies: PlanDependencies, goal: Goal): StepPlan => {
   const { deployments, urlOf } = dependencies;
   let check: PerformanceCheck | null = null;
   const measure: Step = {
@@ -224,7 +224,7 @@ const planFor = (dependencies: PlanDependencies, goal: Goal): Plan => {
   };
 };
 
-export const planDeployment = (dependencies: PlanDependencies, workflow_id: string, request: DeployRequest): Plan =>
+export const planDeployment = (dependencies: PlanDependencies, workflow_id: string, request: DeployRequest): StepPlan =>
   planFor(dependencies, {
     workflow_id,
     request,
@@ -238,7 +238,7 @@ export const planAddedWorkers = (
   dependencies: PlanDependencies,
   workflow_id: string,
   request: AddWorkerRequest,
-): Plan =>
+): StepPlan =>
   planFor(dependencies, {
     workflow_id,
     request,

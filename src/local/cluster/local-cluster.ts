@@ -7,7 +7,8 @@ import { type ArtefactStore, createArtefactCache } from '../service/artefact-cac
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
 import { type Listen, type LocalService, serveLoopback } from '../service/loopback.ts';
 import { messageOf } from '../service/message.ts';
-import { openClusterState, type WorkflowRecord } from './cluster-state.ts';
+import { createWorkflows } from '../service/workflows.ts';
+import { openClusterState, type WorkflowInput } from './cluster-state.ts';
 import { type PlanDependencies, planAddedWorkers, planDeployment } from './deployment-plan.ts';
 import { createDeployments } from './deployments.ts';
 import { createIngress } from './ingress.ts';
@@ -16,11 +17,11 @@ import { planRegistration } from './registration-plan.ts';
 import { planClusterDeletion, planDeploymentDeletion, planWorkerDeletion } from './removal-plans.ts';
 import { createRequestMetrics } from './request-metrics.ts';
 import { mountRoutes, type RouteDependencies } from './routes.ts';
-import { createWorkflows, type Plan } from './workflows.ts';
+import { type StepPlan, toPlan } from './step-plan.ts';
+import { SENDER, WORDING } from './wording.ts';
+import { createWorkflowStore, workflowIdOf } from './workflow-store.ts';
 
-const SENDER = { source: 'budcluster', source_topic: 'budClusterMessages' };
-
-const planOf = (dependencies: PlanDependencies, { id, input }: WorkflowRecord): Plan => {
+const stepsOf = (dependencies: PlanDependencies, id: string, input: WorkflowInput): StepPlan => {
   switch (input.operation) {
     case 'deploy':
       return planDeployment(dependencies, id, input.request);
@@ -84,10 +85,13 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
   const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
   const dependencies = { state, deployments, engines, urlOf, fetchArtefact };
   const workflows = createWorkflows({
-    state,
+    records: createWorkflowStore(state),
+    idOf: workflowIdOf,
+    planOf: (id, input) => toPlan(stepsOf(dependencies, id, input), input.request.notification_metadata),
+    wording: WORDING,
     publish: outbox.publish,
+    one_at_a_time: false,
     log,
-    planOf: (record) => planOf(dependencies, record),
   });
   const metrics = createRequestMetrics();
   const reportCluster: RouteDependencies['reportCluster'] = ({ id }, nodes) =>

@@ -2,7 +2,7 @@ import { StepFailed } from '../service/step-failed.ts';
 import type { ClusterState, WorkflowInput } from './cluster-state.ts';
 import type { PlanDependencies } from './deployment-plan.ts';
 import { measureNode } from './machine.ts';
-import type { Plan, Step } from './workflows.ts';
+import type { Step, StepPlan } from './step-plan.ts';
 
 type Registration = Extract<WorkflowInput, { operation: 'register-cluster' }>;
 
@@ -56,7 +56,11 @@ const configure = (state: ClusterState, id: string, input: Registration): Step =
 });
 
 /** The workflow's id becomes the cluster's, so that carrying on after a crash makes no second one. */
-export const planRegistration = ({ state, deployments }: PlanDependencies, id: string, input: Registration): Plan => {
+export const planRegistration = (
+  { state, deployments }: PlanDependencies,
+  id: string,
+  input: Registration,
+): StepPlan => {
   const measure = () => measureNode(id, deployments.footprint());
   const fetchInfo: Step = {
     id: 'fetch_cluster_info',

@@ -1,7 +1,7 @@
 import type { DeleteClusterRequest, DeleteDeploymentRequest, DeleteWorkerRequest } from '../../contracts/budcluster.ts';
 import type { PlanDependencies } from './deployment-plan.ts';
 import { describeWorker } from './deployment-status.ts';
-import type { Plan } from './workflows.ts';
+import type { StepPlan } from './step-plan.ts';
 
 // What is gone cannot be brought back: these have nothing to undo, and deleting what is gone already is fine.
 const undo = async () => {};
@@ -9,7 +9,7 @@ const undo = async () => {};
 export const planDeploymentDeletion = (
   { deployments }: PlanDependencies,
   { namespace, cluster_id }: DeleteDeploymentRequest,
-): Plan => ({
+): StepPlan => ({
   name: 'delete_deployment',
   type: 'delete_deployment',
   title: `Delete ${namespace}`,
@@ -30,7 +30,7 @@ export const planDeploymentDeletion = (
   undo,
 });
 
-export const planWorkerDeletion = ({ deployments }: PlanDependencies, { worker_id }: DeleteWorkerRequest): Plan => {
+export const planWorkerDeletion = ({ deployments }: PlanDependencies, { worker_id }: DeleteWorkerRequest): StepPlan => {
   let namespace: string | undefined;
   return {
     name: 'delete_worker',
@@ -60,7 +60,7 @@ export const planWorkerDeletion = ({ deployments }: PlanDependencies, { worker_i
 export const planClusterDeletion = (
   { state, deployments }: PlanDependencies,
   { cluster_id }: DeleteClusterRequest,
-): Plan => ({
+): StepPlan => ({
   name: 'delete_cluster',
   type: 'delete_cluster',
   title: 'Delete the cluster',

@@ -12,6 +12,7 @@ import {
   DeployRequest,
 } from '../../contracts/budcluster.ts';
 import { parse, Refusal, readJson } from '../service/loopback.ts';
+import type { Workflows } from '../service/workflows.ts';
 import { type ClusterRecord, type ClusterState, findOwn, type WorkflowInput } from './cluster-state.ts';
 import { readConfigurationUpload } from './configuration-upload.ts';
 import { describeWorker } from './deployment-status.ts';
@@ -19,12 +20,11 @@ import type { Deployments } from './deployments.ts';
 import { INGRESS_PATH } from './ingress.ts';
 import { type MeasuredNode, measureNode } from './machine.ts';
 import type { RequestMetrics } from './request-metrics.ts';
-import type { Workflows } from './workflows.ts';
 
 export interface RouteDependencies {
   state: ClusterState;
   deployments: Deployments;
-  workflows: Workflows;
+  workflows: Workflows<WorkflowInput>;
   metrics: RequestMetrics;
   ingress: (ctx: Context) => Promise<void>;
   reportCluster: (cluster: ClusterRecord, nodes: MeasuredNode[]) => Promise<void>;

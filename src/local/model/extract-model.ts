@@ -4,8 +4,8 @@ import { ExtractModelRequest, type ModelInfo } from '../../contracts/budmodel.ts
 import type { Engines } from '../engine/engines.ts';
 import type { FetchArtefact } from '../service/artefact-cache.ts';
 import { findRegularFile } from '../service/disk-path.ts';
+import type { RequestKind } from '../service/request-workflows.ts';
 import { StepFailed } from '../service/step-failed.ts';
-import type { WorkflowKind } from '../service/workflows.ts';
 import { inspectArtefact } from './inspect-artefact.ts';
 
 type Inspected = Awaited<ReturnType<typeof inspectArtefact>>;
@@ -37,47 +37,43 @@ export const extractModel = (options: {
   models_dir: string;
   engines: Engines;
   fetchArtefact: FetchArtefact;
-}): WorkflowKind<typeof ExtractModelRequest> => ({
+}): RequestKind<typeof ExtractModelRequest> => ({
   type: 'perform_model_extraction',
-  workflow_name: 'perform_model_extraction',
-  eta_minutes: 1,
-  steps: [
-    { id: 'validation', title: 'Validating the model', description: 'The reference names a file that can be read' },
-    { id: 'model_download', title: 'Fetching the model', description: 'The file is taken into the model store' },
-    { id: 'model_extraction', title: 'Reading the model', description: "The artefact's own metadata is read" },
-    { id: 'save_model', title: 'Saving the model', description: 'The model is ready to be deployed' },
-  ],
   request: ExtractModelRequest,
-  failure_result: () => null,
-  async perform(request, { id, signal, step }) {
+  planOf(id, request) {
     const dir = join(options.models_dir, id);
-    try {
-      const source = await step('validation', async () => {
-        if (request.provider_type !== 'disk') {
-          throw new StepFailed(`the local model service reads files only, not ${request.provider_type}`);
-        }
-        const file = await findRegularFile(request.model_uri, { fetchArtefact: options.fetchArtefact, signal });
-        return { message: `${basename(file.path)}, ${file.size_bytes} bytes`, value: file.path };
-      });
-      const path = await step('model_download', async () => {
-        await mkdir(dir, { recursive: true });
-        const target = join(dir, basename(source));
-        await obtain(source, target);
-        return { message: 'the file is in the model store', value: target };
-      });
-      const inspection = await step('model_extraction', async () => {
-        const found = await inspectArtefact(options.engines, path, { open: true, signal });
-        return { message: summaryOf(found), value: found };
-      });
-      return await step('save_model', () =>
-        Promise.resolve({
+    return {
+      steps: [
+        { id: 'validation', title: 'Validating the model', description: 'The reference names a file that can be read' },
+        { id: 'model_download', title: 'Fetching the model', description: 'The file is taken into the model store' },
+        { id: 'model_extraction', title: 'Reading the model', description: "The artefact's own metadata is read" },
+        { id: 'save_model', title: 'Saving the model', description: 'The model is ready to be deployed' },
+      ],
+      failure_result: null,
+      undo: () => rm(dir, { recursive: true, force: true }),
+      async perform({ signal, step }) {
+        const source = await step('validation', async () => {
+          if (request.provider_type !== 'disk') {
+            throw new StepFailed(`the local model service reads files only, not ${request.provider_type}`);
+          }
+          const file = await findRegularFile(request.model_uri, { fetchArtefact: options.fetchArtefact, signal });
+          return { message: `${basename(file.path)}, ${file.size_bytes} bytes`, value: file.path };
+        });
+        const path = await step('model_download', async () => {
+          await mkdir(dir, { recursive: true });
+          const target = join(dir, basename(source));
+          await obtain(source, target);
+          return { message: 'the file is in the model store', value: target };
+        });
+        const inspected = await step('model_extraction', async () => {
+          const found = await inspectArtefact(options.engines, path, { open: true, signal });
+          return { message: summaryOf(found), value: found };
+        });
+        return step('save_model', async () => ({
           message: 'the model is ready to be deployed',
-          value: { model_info: modelInfoOf(request.model_uri, inspection), local_path: path },
-        }),
-      );
-    } catch (error) {
-      await rm(dir, { recursive: true, force: true });
-      throw error;
-    }
+          value: { model_info: modelInfoOf(request.model_uri, inspected), local_path: path },
+        }));
+      },
+    };
   },
 });

@@ -12,7 +12,7 @@ import type { Engines } from '../engine/engines.ts';
 import { type ArtefactStore, createArtefactCache } from '../service/artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
 import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
-import { openWorkflows } from '../service/workflows.ts';
+import { openRequestWorkflows } from '../service/request-workflows.ts';
 import { extractModel } from './extract-model.ts';
 import { scanModel } from './scan-model.ts';
 
@@ -56,14 +56,14 @@ export const createLocalModelService = async (options: {
   await mkdir(models_dir, { recursive: true });
   const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
   const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
-  const extraction = await openWorkflows({
+  const extraction = await openRequestWorkflows({
     kind: extractModel({ models_dir, engines, fetchArtefact }),
     sender: SENDER,
     dir: join(data_dir, 'extractions'),
     outbox,
     log,
   });
-  const scanning = await openWorkflows({
+  const scanning = await openRequestWorkflows({
     kind: scanModel({ engines, fetchArtefact }),
     sender: SENDER,
     dir: join(data_dir, 'scans'),
@@ -77,10 +77,10 @@ export const createLocalModelService = async (options: {
       router.post('/model-info/extract', async (ctx) => {
         // The token is of no use to us, so it is not kept either.
         const { hf_token: _unused, ...request } = await readJson(ctx, ExtractModelRequest);
-        ctx.body = await extraction.accept(request);
+        ctx.body = await extraction.start(request);
       });
       router.post('/model-info/scan', async (ctx) => {
-        ctx.body = await scanning.accept(await readJson(ctx, ScanModelRequest));
+        ctx.body = await scanning.start(await readJson(ctx, ScanModelRequest));
       });
       router.post('/model-info/cloud-model/extract', async (ctx) => {
         const { model_uri } = await readJson(ctx, ExtractCloudModelRequest);

@@ -5,7 +5,7 @@ import type { Issue } from '../engine/engine.ts';
 import type { Engines } from '../engine/engines.ts';
 import type { FetchArtefact } from '../service/artefact-cache.ts';
 import { findRegularFile } from '../service/disk-path.ts';
-import type { WorkflowKind } from '../service/workflows.ts';
+import type { RequestKind } from '../service/request-workflows.ts';
 import { inspectArtefact } from './inspect-artefact.ts';
 
 const resultOf = (issues: readonly Issue[], source: string): ScanResult => {
@@ -24,20 +24,21 @@ const resultOf = (issues: readonly Issue[], source: string): ScanResult => {
 export const scanModel = (options: {
   engines: Engines;
   fetchArtefact: FetchArtefact;
-}): WorkflowKind<typeof ScanModelRequest> => ({
+}): RequestKind<typeof ScanModelRequest> => ({
   type: 'perform_model_security_scan',
-  workflow_name: 'perform_model_security_scan',
-  eta_minutes: 1,
-  steps: [
-    { id: 'security_scan', title: 'Scanning the model', description: 'Operators and file references are checked' },
-  ],
   request: ScanModelRequest,
-  failure_result: () => null,
-  perform: (request, { signal, step }) =>
-    step('security_scan', async () => {
-      const { path } = await findRegularFile(request.model_path, { fetchArtefact: options.fetchArtefact, signal });
-      const { issues } = await inspectArtefact(options.engines, path, { open: false, signal });
-      const scan_result = resultOf(issues, basename(path));
-      return { message: `${scan_result.total_issues} issues found`, value: { scan_result } };
-    }),
+  planOf: (_id, request) => ({
+    steps: [
+      { id: 'security_scan', title: 'Scanning the model', description: 'Operators and file references are checked' },
+    ],
+    failure_result: null,
+    undo: async () => {},
+    perform: ({ signal, step }) =>
+      step('security_scan', async () => {
+        const { path } = await findRegularFile(request.model_path, { fetchArtefact: options.fetchArtefact, signal });
+        const { issues } = await inspectArtefact(options.engines, path, { open: false, signal });
+        const scan_result = resultOf(issues, basename(path));
+        return { message: `${scan_result.total_issues} issues found`, value: { scan_result } };
+      }),
+  }),
 });

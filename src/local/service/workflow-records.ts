@@ -1,17 +1,39 @@
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Notification } from '../../contracts/notification.ts';
 import { writeAtomically } from '../../resilience/atomic-file.ts';
 
+/** `closing` are the messages that end a workflow; only where it is `told` they are sure to have been sent. */
+interface Ended {
+  status: 'ended';
+  outcome: 'succeeded' | 'failed' | 'cancelled';
+  closing: readonly Notification[];
+  told: boolean;
+}
+
+/** One asynchronous request and how it went: running -> ended -> ended and told. */
+export type WorkflowRecord<Input> = { id: string; input: Input } & ({ status: 'running' } | Ended);
+export type EndedRecord<Input> = Extract<WorkflowRecord<Input>, { status: 'ended' }>;
+
+/** Where workflows are kept, so that a crash in the middle can be made good. */
+export interface WorkflowRecords<Input> {
+  find(id: string): Promise<WorkflowRecord<Input> | null>;
+  write(record: WorkflowRecord<Input>): Promise<void>;
+  /** Those that a stop or a crash interrupted before this start. */
+  unfinished(): readonly WorkflowRecord<Input>[];
+}
+
+/** The `results` message among those that end a workflow. */
+export const resultsOf = (closing: readonly Notification[]) =>
+  closing.find(({ payload }) => payload?.event === 'results')?.payload?.content;
+
 const SUFFIX = '.workflow.json';
 const KEPT_FOR_MS = 7 * 86_400_000;
 
-/**
- * One asynchronous request and how it went: running -> ended -> told. `closing` are the messages that end it; only a
- * record that is `told` is sure to have sent them.
- */
-export const WorkflowRecord = z.object({
+/** A record as its file has it. */
+const StoredRecord = z.object({
   id: z.string(),
   kind: z.string(),
   request: z.unknown(),
@@ -19,38 +41,68 @@ export const WorkflowRecord = z.object({
   result: z.unknown().optional(),
   closing: z.array(Notification),
 });
-export type WorkflowRecord = z.infer<typeof WorkflowRecord>;
+type StoredRecord = z.infer<typeof StoredRecord>;
 
-export interface WorkflowRecords {
-  find(id: string): Promise<WorkflowRecord | null>;
-  write(record: WorkflowRecord): Promise<void>;
-  /** Those that a stop or a crash interrupted before this start, in no particular order. */
-  interrupted: readonly WorkflowRecord[];
-}
+const toStored = <Input>(record: WorkflowRecord<Input>, kind: string): StoredRecord => {
+  const { id, input: request } = record;
+  if (record.status === 'running') return { id, kind, request, status: 'running', closing: [] };
+  const closing = [...record.closing];
+  return { id, kind, request, status: record.told ? 'told' : 'ended', result: resultsOf(closing)?.result, closing };
+};
 
-const read = async (file: string): Promise<WorkflowRecord | null> => {
+const fromStored = <Input>({ id, status, closing }: StoredRecord, input: Input): WorkflowRecord<Input> => {
+  if (status === 'running') return { id, input, status };
+  const results = resultsOf(closing)?.status;
+  // Nothing that is kept in files can be cancelled.
+  const outcome = results === 'COMPLETED' ? 'succeeded' : 'failed';
+  return { id, input, status: 'ended', outcome, closing, told: status === 'told' };
+};
+
+const read = async (file: string): Promise<StoredRecord | null> => {
   try {
-    return WorkflowRecord.parse(JSON.parse(await readFile(file, 'utf8')));
+    return StoredRecord.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
     throw error;
   }
 };
 
-/** Keeps one file a workflow in `dir`. Files that a crash left half-written and old ones after a week are cleared here. */
-export const openWorkflowRecords = async (dir: string): Promise<WorkflowRecords> => {
-  await mkdir(dir, { recursive: true });
-  const fileOf = (id: string): string => join(dir, `${id}${SUFFIX}`);
-  const interrupted: WorkflowRecord[] = [];
+/** Those that are not told; files that a crash left half-written, and old ones after a week, are deleted. */
+const readUnfinished = async (dir: string): Promise<StoredRecord[]> => {
+  const unfinished: StoredRecord[] = [];
   for (const name of await readdir(dir)) {
     const file = join(dir, name);
-    const record = name.endsWith(SUFFIX) ? await read(file) : null;
-    if (record !== null && record.status !== 'told') interrupted.push(record);
-    else if (record === null || (await stat(file)).mtimeMs < Date.now() - KEPT_FOR_MS) await rm(file, { force: true });
+    const stored = name.endsWith(SUFFIX) ? await read(file) : null;
+    if (stored !== null && stored.status !== 'told') unfinished.push(stored);
+    else if (stored === null || (await stat(file)).mtimeMs < Date.now() - KEPT_FOR_MS) await rm(file, { force: true });
   }
+  return unfinished;
+};
+
+/** Keeps one file a workflow in `dir`. */
+export const openRecordFiles = async <Schema extends z.ZodType>(options: {
+  dir: string;
+  /** Kept with each record. */
+  kind: string;
+  request: Schema;
+  log: Logger;
+}): Promise<WorkflowRecords<z.output<Schema>>> => {
+  const { dir, kind, request, log } = options;
+  await mkdir(dir, { recursive: true });
+  const fileOf = (id: string): string => join(dir, `${id}${SUFFIX}`);
+  const stored = await readUnfinished(dir);
+  const unfinished = stored.flatMap((each) => {
+    const input = request.safeParse(each.request);
+    if (input.success) return [fromStored(each, input.data)];
+    log.error({ err: input.error, file: fileOf(each.id) }, 'a stored workflow cannot be read; it is left as it is');
+    return [];
+  });
   return {
-    find: (id) => read(fileOf(id)),
-    write: (record) => writeAtomically(fileOf(record.id), JSON.stringify(record)),
-    interrupted,
+    async find(id) {
+      const found = await read(fileOf(id));
+      return found && fromStored(found, request.parse(found.request));
+    },
+    write: (record) => writeAtomically(fileOf(record.id), JSON.stringify(toStored(record, kind))),
+    unfinished: () => unfinished,
   };
 };

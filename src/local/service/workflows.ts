@@ -1,191 +1,225 @@
+import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
-import { v5, v7 } from 'uuid';
-import type { z } from 'zod';
-import type { NotificationMetadata, WorkflowMetadata } from '../../contracts/asynchronous.ts';
+import { v7 } from 'uuid';
+import type { WorkflowMetadata } from '../../contracts/asynchronous.ts';
 import type { Notification } from '../../contracts/notification.ts';
 import type { Closable } from '../../ports/closable.ts';
-import type { CallbackOutbox } from './callback.ts';
-import { type MessageContent, messageOf, type Sender } from './message.ts';
+import type { Performing, Plan, StepDescription } from './plan.ts';
 import { StepFailed } from './step-failed.ts';
-import { openWorkflowRecords, type WorkflowRecord } from './workflow-records.ts';
+import { createMessages, type Wording } from './workflow-messages.ts';
+import { type EndedRecord, resultsOf, type WorkflowRecord, type WorkflowRecords } from './workflow-records.ts';
 
-const WORKFLOW_NAMESPACE = '3c0d3b8e-6a53-5b1f-9d0a-0b9e5a4f7c21';
-
-/** What a step came to: the sentence shown to the user, and what the next step needs. */
-interface StepOutcome<Value> {
-  message: string;
-  value: Value;
-}
-
-interface Performing {
-  /** The service's own id of the workflow. */
-  id: string;
-  signal: AbortSignal;
-  /** Reports STARTED, does the work, reports COMPLETED; or FAILED, which ends the workflow. */
-  step<Value>(event: string, work: () => Promise<StepOutcome<Value>>): Promise<Value>;
-}
-
-export interface WorkflowKind<Schema extends z.ZodType<{ notification_metadata: NotificationMetadata }>> {
-  /** `payload.type` of its messages. */
-  type: string;
-  workflow_name: string;
-  eta_minutes: number;
-  steps: readonly { id: string; title: string; description: string }[];
-  request: Schema;
-  /** Idempotent: work that a stop or a crash interrupted is done again from the start. */
-  perform(request: z.output<Schema>, performing: Performing): Promise<unknown>;
-  /** `content.result` of the `results` message of a workflow that failed. */
-  failure_result: (id: string) => unknown;
-}
-
-export interface Workflows<Request> extends Closable {
-  /** Starts the work, or where the same workflow was asked for before, answers the same again (and sends its end again). */
-  accept(request: Request): Promise<WorkflowMetadata>;
+export interface Workflows<Input> extends Closable {
+  /** The same request again starts nothing: it gets the same answer, and the last messages once more. */
+  start(input: Input): Promise<WorkflowMetadata>;
+  /** `ended`: nothing of it is left. `ending`: not yet. */
+  cancel(id: string): Promise<'ended' | 'ending' | 'unknown'>;
   /** What a workflow came to; undefined where there is none, or it is still running. */
   findResult(id: string): Promise<unknown>;
+  /** Carries on what a crash or a stop interrupted. */
+  resume(): void;
 }
 
-interface Performance<Schema extends z.ZodType<{ notification_metadata: NotificationMetadata }>> {
-  kind: WorkflowKind<Schema>;
-  sender: Sender;
-  record: WorkflowRecord;
-  outbox: CallbackOutbox;
+export interface WorkflowsOptions<Input> {
+  records: WorkflowRecords<Input>;
+  /** The same for a request that comes again. */
+  idOf: (input: Input) => string;
+  planOf: (id: string, input: Input) => Plan;
+  wording: Wording;
+  /** Resolves when the message can no longer be lost. */
+  publish: (message: Notification) => Promise<void>;
+  one_at_a_time: boolean;
   log: Logger;
-  signal: AbortSignal;
 }
 
-const titleOf = (steps: readonly { id: string; title: string }[], event: string): string =>
-  steps.find((step) => step.id === event)?.title ?? event;
+const CANCEL_WAIT_MS = 10_000;
 
-const reasonOf = (error: unknown): string =>
-  error instanceof StepFailed ? error.message : 'the service failed; its log says why';
+/** Why a workflow is interrupted: `closing` leaves everything for the next life. */
+type Interruption = 'cancelled' | 'closing';
 
-/** Does the work, reporting its steps. Answers what ends the workflow; null where it was interrupted and is to be done again. */
-const performOnce = async <Schema extends z.ZodType<{ notification_metadata: NotificationMetadata }>>(
-  performance: Performance<Schema>,
-): Promise<{ closing: Notification[]; result: unknown } | null> => {
-  const { kind, sender, record, outbox, log, signal } = performance;
-  const request = kind.request.parse(record.request);
-  const message = (content: Omit<MessageContent, 'type' | 'title'>): Notification =>
-    messageOf(sender, request.notification_metadata, {
-      type: kind.type,
-      title: titleOf(kind.steps, content.event),
-      ...content,
-    });
-  const failures: Notification[] = [];
-  const step: Performing['step'] = async (event, work) => {
-    await outbox.publish(message({ event, message: titleOf(kind.steps, event), status: 'STARTED' }));
-    try {
-      const outcome = await work();
-      await outbox.publish(message({ event, message: outcome.message, status: 'COMPLETED' }));
-      return outcome.value;
-    } catch (error) {
-      failures.push(message({ event, message: reasonOf(error), status: 'FAILED' }));
-      throw error;
-    }
-  };
+interface Run {
+  controller: AbortController;
+  /** The record is kept: from now on a crash can be made good. */
+  kept: Promise<void>;
+  done: Promise<void>;
+}
+
+/** What the work of a step threw, apart from everything else that can go wrong around it. */
+class StepBroke extends Error {
+  readonly step: StepDescription;
+
+  constructor(step: StepDescription, cause: unknown) {
+    super(`the step ${step.id} broke`, { cause });
+    this.step = step;
+  }
+}
+
+const attempt = async <Value>(step: StepDescription, work: () => Promise<Value>): Promise<Value> => {
   try {
-    await outbox.publish(message({ event: 'eta', message: String(kind.eta_minutes), status: 'RUNNING' }));
-    const result = await kind.perform(request, { id: record.id, signal, step });
-    return { closing: [message({ event: 'results', message: 'done', status: 'COMPLETED', result })], result };
-  } catch (error) {
-    if (signal.aborted) return null;
-    if (!(error instanceof StepFailed)) {
-      log.error({ err: error, workflow_id: record.id }, `${kind.workflow_name} failed`);
-    }
-    const result = kind.failure_result(record.id);
-    const results = message({ event: 'results', message: reasonOf(error), status: 'FAILED', result });
-    return { closing: [...failures, results], result };
+    return await work();
+  } catch (cause) {
+    throw new StepBroke(step, cause);
   }
 };
 
+const metadataOf = (id: string, plan: Plan): WorkflowMetadata => ({
+  object: 'workflow_metadata',
+  workflow_id: id,
+  workflow_name: plan.name,
+  status: 'PENDING',
+  eta: plan.eta_minutes,
+  steps: plan.steps.map(({ id: step, title, description }) => ({ id: step, title, description })),
+});
+
+const getStep = ({ name, steps }: Plan, id: string): StepDescription => {
+  const step = steps.find((candidate) => candidate.id === id);
+  if (step === undefined) throw new Error(`${name} has announced no step ${id}`);
+  return step;
+};
+
+const createTurns = (one_at_a_time: boolean) => {
+  let last: Promise<void> = Promise.resolve();
+  return (work: () => Promise<void>): Promise<void> => {
+    if (!one_at_a_time) return work();
+    const turn = last.then(work);
+    last = turn.catch(() => undefined);
+    return turn;
+  };
+};
+
 /**
- * Runs one kind of asynchronous request, one workflow at a time. Its state lives in `dir`: a repeated request does not
- * run twice, and what was in flight when the service stopped is done again.
+ *     running -> ended -> told
+ *
+ * A repeated request does not run twice, and what was in flight when the service stopped is done again from the start.
+ * A workflow that could not be carried on (its messages could not be kept, say) stays running, for the next request or
+ * the next life.
  */
-export const openWorkflows = async <
-  Schema extends z.ZodType<{ notification_metadata: NotificationMetadata }>,
->(options: {
-  kind: WorkflowKind<Schema>;
-  sender: Sender;
-  dir: string;
-  outbox: CallbackOutbox;
-  log: Logger;
-}): Promise<Workflows<z.output<Schema>>> => {
-  const { kind, sender, outbox, log } = options;
-  const records = await openWorkflowRecords(options.dir);
-  const closing = new AbortController();
-  const inFlight = new Set<string>();
-  let tail: Promise<void> = Promise.resolve();
+export const createWorkflows = <Input>(options: WorkflowsOptions<Input>): Workflows<Input> => {
+  const { records, idOf, planOf, wording, publish, log } = options;
+  const runs = new Map<string, Run>();
+  const inTurn = createTurns(options.one_at_a_time);
 
-  const idOf = (request: z.output<Schema>): string =>
-    v5(`${kind.type}:${request.notification_metadata.workflow_id}`, WORKFLOW_NAMESPACE);
-
-  const metadataOf = (id: string): WorkflowMetadata => ({
-    object: 'workflow_metadata',
-    workflow_id: id,
-    workflow_name: kind.workflow_name,
-    status: 'PENDING',
-    eta: kind.eta_minutes,
-    steps: kind.steps.map((step) => ({ ...step })),
-  });
-
-  const tell = async (record: WorkflowRecord): Promise<void> => {
-    for (const message of record.closing) await outbox.publish({ ...message, id: v7() });
-    await records.write({ ...record, status: 'told' });
+  const tell = async (record: EndedRecord<Input>) => {
+    for (const message of record.closing) await publish({ ...message, id: v7() });
+    if (!record.told) await records.write({ ...record, told: true });
   };
 
-  const perform = async (record: WorkflowRecord): Promise<void> => {
-    const outcome = await performOnce({ kind, sender, record, outbox, log, signal: closing.signal });
-    if (outcome === null) return;
-    const ended: WorkflowRecord = { ...record, status: 'ended', ...outcome };
+  const end = async (
+    { id, input }: WorkflowRecord<Input>,
+    { outcome, closing }: Pick<EndedRecord<Input>, 'outcome' | 'closing'>,
+  ) => {
+    const ended = { id, input, status: 'ended', outcome, closing, told: closing.length === 0 } as const;
     // Kept before it is told: whoever hears of the result may ask for it at once.
     await records.write(ended);
     await tell(ended);
+    log.info({ workflow: planOf(id, input).name, workflow_id: id }, `workflow ${outcome}`);
   };
 
-  const proceed = (record: WorkflowRecord): Promise<void> =>
-    record.status === 'running' ? perform(record) : tell(record);
+  const undo = async (plan: Plan) => {
+    try {
+      await plan.undo();
+    } catch (error) {
+      log.error({ err: error, workflow: plan.name }, 'a local service could not clean up after a workflow');
+    }
+  };
 
-  const enqueue = (record: WorkflowRecord): void => {
-    inFlight.add(record.id);
-    tail = tail
-      .then(() => (closing.signal.aborted ? undefined : proceed(record)))
+  const perform = async (record: WorkflowRecord<Input>, signal: AbortSignal) => {
+    const plan = planOf(record.id, record.input);
+    const messages = createMessages(plan, wording);
+    const step: Performing['step'] = async (id, work) => {
+      const description = getStep(plan, id);
+      signal.throwIfAborted();
+      for (const message of messages.started(description)) await publish(message);
+      const outcome = await attempt(description, work);
+      await publish(messages.completed(description, outcome.message));
+      return outcome.value;
+    };
+    try {
+      for (const message of messages.opening()) await publish(message);
+      const result = await plan.perform({ signal, step });
+      await end(record, { outcome: 'succeeded', closing: messages.succeeded(result) });
+    } catch (error) {
+      if (signal.aborted || !(error instanceof StepBroke)) throw error;
+      const { step: broken, cause } = error;
+      if (!(cause instanceof StepFailed))
+        log.error({ err: cause, workflow: plan.name, step: broken.id, workflow_id: record.id }, 'a step broke');
+      await undo(plan);
+      await end(record, { outcome: 'failed', closing: messages.failed(broken, cause) });
+    }
+  };
+
+  const settle = async (record: WorkflowRecord<Input>, signal: AbortSignal) => {
+    try {
+      signal.throwIfAborted();
+      await (record.status === 'running' ? perform(record, signal) : tell(record));
+    } catch (error) {
+      if (!signal.aborted) throw error;
+      const why: Interruption = signal.reason;
+      if (why === 'closing') return;
+      await undo(planOf(record.id, record.input));
+      await end(record, { outcome: 'cancelled', closing: [] });
+    }
+  };
+
+  const launch = (record: WorkflowRecord<Input>, kept: Promise<void>): Run => {
+    const controller = new AbortController();
+    const work = () => inTurn(() => settle(record, controller.signal));
+    // Where it could not be kept, whoever asked for it hears that.
+    const done = kept
+      .then(
+        () => work(),
+        () => undefined,
+      )
       .catch((error: unknown) => log.error({ err: error, workflow_id: record.id }, 'a workflow could not be ended'))
-      .finally(() => inFlight.delete(record.id));
+      .finally(() => runs.delete(record.id));
+    const run = { controller, kept, done };
+    runs.set(record.id, run);
+    return run;
   };
 
-  for (const record of records.interrupted) enqueue(record);
+  const interrupt = ({ controller, done }: Run, why: Interruption) => {
+    controller.abort(why);
+    return done;
+  };
+
+  const cancelRun = (run: Run): Promise<'ended' | 'ending'> => {
+    const ended = interrupt(run, 'cancelled').then(() => 'ended' as const);
+    return pTimeout(ended, { milliseconds: CANCEL_WAIT_MS, fallback: () => 'ending' as const });
+  };
+
+  const launchNew = (record: WorkflowRecord<Input>): Run => launch(record, records.write(record));
 
   return {
-    async accept(request) {
-      const id = idOf(request);
-      const wasInFlight = inFlight.has(id);
+    async start(input) {
+      const id = idOf(input);
+      const before = runs.get(id);
       const known = await records.find(id);
-      if (known !== null && known.status !== 'running') {
-        await tell(known);
-        return metadataOf(id);
+      if (known?.status === 'ended') await tell(known);
+      // Looked at again after the wait: of two requests at once, the second finds what the first one started.
+      else await (before ?? runs.get(id) ?? launchNew(known ?? { id, input, status: 'running' })).kept;
+      return metadataOf(id, planOf(id, input));
+    },
+    async cancel(id) {
+      const run = runs.get(id);
+      const outcome = run === undefined ? 'ended' : await cancelRun(run);
+      const record = await records.find(id);
+      if (record === null) return 'unknown';
+      // It broke before, or was faster than the one who wanted it stopped and now counts on nothing being left of it.
+      if (record.status === 'running' ? outcome === 'ended' : record.outcome === 'succeeded') {
+        await planOf(id, record.input).undo();
+        await end(record, { outcome: 'cancelled', closing: [] });
       }
-      // Looked at again after the wait: of two requests at once, the second finds the first one's mark.
-      if (wasInFlight || inFlight.has(id)) return metadataOf(id);
-      inFlight.add(id);
-      const record: WorkflowRecord = { id, kind: kind.type, request, status: 'running', closing: [] };
-      try {
-        await records.write(record);
-      } catch (error) {
-        inFlight.delete(id);
-        throw error;
-      }
-      enqueue(record);
-      return metadataOf(id);
+      return outcome;
     },
     async findResult(id) {
       const record = await records.find(id);
-      return record?.status === 'running' ? undefined : record?.result;
+      return record?.status === 'ended' ? resultsOf(record.closing)?.result : undefined;
+    },
+    resume() {
+      for (const record of records.unfinished()) launch(record, Promise.resolve());
     },
     async close() {
-      closing.abort();
-      await tail;
+      await Promise.all([...runs.values()].map((run) => interrupt(run, 'closing')));
     },
   };
 };

@@ -6,7 +6,7 @@ import type { Engines } from '../engine/engines.ts';
 import type { ArtefactStore } from '../service/artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
 import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
-import { openWorkflows } from '../service/workflows.ts';
+import { openRequestWorkflows } from '../service/request-workflows.ts';
 import type { ClusterFacts } from './placement.ts';
 import { simulate } from './simulate.ts';
 
@@ -32,7 +32,7 @@ export const createLocalSimulator = async (options: {
 }): Promise<LocalService> => {
   const { clusters, engines, data_dir, callback, log, artefacts, listen } = options;
   const outbox = await createCallbackOutbox({ dir: join(data_dir, 'outbox'), callback, log });
-  const simulations = await openWorkflows({
+  const simulations = await openRequestWorkflows({
     kind: simulate({ clusters, engines, artefacts }),
     sender: SENDER,
     dir: join(data_dir, 'simulations'),
@@ -44,7 +44,7 @@ export const createLocalSimulator = async (options: {
     listen,
     mount(router) {
       router.post('/simulator/run', async (ctx) => {
-        ctx.body = await simulations.accept(await readJson(ctx, RunSimulationRequest));
+        ctx.body = await simulations.start(await readJson(ctx, RunSimulationRequest));
       });
       router.get('/simulator/recommendations', async (ctx) => {
         const { workflow_id, limit } = parse(RecommendationsQuery, { ...ctx.query });

@@ -3,8 +3,8 @@ import type { Resources } from '../../events/values.ts';
 import type { Engines } from '../engine/engines.ts';
 import { type ArtefactStore, isObjectUri, readObjectBeginning } from '../service/artefact-cache.ts';
 import { findRegularFile, readBeginning } from '../service/disk-path.ts';
+import type { RequestKind } from '../service/request-workflows.ts';
 import { StepFailed } from '../service/step-failed.ts';
-import type { WorkflowKind } from '../service/workflows.ts';
 import { type ClusterFacts, rankClusters } from './placement.ts';
 
 const resultOf = (workflow_id: string, recommendations: Recommendation[]) => ({
@@ -34,37 +34,37 @@ const assertRunnable = async (uri: string, { artefacts, engines }: SimulationOpt
 };
 
 /** `POST simulator/run`: ranks the registered clusters by the room that they really have now. */
-export const simulate = (options: SimulationOptions): WorkflowKind<typeof RunSimulationRequest> => ({
+export const simulate = (options: SimulationOptions): RequestKind<typeof RunSimulationRequest> => ({
   type: 'get_cluster_recommendations',
-  workflow_name: 'get_cluster_recommendations',
-  eta_minutes: 1,
-  steps: [
-    { id: 'validation', title: 'Validating the request', description: 'The model can run on a local cluster' },
-    { id: 'performance_estimation', title: 'Measuring the clusters', description: 'Free cores and memory are read' },
-    { id: 'ranking', title: 'Ranking the clusters', description: 'The cluster with most room comes first' },
-  ],
   request: RunSimulationRequest,
-  failure_result: (id) => resultOf(id, []),
-  async perform(request, { id, step }) {
-    const need = await step('validation', async () => {
-      const resources = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options);
-      return { message: `a replica is reckoned with ${resources.memory_mib} MiB of memory`, value: resources };
-    });
-    const clusters = await step('performance_estimation', async () => {
-      const all = await options.clusters().catch((cause: unknown) => {
-        throw new StepFailed('the cluster service cannot be reached', { cause });
+  planOf: (id, request) => ({
+    steps: [
+      { id: 'validation', title: 'Validating the request', description: 'The model can run on a local cluster' },
+      { id: 'performance_estimation', title: 'Measuring the clusters', description: 'Free cores and memory are read' },
+      { id: 'ranking', title: 'Ranking the clusters', description: 'The cluster with most room comes first' },
+    ],
+    failure_result: resultOf(id, []),
+    undo: async () => {},
+    async perform({ step }) {
+      const need = await step('validation', async () => {
+        const resources = await assertRunnable(request.model_uri ?? request.pretrained_model_uri, options);
+        return { message: `a replica is reckoned with ${resources.memory_mib} MiB of memory`, value: resources };
       });
-      const asked = all.filter((cluster) => (request.cluster_id ?? cluster.cluster_id) === cluster.cluster_id);
-      return { message: `${asked.length} clusters measured`, value: asked };
-    });
-    return step('ranking', () => {
-      const { recommendations, refused } = rankClusters(clusters, { need, concurrency: request.concurrency });
-      if (recommendations.length === 0) {
-        const why = refused.length === 0 ? 'no cluster is registered that was asked for' : refused.join('; ');
-        throw new StepFailed(`no cluster has room for a replica: ${why}`);
-      }
-      const message = `${recommendations.length} clusters fit`;
-      return Promise.resolve({ message, value: resultOf(id, recommendations) });
-    });
-  },
+      const clusters = await step('performance_estimation', async () => {
+        const all = await options.clusters().catch((cause: unknown) => {
+          throw new StepFailed('the cluster service cannot be reached', { cause });
+        });
+        const asked = all.filter((cluster) => (request.cluster_id ?? cluster.cluster_id) === cluster.cluster_id);
+        return { message: `${asked.length} clusters measured`, value: asked };
+      });
+      return step('ranking', async () => {
+        const { recommendations, refused } = rankClusters(clusters, { need, concurrency: request.concurrency });
+        if (recommendations.length === 0) {
+          const why = refused.length === 0 ? 'no cluster is registered that was asked for' : refused.join('; ');
+          throw new StepFailed(`no cluster has room for a replica: ${why}`);
+        }
+        return { message: `${recommendations.length} clusters fit`, value: resultOf(id, recommendations) };
+      });
+    },
+  }),
 });

@@ -1,0 +1,120 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { v5 } from 'uuid';
+import { createLocalCluster } from '../../../src/local/cluster/local-cluster.ts';
+import { ENGINES } from '../../../src/local/engine/catalog.ts';
+import { createLocalModelService } from '../../../src/local/model/local-model-service.ts';
+import { createClient, deployRequest, MODEL, openInbox, request } from '../cluster/cluster-client.ts';
+import type { Json } from '../json.ts';
+import { asynchronous, hasEnded, resultOf, silent, startReceiver, storyOf } from '../receiver.ts';
+
+/** As an earlier version of BudApp has written them. */
+describe('stored workflows', () => {
+  let dir: string;
+  beforeEach(async () => {
+    dir = await mkdtemp(join(tmpdir(), 'stored-workflows-'));
+  });
+  afterEach(() => rm(dir, { recursive: true }));
+
+  const closingOf = (type: string, workflow_id: string, result: unknown) => ({
+    ...{ specversion: '1.0', id: 'an-id', type, source_topic: 'a-topic', notification_type: 'event' },
+    ...{ name: 'bud-internal', subscriber_ids: 'user-1' },
+    payload: {
+      ...{ category: 'internal', type, event: 'results', workflow_id, source: 'a-service' },
+      content: { title: 'results', message: 'done', status: 'COMPLETED', result, primary_action: null },
+    },
+  });
+
+  describe('of the model service', () => {
+    const TYPE = 'perform_model_extraction';
+    const idOf = (workflow_id: string) => v5(`${TYPE}:${workflow_id}`, '3c0d3b8e-6a53-5b1f-9d0a-0b9e5a4f7c21');
+    const extraction = (workflow_id: string) => ({
+      ...{ model_name: 'm', model_uri: MODEL, provider_type: 'disk', ...asynchronous(workflow_id) },
+    });
+    const fileOf = (workflow_id: string) => join(dir, 'extractions', `${idOf(workflow_id)}.workflow.json`);
+    const store = async (workflow_id: string, more: object) => {
+      await mkdir(join(dir, 'extractions'), { recursive: true });
+      const record = { id: idOf(workflow_id), kind: TYPE, request: extraction(workflow_id), ...more };
+      await writeFile(fileOf(workflow_id), JSON.stringify(record));
+    };
+    const start = async () => {
+      const receiver = await startReceiver();
+      const service = await createLocalModelService({
+        ...{ data_dir: dir, callback: receiver.callback, engines: ENGINES, log: silent },
+      });
+      const extract = (workflow_id: string) =>
+        request(service, 'POST', 'model-info/extract', extraction(workflow_id)).then(({ body }) => body);
+      return { receiver, extract, close: () => Promise.all([service.close(), receiver.close()]) };
+    };
+
+    it('go on where an upgrade interrupted them, and are not run again', async () => {
+      await store('w1', { status: 'running', closing: [] });
+      const { receiver, extract, close } = await start();
+      await receiver.until(hasEnded('w1'));
+      expect(resultOf(receiver.received, 'w1')).to.include({ status: 'COMPLETED' });
+      const steps = storyOf(receiver.received, 'w1').length;
+      expect((await extract('w1')).workflow_id).to.equal(idOf('w1'));
+      await receiver.until(hasEnded('w1', 2));
+      expect(storyOf(receiver.received, 'w1').slice(steps)).to.deep.equal(['results COMPLETED']);
+      await close();
+    });
+
+    it('are told where they had ended and were not, and said again where they were', async () => {
+      const result = { model_info: {}, local_path: '/m' };
+      await store('w1', { status: 'ended', result, closing: [closingOf(TYPE, 'w1', result)] });
+      await store('w2', { status: 'told', result, closing: [closingOf(TYPE, 'w2', result)] });
+      const { receiver, extract, close } = await start();
+      await receiver.until(hasEnded('w1'));
+      await extract('w2');
+      await receiver.until(hasEnded('w2'));
+      expect(receiver.received.map(({ payload }) => payload?.workflow_id)).to.deep.equal(['w1', 'w2']);
+      expect(resultOf(receiver.received, 'w2')?.result).to.deep.equal(result);
+      await close();
+      expect(JSON.parse(await readFile(fileOf('w1'), 'utf8'))).to.deep.include({ status: 'told', result });
+    });
+  });
+
+  describe('of the cluster service', () => {
+    const idOf = (key: string) => v5(key, '0a4e3c9d-51c8-5b7e-9a3f-6d2c8e1f7b35');
+    const cluster = { id: 'c', name: 'c', cluster_type: 'ON_PREM', ingress_url: '', configuration_sha256: '' };
+    const deployment = (workflow_id: string) => deployRequest(workflow_id, { cluster_id: 'c' });
+    const workflow = (workflow_id: string, more: object) => ({
+      [`deploy:${workflow_id}:`]: {
+        ...{ id: idOf(`deploy:${workflow_id}:`), input: { operation: 'deploy', request: deployment(workflow_id) } },
+        ...more,
+      },
+    });
+
+    it('go on where an upgrade interrupted them, and are said again where they had ended', async () => {
+      const result = { namespace: 'bud-done' };
+      const workflows = {
+        ...workflow('flying', { status: 'running', closing_messages: [] }),
+        ...workflow('done', { status: 'succeeded', closing_messages: [closingOf('deploy_model', 'done', result)] }),
+      };
+      const state = { version: 1, marker: `m-${dir}`, port: 0, clusters: { c: cluster }, deployments: {}, workflows };
+      await mkdir(join(dir, 'cluster'));
+      await writeFile(join(dir, 'cluster', 'state.json'), JSON.stringify(state));
+
+      const inbox = await openInbox();
+      const service = await createLocalCluster({
+        ...{ data_dir: join(dir, 'cluster'), callback: inbox.callback, engines: ENGINES, log: silent },
+      });
+      const deployed: Json = (await inbox.ended('flying')).content.result;
+      expect(deployed.workflow_id).to.equal(idOf('deploy:flying:'));
+      const workers = await createClient(() => service, inbox).workersOf({
+        ...{ cluster_id: 'c', namespace: deployed.namespace },
+      });
+      expect(workers).to.have.lengthOf(1);
+
+      expect(inbox.events('done')).to.deep.equal([]);
+      const { body } = await request(service, 'POST', 'deployment', deployment('done'));
+      expect(body.workflow_id).to.equal(idOf('deploy:done:'));
+      expect((await inbox.ended('done')).content.result).to.deep.equal(result);
+      expect(inbox.events('done')).to.deep.equal([['results', 'COMPLETED']]);
+      await service.close();
+      await inbox.close();
+    });
+  });
+});
