@@ -59,6 +59,12 @@ const DOUBLING: Readonly<Record<string, string>> = {
   'local/cluster/worker.ts': 'restarts a replica after an exact time that its log names',
 };
 
+/** What is stated once, how it would be spelled a second time, and the file to call instead. */
+const STATED_ONCE = [
+  { what: 'a back-off', spelled: /\b2 \*\* (?:\(|[a-z])/i, home: 'resilience/backoff.ts' },
+  { what: 'a code of TLS', spelled: /\b(?:CERT_|UNABLE_TO_|SELF_SIGNED_)[A-Z]/, home: 'adapters/certificates.ts' },
+];
+
 const placeOf = (file: string): string => file.split('/')[0] ?? file;
 const relativeImports = (file: string): string[] =>
   [...read(file).matchAll(/(?:\bfrom\s+|\bimport\s*\(\s*|^import\s+)['"](\.[^'"]+)['"]/gm)].map(([, path]) =>
@@ -123,10 +129,11 @@ describe('architecture', () => {
     expect(files.filter((file) => /\bprocess\.env\b/.test(read(file)))).to.deep.equal(['config/config.ts']);
   });
 
-  it('computes a back-off in one file only', () => {
-    const spelled = files.filter((file) => /\b2 \*\* (?:\(|[a-z])/i.test(read(file)) && !(file in DOUBLING));
-    expect(spelled).to.deep.equal(['resilience/backoff.ts']);
-  });
+  for (const { what, spelled, home } of STATED_ONCE) {
+    it(`states ${what} in one file only`, () => {
+      expect(files.filter((file) => spelled.test(read(file)) && !(file in DOUBLING))).to.deep.equal([home]);
+    });
+  }
 
   it('has no barrels', () => {
     expect(

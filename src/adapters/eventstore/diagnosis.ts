@@ -3,37 +3,13 @@ import { connect as connectPlain, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ErrorType, isCommandError } from '@eventstore/db-client';
 import { Rejected, type SystemUnusable } from '../../errors.ts';
+import { tlsFaultOf } from '../certificates.ts';
 import { codeOf } from '../failure-code.ts';
 import { unusable } from './address.ts';
 import type { ClientSettings } from './client.ts';
 
 const PROBE_TIMEOUT_MS = 3000;
 const GRPC_UNAUTHENTICATED = 16;
-
-/** What a handshake can complain about, by Node's and OpenSSL's codes. */
-const certificateProblem = (code: string): string | null => {
-  switch (code) {
-    case 'CERT_HAS_EXPIRED':
-      return 'has an expired certificate';
-    case 'CERT_NOT_YET_VALID':
-      return 'has a certificate that is not yet valid: compare the clocks';
-    case 'ERR_TLS_CERT_ALTNAME_INVALID':
-      return 'has a certificate for another host name';
-    case 'DEPTH_ZERO_SELF_SIGNED_CERT':
-    case 'SELF_SIGNED_CERT_IN_CHAIN':
-    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE':
-    case 'UNABLE_TO_GET_ISSUER_CERT':
-    case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY':
-    case 'CERT_SIGNATURE_FAILURE':
-      return 'has a certificate of an unknown authority: name the authority as tlsCAFile';
-    case 'ERR_SSL_WRONG_VERSION_NUMBER':
-    case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
-    case 'EPROTO':
-      return 'does not speak TLS there: tls=false would say so';
-    default:
-      return null;
-  }
-};
 
 /** A connection of our own, since the client's errors keep the reason to themselves. Null where it could be made. */
 const probe = async ({ hosts, channel }: ClientSettings): Promise<unknown> => {
@@ -74,8 +50,8 @@ export const diagnose = async (settings: ClientSettings, error: unknown): Promis
   const cause = error instanceof Rejected ? error.cause : error;
   if (isAccessDenied(cause)) return unusable('refuses the user or the password', { cause });
   const failure = await probe(settings);
-  const problem = certificateProblem(codeOf(failure));
-  if (problem) return unusable(problem, { cause: failure });
+  const fault = tlsFaultOf(codeOf(failure), { trust: 'tlsCAFile', plain: 'tls=false' });
+  if (fault) return unusable(fault.problem, { cause: failure });
   if (failure !== null) return unusable('cannot be reached', { passing: true, cause: failure });
   if (settings.channel.insecure)
     return unusable('does not answer there as it should: it may want TLS, still be starting or be another program', {

@@ -1,7 +1,8 @@
 import { S3Error } from 'minio';
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
-import { codeOf, isTlsCode } from '../failure-code.ts';
+import { tlsFaultOf } from '../certificates.ts';
+import { codeOf } from '../failure-code.ts';
 import { type MinioSettings, MinioSilent } from './client.ts';
 
 const RETRY_AFTER_SECONDS = 5;
@@ -50,10 +51,8 @@ const diagnose = (error: unknown, settings: MinioSettings): Diagnosis => {
   if (error instanceof MinioSilent) return passing('does not answer');
   if (error instanceof Error && error.name === 'InvalidBucketNameError')
     return refusalOf('InvalidBucketName', settings);
-  if (code === 'EPROTO' || isTlsCode(code)) {
-    const problem = `cannot be spoken to over TLS (${code}): no TLS there, or a certificate that is not trusted or has expired`;
-    return lasting(problem, [...ADDRESS, 'NODE_EXTRA_CA_CERTS']);
-  }
+  const fault = tlsFaultOf(code, { plain: 'MINIO_SECURE=false' });
+  if (fault) return lasting(fault.problem, [...ADDRESS, ...fault.settings]);
   return passing(`cannot be reached (${code || 'it does not speak S3'})`);
 };
 

@@ -4,7 +4,8 @@ import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
 import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
-import { codeOf, isTlsCode } from '../failure-code.ts';
+import { tlsFaultOf } from '../certificates.ts';
+import { codeOf } from '../failure-code.ts';
 import { isPattern } from '../subject-pattern.ts';
 import { natsServersOf } from './servers.ts';
 
@@ -35,16 +36,16 @@ const REFUSALS: Readonly<Record<string, string>> = {
   [ErrorCode.AccountExpired]: 'says that the account has expired',
   [ErrorCode.PermissionsViolation]: 'does not let this user publish and subscribe to bud.status.>',
   [ErrorCode.ServerOptionNotAvailable]: 'does not speak TLS, which tls:// asks for',
-  [ErrorCode.Tls]: 'cannot be spoken to over TLS (a certificate that is not trusted or has expired?)',
+  [ErrorCode.Tls]: 'cannot be spoken to over TLS',
 };
 
 const unusable = (error: unknown, shown: string): SystemUnusable => {
   const code = codeOf(error instanceof NatsError && error.chainedError ? error.chainedError : error);
-  const refusal = REFUSALS[codeOf(error)] ?? (isTlsCode(code) ? REFUSALS[ErrorCode.Tls] : undefined);
-  const isTls = refusal !== undefined && refusal === REFUSALS[ErrorCode.Tls];
+  const fault = tlsFaultOf(code);
+  const refusal = fault?.problem ?? REFUSALS[codeOf(error)];
   const problem = refusal ?? `does not answer (${code || codeOf(error) || 'no reason given'})`;
   return new SystemUnusable('NATS', `at ${shown} ${problem}`, {
-    settings: isTls ? [SETTING, 'NODE_EXTRA_CA_CERTS'] : [SETTING],
+    settings: [SETTING, ...(fault?.settings ?? [])],
     passing: refusal === undefined,
     cause: error,
   });

@@ -1,6 +1,7 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
 import { SystemUnusable } from '../../errors.ts';
+import { tlsFaultOf } from '../certificates.ts';
 
 /** One realm of the identity provider: an issuer of its own, with its own users and keys. */
 export interface RealmAddress {
@@ -42,18 +43,7 @@ const ServerMetadata = z
   .catchall(z.json());
 type ServerMetadata = z.output<typeof ServerMetadata>;
 
-const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'has a certificate that has expired',
-  CERT_NOT_YET_VALID: 'has a certificate that is not valid yet (or the clock of this machine is behind)',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'has a certificate for another host name',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'has a certificate that nobody we trust has signed (NODE_EXTRA_CA_CERTS can add trust)',
-  SELF_SIGNED_CERT_IN_CHAIN:
-    'has a certificate of an authority that is not trusted (NODE_EXTRA_CA_CERTS can add trust)',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'sends a certificate without the chain that leads to a trusted authority',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-    'has a certificate of an authority that is not trusted (NODE_EXTRA_CA_CERTS can add trust)',
-};
-
+/** `fetch` wraps what the connection failed of. */
 const codeOf = (error: unknown): string => {
   if (!(error instanceof Error)) return '';
   return 'code' in error && typeof error.code === 'string' ? error.code : codeOf(error.cause);
@@ -82,8 +72,8 @@ const ask = async (url: string, init: RequestInit = {}): Promise<Response> => {
     return await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000) });
   } catch (error) {
     const { origin } = new URL(url);
-    const fault = CERTIFICATE_FAULTS[codeOf(error)];
-    if (fault !== undefined) throw unusable(`at ${origin} ${fault}`, ['KEYCLOAK_URL'], false, error);
+    const fault = tlsFaultOf(codeOf(error));
+    if (fault) throw unusable(`at ${origin} ${fault.problem}`, ['KEYCLOAK_URL', ...fault.settings], false, error);
     throw unusable(`at ${origin} does not answer`, ['KEYCLOAK_URL'], true, error);
   }
 };

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { SystemUnusable } from '../../errors.ts';
-import { codeOf, isTlsCode } from '../failure-code.ts';
+import { tlsFaultOf } from '../certificates.ts';
+import { codeOf } from '../failure-code.ts';
 
 /** The oldest server that BudApp works with, as `server_version_num` writes it. */
 const OLDEST = 150_000;
@@ -16,12 +17,6 @@ const NOBODY_ANSWERS: Finding = {
   problem: 'does not answer',
   settings: ['POSTGRES_HOST', 'POSTGRES_PORT'],
   passing: true,
-};
-
-const UNTRUSTED: Finding = {
-  problem: 'shows a certificate that cannot be trusted',
-  settings: ['POSTGRES_SSL', 'NODE_EXTRA_CA_CERTS', "the server's certificate and its expiry"],
-  passing: false,
 };
 
 /** By SQLSTATE, or by Node's code. */
@@ -52,7 +47,9 @@ const speaksNoTls = (error: unknown): boolean => error instanceof Error && error
 const findingOf = (error: unknown): Finding => {
   if (speaksNoTls(error)) return { problem: 'does not speak TLS', settings: ['POSTGRES_SSL'], passing: false };
   const code = codeOf(error);
-  return isTlsCode(code) ? UNTRUSTED : (FINDINGS[code] ?? NOBODY_ANSWERS);
+  const fault = tlsFaultOf(code);
+  if (fault) return { problem: fault.problem, settings: ['POSTGRES_SSL', ...fault.settings], passing: false };
+  return FINDINGS[code] ?? NOBODY_ANSWERS;
 };
 
 /**

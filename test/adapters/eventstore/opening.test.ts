@@ -88,7 +88,7 @@ describe('opening the log in EventStoreDB', () => {
     const file = join(folder, 'expired.pem');
     await writeFile(file, expired.certificate);
     const { url } = await openDouble({ tls: expired, credentials: { username: 'admin', password: 's3cret' } });
-    expect(await refusal(`${url}&tlsCAFile=${encodeURIComponent(file)}`, false)).to.include('expired certificate');
+    expect(await refusal(`${url}&tlsCAFile=${encodeURIComponent(file)}`, false)).to.include('has expired');
     const discovering = url.replace('esdb:', 'esdb+discover:');
     expect(await refusal(`${discovering}&tlsCAFile=${encodeURIComponent(file)}`, false)).to.include('expired');
   });
