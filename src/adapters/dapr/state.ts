@@ -3,6 +3,7 @@ import { Rejected } from '../../errors.ts';
 import type { Closable } from '../../ports/closable.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
 import type { SharedState } from '../../ports/shared-state.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import { createDaprSidecar, type DaprSettings } from './sidecar.ts';
 
 const ANSWER_TIMEOUT_MS = 2_000;
@@ -23,17 +24,17 @@ export interface DaprState extends SharedState, Closable {
  */
 export const createDaprState = ({ store_name, ...settings }: DaprSettings & { store_name: string }): DaprState => {
   const sidecar = createDaprSidecar(settings);
-  let failing = false;
+  const outage = createOutage({
+    logger: settings.logger,
+    failing: (err) => ({
+      message: `the state store ${store_name} cannot be used: look at the sidecar's component of that name (DAPR_STATE_STORE_NAME), and at the Redis behind it`,
+      fields: { err },
+    }),
+    working: `the state store ${store_name} can be used again`,
+  });
 
   const unavailable = (cause: ServiceFailure): Rejected => {
-    // Logged once an outage, not once a call.
-    if (!failing) {
-      settings.logger?.warn(
-        { err: cause },
-        `the state store ${store_name} cannot be used: look at the sidecar's component of that name (DAPR_STATE_STORE_NAME), and at the Redis behind it`,
-      );
-    }
-    failing = true;
+    outage.failed(cause);
     return new Rejected('unavailable', 'shared-state-unavailable', 'The shared state store cannot be used right now.', {
       retryAfterSeconds: RETRY_AFTER_SECONDS,
       cause,
@@ -43,8 +44,7 @@ export const createDaprState = ({ store_name, ...settings }: DaprSettings & { st
   const ask = async (request: Omit<Parameters<typeof sidecar.call>[0], 'timeout_ms'>): Promise<unknown> => {
     try {
       const answer = await sidecar.call({ ...request, timeout_ms: ANSWER_TIMEOUT_MS });
-      if (failing) settings.logger?.info(`the state store ${store_name} can be used again`);
-      failing = false;
+      outage.ok();
       return answer;
     } catch (cause) {
       throw cause instanceof ServiceFailure ? unavailable(cause) : cause;

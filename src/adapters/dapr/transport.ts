@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Closable } from '../../ports/closable.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
+import { createOutage, type OutageLine } from '../../resilience/outage.ts';
 import { readAnswer } from '../service-answer.ts';
 
 /** A request as the SDK passes it to its transport. */
@@ -25,35 +26,31 @@ export interface DaprTransport extends Closable {
   exchange(url: string, request: SidecarRequest, limits: ExchangeLimits): Promise<unknown>;
 }
 
-/**
- * Makes the failures of the sidecar itself. Logs the beginning and the end of an outage, and not each call in between.
- */
-const createTroubleReport = (where: string, logger: Logger | undefined) => {
-  let trouble: 'token' | 'unreachable' | null = null;
+/** Makes the failures of the sidecar itself, and tells the beginning and the end of an outage. */
+const createFailures = (where: string, logger: Logger | undefined) => {
+  const outage = createOutage<OutageLine>({
+    logger,
+    failing: (line) => line,
+    working: `the Dapr sidecar at ${where} works again`,
+  });
   return {
     tokenRefused(): ServiceFailure {
-      if (trouble !== 'token') {
-        logger?.error(
-          `the Dapr sidecar at ${where} refuses our token: look at DAPR_API_TOKEN, here and at the sidecar`,
-        );
-      }
-      trouble = 'token';
+      outage.failed({
+        level: 'error',
+        message: `the Dapr sidecar at ${where} refuses our token: look at DAPR_API_TOKEN, here and at the sidecar`,
+      });
       const message = `the Dapr sidecar at ${where} refuses our token (DAPR_API_TOKEN)`;
       return new ServiceFailure(message, { retryable: false, status: 401 });
     },
     unreachable(cause: unknown): ServiceFailure {
-      if (trouble !== 'unreachable') {
-        const hint = 'is it running, and is DAPR_HTTP_PORT its port?';
-        logger?.warn({ err: cause }, `no Dapr sidecar answers at ${where}: ${hint}`);
-      }
-      trouble = 'unreachable';
+      outage.failed({
+        message: `no Dapr sidecar answers at ${where}: is it running, and is DAPR_HTTP_PORT its port?`,
+        fields: { err: cause },
+      });
       const message = `no Dapr sidecar answers at ${where} (DAPR_HTTP_PORT)`;
       return new ServiceFailure(message, { retryable: true, status: null, cause });
     },
-    over() {
-      if (trouble !== null) logger?.info(`the Dapr sidecar at ${where} works again`);
-      trouble = null;
-    },
+    over: (): void => outage.ok(),
   };
 };
 
@@ -77,14 +74,14 @@ const refusesToken = async (where: string, headers: SidecarRequest['headers'], s
  */
 export const createDaprTransport = (where: string, logger: Logger | undefined): DaprTransport => {
   const closing = new AbortController();
-  const report = createTroubleReport(where, logger);
+  const failures = createFailures(where, logger);
 
   const failureOf = (cause: unknown, { what, timeout_ms, timeout }: ExchangeLimits): ServiceFailure => {
     if (cause instanceof ServiceFailure) return cause;
     const passing = { retryable: true, status: null, cause };
     if (timeout.aborted) return new ServiceFailure(`${what} did not answer within ${timeout_ms} ms`, passing);
     if (closing.signal.aborted) return new ServiceFailure(`${what} was given up: this process stops`, passing);
-    return report.unreachable(cause);
+    return failures.unreachable(cause);
   };
 
   return {
@@ -95,9 +92,9 @@ export const createDaprTransport = (where: string, logger: Logger | undefined): 
         const response = await fetch(url, body === undefined ? init : { ...init, body });
         if (response.status === 401 && (await refusesToken(where, headers, signal))) {
           await response.body?.cancel();
-          throw report.tokenRefused();
+          throw failures.tokenRefused();
         }
-        report.over();
+        failures.over();
         return await readAnswer(limits.what, response);
       } catch (cause) {
         throw failureOf(cause, limits);

@@ -10,18 +10,11 @@ import type { NewEvent, Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Appended } from '../../ports/log.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
+import type { Outage } from '../../resilience/outage.ts';
 import { eventIdsTaken } from '../append-check.ts';
 import { type Batches, createBatches, type Written } from './batch.ts';
 import type { EventStoreClient } from './client.ts';
-import {
-  BACKOFF,
-  type Connection,
-  isPassing,
-  logClosed,
-  logUnavailable,
-  type Outage,
-  ResponseTimeout,
-} from './connection.ts';
+import { BACKOFF, type Connection, isPassing, logClosed, logUnavailable, ResponseTimeout } from './connection.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
 import { createInTurn } from './in-turn.ts';
 import type { ReadServer } from './read.ts';
@@ -173,12 +166,12 @@ export const createAppender = (options: AppenderOptions): Appender => {
       if (failures > 0) await waitForRetry(failures, BACKOFF);
       try {
         const appended = await attempt(append, state);
-        outage.over();
+        outage.ok();
         if (appended) return appended;
         trouble = new Error(`others keep appending to ${append.stream}`);
       } catch (error) {
         if (!isPassing(error)) throw error;
-        outage.noticed(error);
+        outage.failed(error);
         trouble = error;
       }
     }

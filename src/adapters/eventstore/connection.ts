@@ -2,6 +2,7 @@ import { convertToCommandError, ErrorType, isCommandError, NotLeaderError } from
 import type { Logger } from 'pino';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
 import { type BackoffPolicy, waitForRetry } from '../../resilience/backoff.ts';
+import { createOutage, type Outage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
 import type { EventStoreClient } from './client.ts';
 
@@ -63,7 +64,8 @@ export interface RetryOptions {
   giveUpAfter?: number;
   /** Ends the retrying; its reason is thrown then. */
   signal: AbortSignal;
-  outage: Outage;
+  /** Told of passing failures and of success; absent: whoever tries reports the failure. */
+  outage?: Outage | undefined;
 }
 
 export type Retry = <T>(run: () => Promise<T>) => Promise<T>;
@@ -77,40 +79,27 @@ export const retryWith =
       signal.throwIfAborted();
       try {
         const result = await run();
-        outage.over();
+        outage?.ok();
         return result;
       } catch (error) {
         signal.throwIfAborted();
         if (!isPassing(error)) throw error;
-        outage.noticed(error);
+        outage?.failed(error);
         if (performance.now() - start >= giveUpAfter) throw logUnavailable(error);
         await waitForRetry(failures, BACKOFF, signal);
       }
     }
   };
 
-export interface Outage {
-  noticed(error: unknown): void;
-  over(): void;
-}
-
-/** For trials whose failure is reported by whoever makes them. */
-export const silentOutage: Outage = { noticed: () => undefined, over: () => undefined };
-
-/** Says once that something does not work, and once that it works again. */
-export const createOutage = ({ logger, what }: { logger: Logger; what: string }): Outage => {
-  let lasting = false;
-  return {
-    noticed(error) {
-      if (!lasting) logger.warn({ err: error, setting: SETTING }, `EventStoreDB (${SETTING}): ${what}: trying again`);
-      lasting = true;
-    },
-    over() {
-      if (lasting) logger.info({ setting: SETTING }, `EventStoreDB (${SETTING}) works again`);
-      lasting = false;
-    },
-  };
-};
+export const createEventStoreOutage = ({ logger, what }: { logger: Logger; what: string }): Outage =>
+  createOutage({
+    logger,
+    failing: (err) => ({
+      message: `EventStoreDB (${SETTING}): ${what}: trying again`,
+      fields: { err, setting: SETTING },
+    }),
+    working: `EventStoreDB (${SETTING}) works again`,
+  });
 
 export interface Connection {
   /**

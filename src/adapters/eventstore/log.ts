@@ -2,12 +2,13 @@ import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CaughtUp, Log, LogFilter, SubscribeOptions } from '../../ports/log.ts';
+import type { Outage } from '../../resilience/outage.ts';
 import { checkAppend } from '../append-check.ts';
 import { itemsOf } from '../page-items.ts';
 import { parseAddress, SETTING } from './address.ts';
 import { createAppender } from './append.ts';
 import { openClient } from './client.ts';
-import { createConnection, createOutage, logClosed, type Outage, retryWith, silentOutage } from './connection.ts';
+import { createConnection, createEventStoreOutage, logClosed, retryWith } from './connection.ts';
 import { diagnose } from './diagnosis.ts';
 import { createHighWaterMark } from './high-water-mark.ts';
 import type { ReadServer } from './read.ts';
@@ -66,11 +67,11 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   const writing = createConnection(() => openClient(settings));
   const connection = createConnection(() => openClient(settings));
 
-  const readServer = (signal: AbortSignal, outage: Outage, giveUpAfter?: number): ReadServer => {
+  const readServer = (signal: AbortSignal, outage: Outage | undefined, giveUpAfter?: number): ReadServer => {
     const retry = retryWith({ signal, outage, ...(giveUpAfter === undefined ? {} : { giveUpAfter }) });
     return { connection, retry, signal, pageTimeout };
   };
-  const readOutage = createOutage({ logger, what: 'the log cannot be read' });
+  const readOutage = createEventStoreOutage({ logger, what: 'the log cannot be read' });
   const bounded = readServer(closing.signal, readOutage, timeout);
   const highest = createHighWaterMark();
   const head = createHeadFinder(bounded);
@@ -78,7 +79,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     connection: writing,
     reading: bounded,
     highest,
-    outage: createOutage({ logger, what: 'the log takes no appends' }),
+    outage: createEventStoreOutage({ logger, what: 'the log takes no appends' }),
     clock,
     timeout,
     attemptTimeout,
@@ -88,7 +89,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     reading: readServer(closing.signal, readOutage),
     head,
     highest,
-    outage: createOutage({ logger, what: 'the subscription to the log is lost' }),
+    outage: createEventStoreOutage({ logger, what: 'the subscription to the log is lost' }),
     logger,
     watchInterval,
   });
@@ -139,7 +140,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   };
 
   try {
-    const opening = readServer(closing.signal, silentOutage, openTimeout);
+    const opening = readServer(closing.signal, undefined, openTimeout);
     highest.saw(await createHeadFinder({ ...opening, pageTimeout: openTimeout })());
   } catch (error) {
     await close();

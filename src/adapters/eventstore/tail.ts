@@ -2,9 +2,10 @@ import { type AllStreamResolvedEvent, excludeSystemEvents } from '@eventstore/db
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
+import type { Outage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
 import { type EventStoreClient, LEADER } from './client.ts';
-import { BACKOFF, type Connection, EndedEarly, type Outage, ResponseTimeout } from './connection.ts';
+import { BACKOFF, type Connection, EndedEarly, ResponseTimeout } from './connection.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
 import { BUFFER, type ReadServer } from './read.ts';
 import { checkStillThere, PositionLost } from './read-all.ts';
@@ -119,7 +120,7 @@ export const createTail = (options: TailOptions): Tail => {
     const fromPosition = end === null ? 'start' : toServerPosition(end);
     const subscription = client.subscribeToAll({ fromPosition, filter: excludeSystemEvents(), ...LEADER }, BUFFER);
     const { promise, reject } = Promise.withResolvers<never>();
-    subscription.on('confirmation', () => outage.over());
+    subscription.on('confirmation', () => outage.ok());
     subscription.on('error', reject);
     subscription.on('end', () => reject(new EndedEarly('the subscription')));
     let over = false;
@@ -173,7 +174,7 @@ export const createTail = (options: TailOptions): Tail => {
       } catch (error) {
         if (closing.signal.aborted) return;
         if (error instanceof PositionLost) return lose(error);
-        outage.noticed(error);
+        outage.failed(error);
         if (error instanceof ResponseTimeout) {
           // The next one may fall silent, too: whoever waits reads what is missing first, and begins anew from there.
           forget();

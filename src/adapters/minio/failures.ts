@@ -1,6 +1,7 @@
 import { S3Error } from 'minio';
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import { tlsFaultOf } from '../certificates.ts';
 import { codeOf } from '../failure-code.ts';
 import { type MinioSettings, MinioSilent } from './client.ts';
@@ -62,26 +63,28 @@ export const unusable = (error: unknown, settings: MinioSettings): SystemUnusabl
   return new SystemUnusable('MinIO', `at ${settings.endpoint} ${problem}`, { ...options, cause: error });
 };
 
-/** Turns failures of MinIO into the port's refusals, and logs one line whenever the problem changes. */
+/** Turns failures of MinIO into the port's refusals, and tells outages. */
 export const createMinioTrouble = (settings: MinioSettings, logger: Logger | undefined) => {
-  let known: string | null = null;
-
-  const note = ({ problem, settings: look_at }: Diagnosis, error: unknown): void => {
-    if (known === problem) return;
-    known = problem;
-    logger?.warn({ err: error, look_at }, `MinIO ${problem}. Look at ${look_at.join(', ')}.`);
-  };
+  const outage = createOutage<Diagnosis & { error: unknown }>({
+    logger,
+    failing: ({ problem, settings: look_at, error }) => ({
+      message: `MinIO ${problem}. Look at ${look_at.join(', ')}.`,
+      fields: { err: error, look_at },
+    }),
+    working: 'MinIO can be used again',
+  });
 
   const refusal = (error: unknown): Rejected => {
     const options = { retryAfterSeconds: RETRY_AFTER_SECONDS, cause: error };
     if (FULL.has(codeOf(error))) {
-      note(lasting(`has no room left for bucket "${settings.bucket}"`, ["MinIO's disks and quotas"]), error);
+      const full = lasting(`has no room left for bucket "${settings.bucket}"`, ["MinIO's disks and quotas"]);
+      outage.failed({ ...full, error });
       return new Rejected('unavailable', 'storage-full', 'The object storage is full.', {
         hint: 'Free some space in the object storage, then try again.',
         ...options,
       });
     }
-    note(diagnose(error, settings), error);
+    outage.failed({ ...diagnose(error, settings), error });
     return new Rejected('unavailable', 'storage-unavailable', 'The object storage cannot be used.', options);
   };
 
@@ -90,8 +93,7 @@ export const createMinioTrouble = (settings: MinioSettings, logger: Logger | und
     async guard<Result>(work: Promise<Result>): Promise<Result> {
       try {
         const result = await work;
-        if (known !== null) logger?.info('MinIO can be used again');
-        known = null;
+        outage.ok();
         return result;
       } catch (error) {
         throw error instanceof Rejected ? error : refusal(error);

@@ -3,6 +3,7 @@ import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
 import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import { tlsFaultOf } from '../certificates.ts';
 import { codeOf } from '../failure-code.ts';
@@ -120,6 +121,14 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
   const gaps = new Set<() => void>();
   // A wrong password is refused at every attempt to connect.
   const throttled = createThrottle({ every_ms: TELL_REFUSAL_MS });
+  const outage = createOutage({
+    logger: log,
+    failing: () => ({
+      message: `the connection to NATS is lost: reconnecting (${SETTING})`,
+      fields: { servers: shown, setting: SETTING },
+    }),
+    working: 'NATS is connected again',
+  });
   let isConnected = true;
   let isClosing = false;
 
@@ -134,7 +143,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
   const lost = (): void => {
     if (!isConnected || isClosing) return;
     isConnected = false;
-    log.warn({ servers: shown, setting: SETTING }, `the connection to NATS is lost: reconnecting (${SETTING})`);
+    outage.failed(undefined);
   };
 
   const back = async (): Promise<void> => {
@@ -146,7 +155,7 @@ export const createNatsStatusBus = async ({ url, log }: { url: string; log: Logg
     );
     if (!isInForce || isConnected || isClosing) return;
     isConnected = true;
-    log.info({ server: connection.getServer(), setting: SETTING }, 'NATS is connected again');
+    outage.ok({ server: connection.getServer(), setting: SETTING });
     for (const onGap of gaps) guarded('a subscriber failed to fill the gap in its messages', onGap);
   };
 

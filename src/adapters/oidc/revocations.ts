@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Closable } from '../../ports/closable.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import {
   type EndedSession,
   keysOf,
@@ -87,11 +88,18 @@ export const createRevocations = async (options: {
   const { pool, log, poll_ms = POLL_MS, now = Date.now } = options;
   const revoked = new Map<string, Revocation>();
   let newest = 0;
-  let failing = false;
   let sweptAt = now();
   let timer: NodeJS.Timeout | undefined;
   let polling: Promise<void> = Promise.resolve();
   let closed = false;
+  const outage = createOutage({
+    logger: log,
+    failing: (err) => ({
+      message: 'revoked tokens cannot be read: sign-outs elsewhere are not noticed',
+      fields: { err },
+    }),
+    working: 'revoked tokens can be read again',
+  });
 
   const remember = ({ key, expires_at, issued_until }: Revocation): void => {
     const entry = { key, expires_at, issued_until };
@@ -119,13 +127,9 @@ export const createRevocations = async (options: {
     try {
       await load();
       await sweep();
-      if (failing) log.info('revoked tokens can be read again');
-      failing = false;
+      outage.ok();
     } catch (error) {
-      // Said once: a poll a second would bury everything else.
-      if (!failing && !closed)
-        log.warn({ err: error }, 'revoked tokens cannot be read: sign-outs elsewhere are not noticed');
-      failing = true;
+      if (!closed) outage.failed(error);
     }
     schedule();
   };

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Closable } from '../../ports/closable.ts';
 import type { SharedState } from '../../ports/shared-state.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import {
   keysOf,
   meets,
@@ -65,7 +66,15 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
   const { ask_again_ms = ASK_AGAIN_MS, reconcile_ms = RECONCILE_MS, leave_alone_ms = LEAVE_ALONE_MS } = options;
   const { answer_within_ms = ANSWER_WITHIN_MS } = options;
   const asked = new LRUCache<string, { until: number; answer: Promise<boolean> }>({ max: REMEMBERED_TOKENS });
-  let failing = false;
+  const outage = createOutage({
+    logger: log,
+    failing: (err) => ({
+      message:
+        'the state store for logged-out tokens cannot be used: logouts are not shared with other services until it can; look at DAPR_HTTP_PORT and DAPR_STATE_STORE_NAME',
+      fields: { err },
+    }),
+    working: 'the state store for logged-out tokens can be used again',
+  });
   let leaveAloneUntil = 0;
   // What an earlier process could not put must be put by this one.
   let complete = false;
@@ -74,13 +83,7 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
 
   const failed = (error: unknown): void => {
     leaveAloneUntil = now() + leave_alone_ms;
-    if (!failing) {
-      log.warn(
-        { err: error },
-        'the state store for logged-out tokens cannot be used: logouts are not shared with other services until it can; look at DAPR_HTTP_PORT and DAPR_STATE_STORE_NAME',
-      );
-    }
-    failing = true;
+    outage.failed(error);
   };
 
   const use = async <T>(work: () => Promise<T>): Promise<T> => {
@@ -88,8 +91,7 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
       milliseconds: answer_within_ms,
       message: `the state store did not answer within ${answer_within_ms} ms`,
     });
-    if (failing) log.info('the state store for logged-out tokens can be used again');
-    failing = false;
+    outage.ok();
     return result;
   };
 

@@ -1,6 +1,6 @@
 import { createRemoteJWKSet, customFetch, type JWTVerifyGetKey } from 'jose';
 import type { Logger } from 'pino';
-import { createThrottle } from '../../resilience/throttle.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import type { ReachRealm } from './discovery.ts';
 import { identityUnavailable } from './identity-errors.ts';
 
@@ -9,7 +9,6 @@ const TIMEOUT_MS = 5_000;
 const COOLDOWN_MS = 5_000;
 /** While the provider is down its tokens stay good, but a key that it withdrew must not be trusted for ever. */
 const KEEP_MS = 24 * 60 * 60_000;
-const SAY_AGAIN_MS = 60_000;
 
 export interface SigningKeysOptions {
   jwks_uri: URL;
@@ -26,7 +25,14 @@ export interface SigningKeysOptions {
  */
 export const createSigningKeys = (options: SigningKeysOptions): JWTVerifyGetKey => {
   const { jwks_uri, log, cooldown_ms = COOLDOWN_MS } = options;
-  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS });
+  const outage = createOutage({
+    logger: log,
+    failing: (err) => ({
+      message: 'the signing keys cannot be fetched: those of the last time serve',
+      fields: { err },
+    }),
+    working: 'the signing keys can be fetched again',
+  });
   let kept: { text: string; at: number } | null = null;
   let failure: unknown = null;
 
@@ -36,11 +42,12 @@ export const createSigningKeys = (options: SigningKeysOptions): JWTVerifyGetKey 
       if (response.status !== 200) throw new Error(`the signing keys were answered with ${response.status}`);
       kept = { text: await response.text(), at: Date.now() };
       failure = null;
+      outage.ok();
       return new Response(kept.text);
     } catch (error) {
       failure = error;
       if (kept === null || Date.now() - kept.at > KEEP_MS) throw error;
-      throttled(() => log.warn({ err: error }, 'the signing keys cannot be fetched: those of the last time serve'));
+      outage.failed(error);
       return new Response(kept.text);
     }
   };

@@ -2,6 +2,7 @@ import pRetry from 'p-retry';
 import pg from 'pg';
 import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
+import { createOutage } from '../../resilience/outage.ts';
 
 /** SQLSTATE classes and codes that say "not now" and nothing about the statement. */
 const PASSING = [
@@ -98,17 +99,19 @@ export const surviveLostConnections = (pool: pg.Pool, onIdle: (error: Error) => 
 
 /** The same, and says once that connections are lost, however many an outage takes, and once that one can be made again. */
 export const tellLostConnections = (pool: pg.Pool, logger: Logger): void => {
-  let lost = false;
+  const outage = createOutage({
+    logger,
+    failing: (err) => ({
+      message: 'lost a database connection; if it stays away look at POSTGRES_HOST',
+      fields: { err },
+    }),
+    working: 'the database can be reached again',
+  });
   surviveLostConnections(pool, (error) => {
     // A pool that is ending does not wait for the server, which may be told to end, too, before it has let go.
-    if (lost || pool.ending) return;
-    lost = true;
-    logger.warn({ err: error }, 'lost a database connection; if it stays away look at POSTGRES_HOST');
+    if (!pool.ending) outage.failed(error);
   });
-  pool.on('connect', () => {
-    if (lost) logger.info('the database can be reached again');
-    lost = false;
-  });
+  pool.on('connect', () => outage.ok());
 };
 
 /** A pool whose lost connections end no process. */

@@ -5,6 +5,7 @@ import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StatusBus } from '../../ports/status-bus.ts';
 import type { StatusMapper } from '../../projections/engine/status-feed.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import { type Frame, frameOf } from './frame.ts';
 
 export interface HubOptions {
@@ -46,6 +47,11 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
   let seen: Position | null = await log.head();
   let work: Promise<void> = Promise.resolve();
   let queued = 0;
+  const outage = createOutage({
+    logger,
+    failing: (err) => ({ message: 'the live stream cannot read the log: trying again', fields: { err } }),
+    working: 'the live stream reads the log again',
+  });
 
   const passOn = (frame: Frame): void => {
     if (seen !== null && frame.position <= seen) return;
@@ -76,10 +82,11 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
   const catchUpWithRetries = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
-        return await catchUp();
+        await catchUp();
+        return outage.ok();
       } catch (error) {
         if (signal.aborted) return;
-        logger.warn({ err: error }, 'the live stream cannot read the log: trying again');
+        outage.failed(error);
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
       }
     }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { SOURCE_TOPIC } from '../../contracts/asynchronous.ts';
 import { DeliveryAnswer, type Notification } from '../../contracts/notification.ts';
+import { createOutage } from '../../resilience/outage.ts';
 
 const LONGEST_ANSWER = 100_000;
 const LONGEST_QUOTE = 300;
@@ -53,15 +54,16 @@ export interface Publisher {
 export const publishOver = ({ http_port, api_token, pubsub_name, log }: Publisher): Deliver => {
   const where = `127.0.0.1:${http_port}`;
   const url = `http://${where}/v1.0/publish/${encodeURIComponent(pubsub_name)}/${SOURCE_TOPIC}`;
-  let failing = false;
+  const outage = createOutage<object>({
+    logger: log,
+    failing: (fields) => ({
+      message: `the sidecar at ${where} takes no messages: look at DAPR_HTTP_PORT, DAPR_API_TOKEN and its component ${pubsub_name} (DAPR_PUBSUB_NAME)`,
+      fields,
+    }),
+    working: `the sidecar at ${where} takes messages again`,
+  });
   const fail = (what: object): boolean => {
-    if (!failing) {
-      log.warn(
-        what,
-        `the sidecar at ${where} takes no messages: look at DAPR_HTTP_PORT, DAPR_API_TOKEN and its component ${pubsub_name} (DAPR_PUBSUB_NAME)`,
-      );
-    }
-    failing = true;
+    outage.failed(what);
     return false;
   };
   return async (message, signal) => {
@@ -69,7 +71,7 @@ export const publishOver = ({ http_port, api_token, pubsub_name, log }: Publishe
       const response = await post(url, message, { token: api_token, signal });
       const answer = (await response.text()).slice(0, LONGEST_QUOTE);
       if (!response.ok) return fail({ status: response.status, answer });
-      failing = false;
+      outage.ok();
       return true;
     } catch (error) {
       return fail({ err: error });

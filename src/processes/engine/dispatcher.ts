@@ -3,7 +3,7 @@ import pTimeout from 'p-timeout';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { backoff, waitForRetry } from '../../resilience/backoff.ts';
-import { createThrottle } from '../../resilience/throttle.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import {
   type ClaimedIntent,
   claimIntents,
@@ -57,7 +57,11 @@ export const createDispatcher = ({
   concurrency = 16,
 }: DispatcherOptions) => {
   const working = new Map<string, Promise<void>>();
-  const throttled = createThrottle();
+  const outage = createOutage({
+    logger,
+    failing: (err) => ({ message: 'processes: cannot claim intents; trying again', fields: { err } }),
+    working: 'processes: intents are claimed again',
+  });
   let wakeUp = Promise.withResolvers<void>();
   const wake = (): void => {
     wakeUp.resolve();
@@ -145,9 +149,10 @@ export const createDispatcher = ({
         await fireDueTimers(pool);
         await claim();
         failures = 0;
+        outage.ok();
       } catch (error) {
         failures += 1;
-        throttled(() => logger.warn({ err: error }, 'processes: cannot claim intents; trying again'));
+        outage.failed(error);
       }
       if (failures > 0) await waitForRetry(failures, { ...BACKOFF, longest_ms: longest_pause_ms }, signal);
       else await untilWoken(signal);

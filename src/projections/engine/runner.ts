@@ -5,6 +5,7 @@ import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import { holdLease, LeaseLost, underLease } from '../../postgres/lease.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import { createThrottle, type Throttle } from '../../resilience/throttle.ts';
 import { readModelCatalog } from '../catalog.ts';
 import type { ReadModel } from '../read-model.ts';
@@ -109,11 +110,17 @@ const keepBuilding = async (running: Running): Promise<void> => {
 };
 
 const register = async ({ pool, models, logger, signal }: Running): Promise<void> => {
+  const outage = createOutage({
+    logger,
+    failing: (err) => ({ message: 'the read models cannot be registered: trying again', fields: { err } }),
+    working: 'the read models are registered',
+  });
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
-      return await registerReadModels(pool, models);
+      await registerReadModels(pool, models);
+      return outage.ok();
     } catch (error) {
-      logger.warn({ err: error }, 'the read models cannot be registered: trying again');
+      outage.failed(error);
       await waitForRetry(failures, BACKOFF, signal);
     }
   }

@@ -9,6 +9,7 @@ import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import { toStatusMessage } from '../status-message.ts';
 
 const MAX_STREAMS = 10_000;
@@ -82,8 +83,17 @@ export const createStatusFeed = ({
   // Read up to here, and of that the last message: what a listener compares with.
   let position: Position | null = null;
   let previous: Position | null = null;
-  let failing = false;
   let failures = 0;
+  const publishing = createOutage<{ err: unknown; position: Position }>({
+    logger,
+    failing: (fields) => ({ message: 'status messages cannot be published', fields }),
+    working: 'status messages are published again',
+  });
+  const reading = createOutage({
+    logger,
+    failing: (err) => ({ message: 'the status feed cannot read the log: trying again', fields: { err } }),
+    working: 'the status feed reads the log again',
+  });
 
   const publish = async (event: RecordedEvent): Promise<void> => {
     const message = await mapper.toStatus(event, previous);
@@ -92,13 +102,10 @@ export const createStatusFeed = ({
     previous = event.position;
     try {
       await bus.publish(message);
-      if (failing) logger.info('status messages are published again');
-      failing = false;
+      publishing.ok();
     } catch (error) {
-      // Not tried again: the next message tells every listener that it has missed this one. Said once: a bus that is away
-      // takes none of them.
-      if (!failing) logger.warn({ err: error, position: event.position }, 'status messages cannot be published');
-      failing = true;
+      // Not tried again: the next message tells every listener that it has missed this one.
+      publishing.failed({ err: error, position: event.position });
     }
   };
 
@@ -107,6 +114,7 @@ export const createStatusFeed = ({
     previous ??= position;
     for await (const item of log.subscribe({ after: position ?? 'start', live: true, signal })) {
       failures = 0;
+      reading.ok();
       if (isEvent(item)) await publish(item);
       else position = item.position ?? position;
     }
@@ -119,7 +127,7 @@ export const createStatusFeed = ({
       } catch (error) {
         if (signal.aborted) return;
         failures += 1;
-        logger.warn({ err: error }, 'the status feed cannot read the log: trying again');
+        reading.failed(error);
         await waitForRetry(failures, BACKOFF, signal);
       }
     }

@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import pino from 'pino';
+import { createOutage, type OutageLine } from '../../src/resilience/outage.ts';
+
+/** An outage whose failures are the lines to tell, and a clock that is set by hand. */
+const anOutage = () => {
+  const lines: { level: number; msg: string; [field: string]: unknown }[] = [];
+  const clock = { ms: 1000 };
+  const logger = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(JSON.parse(line)) });
+  const outage = createOutage<OutageLine>({
+    logger,
+    failing: (line) => line,
+    working: 'the store can be used again',
+    repeat_ms: 60_000,
+    now: () => clock.ms,
+  });
+  return { lines, clock, outage };
+};
+
+const AWAY = { message: 'the store is away: look at STORE_URL', fields: { setting: 'STORE_URL' } };
+const REFUSED: OutageLine = { level: 'error', message: 'the store refuses us: look at STORE_TOKEN' };
+
+describe('an outage', () => {
+  it('is told once however often something fails, and its end once, with how long it lasted', () => {
+    const { lines, clock, outage } = anOutage();
+    for (let count = 0; count < 100; count += 1) {
+      outage.failed(AWAY);
+      clock.ms += 20;
+    }
+    outage.ok({ server: 'second' });
+    outage.ok();
+    expect(lines).to.deep.equal([
+      { level: 40, setting: 'STORE_URL', msg: AWAY.message },
+      { level: 30, server: 'second', outage_ms: 2000, msg: 'the store can be used again' },
+    ]);
+  });
+
+  it('is told again where it lasts', () => {
+    const { lines, clock, outage } = anOutage();
+    outage.failed(AWAY);
+    clock.ms += 59_999;
+    outage.failed(AWAY);
+    clock.ms += 1;
+    outage.failed(AWAY);
+    outage.failed(AWAY);
+    expect(lines.map(({ outage_ms }) => outage_ms)).to.deep.equal([undefined, 60_000]);
+  });
+
+  it('is told again where its reason changes, and ends once', () => {
+    const { lines, clock, outage } = anOutage();
+    outage.failed(AWAY);
+    clock.ms += 500;
+    outage.failed(REFUSED);
+    outage.failed(REFUSED);
+    clock.ms += 500;
+    outage.ok();
+    expect(lines.map(({ level, outage_ms }) => [level, outage_ms])).to.deep.equal([
+      [40, undefined],
+      [50, 500],
+      [30, 1000],
+    ]);
+  });
+
+  it('is told anew after it has ended', () => {
+    const { lines, outage } = anOutage();
+    outage.failed(AWAY);
+    outage.ok();
+    outage.failed(AWAY);
+    expect(lines.map(({ level }) => level)).to.deep.equal([40, 30, 40]);
+  });
+
+  it('is not told to have ended where nothing failed', () => {
+    const { lines, outage } = anOutage();
+    outage.ok();
+    expect(lines).to.deep.equal([]);
+  });
+});
