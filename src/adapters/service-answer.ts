@@ -1,4 +1,5 @@
 import { ServiceFailure, type ServiceRequest } from '../ports/service-invoker.ts';
+import { BodyTooLarge, readBounded } from '../resilience/bounded-body.ts';
 
 const LARGEST_ANSWER = 8 * 1024 * 1024;
 const LONGEST_QUOTE = 300;
@@ -18,16 +19,14 @@ export const formOf = (fields: NonNullable<ServiceRequest['multipart']>): FormDa
   return form;
 };
 
-/** The whole body, or null where it is longer than an answer may be. */
-const readBounded = async (response: Response): Promise<string | null> => {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > LARGEST_ANSWER) return null;
-    chunks.push(chunk);
+const readText = async (what: string, { status, body }: Response): Promise<string> => {
+  try {
+    return body === null ? '' : (await readBounded(body, LARGEST_ANSWER)).toString();
+  } catch (cause) {
+    if (!(cause instanceof BodyTooLarge)) throw cause;
+    const message = `${what} answered more than ${LARGEST_ANSWER} bytes`;
+    throw new ServiceFailure(message, { retryable: false, status, cause });
   }
-  return Buffer.concat(chunks).toString();
 };
 
 const isRetryable = (status: number): boolean => status === 408 || status === 429 || status >= 500;
@@ -35,10 +34,7 @@ const isRetryable = (status: number): boolean => status === 408 || status === 42
 /** The parsed JSON of an answer to `what`; null where it is empty. Throws `ServiceFailure` for every other answer. */
 export const readAnswer = async (what: string, response: Response): Promise<unknown> => {
   const { status } = response;
-  const text = await readBounded(response);
-  if (text === null) {
-    throw new ServiceFailure(`${what} answered more than ${LARGEST_ANSWER} bytes`, { retryable: false, status });
-  }
+  const text = await readText(what, response);
   if (!response.ok) {
     throw new ServiceFailure(`${what} answered ${status}: ${text.slice(0, LONGEST_QUOTE)}`, {
       retryable: isRetryable(status),

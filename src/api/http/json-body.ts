@@ -1,14 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { Rejected } from '../../errors.ts';
+import { readBody } from './body.ts';
 
 const MAX_JSON_BYTES = 1024 * 1024;
 /**
  * Far deeper than any request that the API accepts, and far below what would exhaust the stack of a recursive function.
  */
 const MAX_DEPTH = 64;
-
-const tooLarge = () =>
-  new Rejected('too-large', 'body-too-large', `A JSON body may have at most ${MAX_JSON_BYTES} bytes.`);
 
 const JSON_TYPES = /^application\/(json|[\w.+-]+\+json)\s*(;.*)?$/i;
 
@@ -26,23 +24,6 @@ const refuseOtherContent = (request: IncomingMessage): void => {
   if (encoding !== 'identity') {
     throw new Rejected('unsupported', 'unsupported-content-encoding', 'The body must not be compressed.');
   }
-};
-
-const readAll = async (request: IncomingMessage): Promise<Buffer> => {
-  if (Number(request.headers['content-length'] ?? 0) > MAX_JSON_BYTES) throw tooLarge();
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of request) {
-      size += chunk.length;
-      if (size > MAX_JSON_BYTES) throw tooLarge();
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof Rejected) throw error;
-    throw new Rejected('malformed', 'body-cut-short', 'The body ended too early.', { cause: error });
-  }
-  return Buffer.concat(chunks, size);
 };
 
 const decode = (bytes: Buffer): string => {
@@ -91,7 +72,7 @@ const hasBody = (request: IncomingMessage): boolean =>
 export const readJsonBody = async (request: IncomingMessage): Promise<unknown> => {
   if (!hasBody(request)) return undefined;
   refuseOtherContent(request);
-  const text = decode(await readAll(request));
+  const text = decode(await readBody(request, { what: 'A JSON body', max_bytes: MAX_JSON_BYTES }));
   try {
     const body = parse(text);
     refuseTooDeep(body);

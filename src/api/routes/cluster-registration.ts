@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
+import { BodyTooLarge, readBounded } from '../../resilience/bounded-body.ts';
 import { isMultipart, readForm } from '../http/multipart.ts';
 import type { Route } from '../route.ts';
 
@@ -17,19 +18,20 @@ const Form = z.object({
 
 const FIELDS = ['name', 'cluster_type', 'ingress_url'];
 
+const readConfiguration = async (stream: Readable): Promise<string> => {
+  try {
+    return new TextDecoder().decode(await readBounded(stream, MAX_CONFIGURATION_BYTES));
+  } catch (cause) {
+    if (!(cause instanceof BodyTooLarge)) throw cause;
+    const detail = `The configuration may have at most ${MAX_CONFIGURATION_BYTES} bytes.`;
+    throw new Rejected('too-large', 'upload-too-large', detail, { cause });
+  }
+};
+
 /** Converts the form to the equivalent JSON body. */
 const bodyOfForm = async (request: IncomingMessage): Promise<Record<string, unknown>> => {
   const options = { maxBytes: MAX_CONFIGURATION_BYTES, fields: FIELDS, file: 'configuration' };
-  const { fields, file } = await readForm(request, options, async ({ stream }) => {
-    let size = 0;
-    stream.on('data', (chunk: Buffer) => {
-      size += chunk.length;
-      if (size <= MAX_CONFIGURATION_BYTES) return;
-      const detail = `The configuration may have at most ${MAX_CONFIGURATION_BYTES} bytes.`;
-      stream.destroy(new Rejected('too-large', 'upload-too-large', detail));
-    });
-    return text(stream);
-  });
+  const { fields, file } = await readForm(request, options, ({ stream }) => readConfiguration(stream));
   return { ...fields, ...(file === null ? {} : { configuration: file }) };
 };
 

@@ -1,6 +1,5 @@
-import type { IncomingMessage } from 'node:http';
 import type { Context } from 'koa';
-import { Refusal } from '../service/loopback.ts';
+import { Refusal, readBody } from '../service/loopback.ts';
 import type { Deployments } from './deployments.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { readyPort } from './worker.ts';
@@ -20,17 +19,6 @@ interface Forwarded {
   contentType: string | undefined;
   body: Buffer | undefined;
 }
-
-const readBody = async (request: IncomingMessage): Promise<Buffer> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new Refusal(413, `a body is at most ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-};
 
 const isTimeout = (error: unknown): boolean => error instanceof Error && error.name === 'TimeoutError';
 
@@ -77,7 +65,7 @@ export const createIngress = ({ deployments, metrics }: { deployments: Deploymen
 
   const answer = async (ctx: Context, namespace: string, path: string) => {
     const hasBody = ctx.method !== 'GET' && ctx.method !== 'HEAD';
-    const body = hasBody ? await readBody(ctx.req) : undefined;
+    const body = hasBody ? await readBody(ctx, MAX_BODY_BYTES) : undefined;
     const contentType = ctx.get('content-type') || undefined;
     const reply = await forward(namespace, { method: ctx.method, path: `${path}${ctx.search}`, contentType, body });
     ctx.status = reply.status;

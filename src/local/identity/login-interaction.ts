@@ -2,6 +2,7 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type Provider from 'oidc-provider';
 import { errors } from 'oidc-provider';
+import { BodyTooLarge, readBounded } from '../../resilience/bounded-body.ts';
 import { errorPage, loginPage } from './login-page.ts';
 import type { PasswordLogin } from './password-login.ts';
 
@@ -26,14 +27,12 @@ const HEADERS = {
 };
 
 const readForm = async (request: IncomingMessage): Promise<URLSearchParams | null> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > MOST_FORM_BYTES) return null;
-    chunks.push(chunk);
+  try {
+    return new URLSearchParams((await readBounded(request, MOST_FORM_BYTES)).toString('utf8'));
+  } catch (error) {
+    if (error instanceof BodyTooLarge) return null;
+    throw error;
   }
-  return new URLSearchParams(Buffer.concat(chunks).toString('utf8'));
 };
 
 const sameText = (left: string, right: string): boolean => {
@@ -59,7 +58,11 @@ export const registerLoginPages = (provider: Provider, login: PasswordLogin, csr
 
   const submit = async (ctx: PageContext, uid: string): Promise<void> => {
     const fields = await readForm(ctx.req);
-    if (fields === null) return answer(ctx, 413, errorPage('The form was too large.'));
+    if (fields === null) {
+      // Nobody reads the rest, and the next request would wait behind it.
+      ctx.set({ Connection: 'close' });
+      return answer(ctx, 413, errorPage('The form was too large.'));
+    }
     if (!sameText(fields.get('csrf') ?? '', csrfOf(uid))) {
       return answer(ctx, 403, errorPage('The form did not come from this sign-in.'));
     }

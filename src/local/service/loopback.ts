@@ -5,6 +5,7 @@ import Koa from 'koa';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Closable } from '../../ports/closable.ts';
+import { BodyTooLarge, readBounded } from '../../resilience/bounded-body.ts';
 
 const LARGEST_BODY = 1_000_000;
 const LOOPBACK = '127.0.0.1';
@@ -34,6 +35,18 @@ export class Refusal extends Error {
   }
 }
 
+/** The body. Throws `Refusal` 413 over `max_bytes`. */
+export const readBody = async (ctx: Koa.Context, max_bytes: number): Promise<Buffer> => {
+  try {
+    return await readBounded(ctx.req, max_bytes);
+  } catch (error) {
+    if (!(error instanceof BodyTooLarge)) throw error;
+    // Nobody reads the rest, and the next request would wait behind it.
+    ctx.set('Connection', 'close');
+    throw new Refusal(413, `a body is at most ${max_bytes} bytes`);
+  }
+};
+
 /** The JSON body, parsed. Throws `Refusal`: 415, 413, 400, or 422 where it breaks the contract. */
 export const readJson = async <Schema extends z.ZodType>(
   ctx: Koa.Context,
@@ -41,15 +54,7 @@ export const readJson = async <Schema extends z.ZodType>(
 ): Promise<z.output<Schema>> => {
   // Only JSON: a web page cannot send that here without asking first, and is then refused.
   if (!ctx.is('json')) throw new Refusal(415, 'send application/json');
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of ctx.req) {
-    const bytes = Buffer.from(chunk);
-    size += bytes.length;
-    if (size > LARGEST_BODY) throw new Refusal(413, `a body is at most ${LARGEST_BODY} bytes`);
-    chunks.push(bytes);
-  }
-  return parse(schema, parseJson(Buffer.concat(chunks).toString()));
+  return parse(schema, parseJson((await readBody(ctx, LARGEST_BODY)).toString()));
 };
 
 const parseJson = (text: string): unknown => {

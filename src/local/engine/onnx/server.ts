@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { z } from 'zod';
+import { BodyTooLarge, readBounded } from '../../../resilience/bounded-body.ts';
 import { MODEL_VERSION, type ServedModel } from './model.ts';
 import { BadTensors, InferRequest } from './tensors.ts';
 
@@ -25,14 +26,12 @@ class Refusal extends Error {
 }
 
 const readBody = async (request: IncomingMessage): Promise<string> => {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of request) {
-    size += chunk.length;
-    if (size > MAX_BODY_BYTES) throw new Refusal(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
-    chunks.push(chunk);
+  try {
+    return (await readBounded(request, MAX_BODY_BYTES)).toString('utf8');
+  } catch (error) {
+    if (error instanceof BodyTooLarge) throw new Refusal(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    throw error;
   }
-  return Buffer.concat(chunks).toString('utf8');
 };
 
 const parseJson = (text: string): unknown => {
