@@ -82,14 +82,18 @@ const bodyOf = ({ status, title, code, detail, hint, errors = [], extra = {} }: 
   request_id: requestId,
 });
 
+/** Seconds, where whoever refuses cannot tell how long it will take. */
+const RETRY_AFTER_SECONDS = 5;
+
 const ofRejected = (error: Rejected, requestId: string): Problem => {
   const { status, title } = REFUSALS[error.kind];
-  const { code, message, hint, errors, extra, retryAfterSeconds } = error;
+  const { code, message, hint, errors, extra } = error;
+  const retryAfter = error.retryAfterSeconds ?? (error.kind === 'unavailable' ? RETRY_AFTER_SECONDS : undefined);
   return {
     status,
     headers: {
       ...(error.kind === 'unauthenticated' ? { 'WWW-Authenticate': 'Bearer realm="budapp"' } : {}),
-      ...(retryAfterSeconds === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfterSeconds)) }),
+      ...(retryAfter === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfter)) }),
     },
     body: bodyOf({ status, title, code, detail: message, hint, errors, extra }, requestId),
     unexpected: false,
@@ -135,9 +139,7 @@ const asRefusal = (error: unknown): Rejected | HttpRefusal | null => {
   if (!(error instanceof ServiceFailure)) return null;
   // The service's own text may name internal hosts: it is logged as the cause, and not sent to the caller.
   return error.retryable
-    ? new Rejected('unavailable', 'service-unavailable', 'A required service cannot be reached.', {
-        retryAfterSeconds: 5,
-      })
+    ? new Rejected('unavailable', 'service-unavailable', 'A required service cannot be reached.')
     : new HttpRefusal('service-refused', 'A required service rejected the request.');
 };
 
@@ -155,8 +157,7 @@ export const problemOf = (error: unknown, requestId: string): Problem => {
   const status = clientStatusOf(error);
   if (status !== null) return ofStatus(status, requestId);
   if (isPassing(error)) {
-    const options = { retryAfterSeconds: 5 };
-    const down = new Rejected('unavailable', 'database-unavailable', 'The database cannot be reached.', options);
+    const down = new Rejected('unavailable', 'database-unavailable', 'The database cannot be reached.');
     return { ...ofRejected(down, requestId), unexpected: true };
   }
   const detail = 'An unexpected error; it has been logged under this request_id.';
