@@ -8,6 +8,7 @@ import { createAttemptLimit } from './attempt-limit.ts';
 import { openIdentityDatabase } from './identity-database.ts';
 import { registerLoginPages } from './login-interaction.ts';
 import { registerPasswordGrant } from './password-grant.ts';
+import type { ScryptCost } from './password-hash.ts';
 import { createPasswordLogin } from './password-login.ts';
 import { generatePassword, passwordFaults } from './password-rules.ts';
 import { CLIENT_ID, type Lifetimes, providerConfiguration } from './provider-configuration.ts';
@@ -27,6 +28,8 @@ export interface LocalIdentityOptions {
   redirect_uris?: readonly string[];
   /** Seconds; default 30 minutes and 7 days. */
   lifetimes?: Lifetimes;
+  /** What a new password's hash costs. Tests alone lower it: no setting does. */
+  password_cost?: ScryptCost;
   log: Logger;
 }
 
@@ -133,7 +136,7 @@ export const createLocalIdentityProvider = async (options: LocalIdentityOptions)
   const server = createServer();
   try {
     const secrets = await loadSecrets(directory);
-    const users = createUserStore(database);
+    const users = createUserStore(database, options.password_cost);
     const started = await ensureAdmin(users, admin, log);
     const listening = await listenWhereItWas(server, { port, remembered: secrets.port, log });
     await remember(directory, secrets, listening);

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { z } from 'zod';
 import { Rejected, rejected } from '../../errors.ts';
-import { hashOfNoPassword, hashPassword, passwordMatches } from './password-hash.ts';
+import { hashOfNoPassword, hashPassword, passwordMatches, type ScryptCost } from './password-hash.ts';
 import { passwordFaults } from './password-rules.ts';
 
 const Role = z.enum(['admin', 'developer', 'viewer']);
@@ -52,7 +52,7 @@ const refuseBadEmail = (email: string): void => {
   });
 };
 
-export const createUserStore = (database: DatabaseSync): UserStore => {
+export const createUserStore = (database: DatabaseSync, password_cost?: ScryptCost): UserStore => {
   const insert = database.prepare(
     `insert into users (id, email, name, role, password_hash, created_at) values (?, ?, ?, ?, ?, ?)
      on conflict (email) do nothing`,
@@ -61,7 +61,7 @@ export const createUserStore = (database: DatabaseSync): UserStore => {
   const byEmail = database.prepare('select id, email, name, role, password_hash from users where email = ?');
   const updatePassword = database.prepare('update users set password_hash = ? where id = ?');
   // What an unknown user's password is compared with, so that the answer takes as long as for a known one.
-  const decoy = hashOfNoPassword();
+  const decoy = hashOfNoPassword(password_cost);
 
   const findStored = (email: string) => {
     const row = byEmail.get(normalizedEmail(email));
@@ -73,7 +73,7 @@ export const createUserStore = (database: DatabaseSync): UserStore => {
       refuseBadEmail(normalizedEmail(email));
       refuseWeak(password);
       const user: LocalUser = { id: randomUUID(), email: normalizedEmail(email), name, role };
-      const hash = await hashPassword(password);
+      const hash = await hashPassword(password, password_cost);
       const { changes } = insert.run(user.id, user.email, name, role, hash, new Date().toISOString());
       if (changes === 0) throw rejected('email-taken', 'There is already a user with this e-mail address.');
       return user;
@@ -88,7 +88,7 @@ export const createUserStore = (database: DatabaseSync): UserStore => {
     },
     async setPassword(id, password) {
       refuseWeak(password);
-      updatePassword.run(await hashPassword(password), id);
+      updatePassword.run(await hashPassword(password, password_cost), id);
     },
     async authenticate(email, password) {
       const stored = findStored(email);

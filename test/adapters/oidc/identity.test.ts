@@ -15,6 +15,7 @@ import { rotateSigningKey } from '../../../src/local/identity/provider-secrets.t
 import type { Identity } from '../../../src/ports/identity.ts';
 import { createLogger } from '../../../src/telemetry.ts';
 import { createBrowser, formOf, locationOf } from '../../browser.ts';
+import { CHEAP_PASSWORD } from '../../cheap-password.ts';
 import { identityContract } from '../../contract/identity.ts';
 import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';
@@ -31,7 +32,7 @@ describe('oidc identity over the local provider', () => {
   let connections: ReturnType<typeof openPool>;
   let pool: Pool;
 
-  const start = () => createLocalIdentityProvider({ data_dir, admin, log });
+  const start = () => createLocalIdentityProvider({ data_dir, admin, password_cost: CHEAP_PASSWORD, log });
 
   const restart = async (between: () => Promise<void> = async () => {}) => {
     await provider.close();

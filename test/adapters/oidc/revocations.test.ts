@@ -12,7 +12,7 @@ describe('revocations', () => {
   let database: Awaited<ReturnType<typeof testDatabase>>;
   let connections: ReturnType<typeof openPool>;
   let pool: Pool;
-  const seconds = Math.floor(Date.now() / 1000);
+  let seconds: number;
 
   const aToken = (changes: Partial<TokenIdentity>): TokenIdentity => ({
     issuer: 'https://login.example.com/realms/north',
@@ -32,6 +32,11 @@ describe('revocations', () => {
   after(async () => {
     await connections?.close();
     await database?.close();
+  });
+
+  // Not when the file is loaded: on a busy machine that may be minutes ago.
+  beforeEach(() => {
+    seconds = Math.floor(Date.now() / 1000);
   });
 
   const open = (options: { now?: () => number; poll_ms?: number } = {}) => createRevocations({ pool, log, ...options });
@@ -118,11 +123,8 @@ describe('revocations', () => {
     await revocations.revoke(expired);
     expect(revocations.isRevoked(expired)).to.equal(true);
     time += 61_000;
-    const until = Date.now() + 3000;
-    while (revocations.isRevoked(expired) && Date.now() < until)
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    while (revocations.isRevoked(expired)) await new Promise((resolve) => setTimeout(resolve, 10));
     await revocations.close();
-    expect(revocations.isRevoked(expired)).to.equal(false);
     const { rows } = await pool.query(`select token_id from revoked_tokens where token_id like '%#token:h'`);
     expect(rows).to.deep.equal([]);
   });

@@ -10,6 +10,7 @@ import {
 } from '../../../src/local/identity/local-identity-provider.ts';
 import { passwordFaults } from '../../../src/local/identity/password-rules.ts';
 import { createLogger } from '../../../src/telemetry.ts';
+import { CHEAP_PASSWORD } from '../../cheap-password.ts';
 import { failureOf } from '../../failure-of.ts';
 
 const email = 'admin@budapp.local';
@@ -22,7 +23,13 @@ describe('local identity provider', () => {
   const start = async (options: { password?: string; port?: number } = {}): Promise<LocalIdentityProvider> => {
     const log = createLogger({ level: 'info', destination: { write: (line) => lines.push(line) } });
     const { password, ...rest } = options;
-    const provider = await createLocalIdentityProvider({ data_dir, admin: { email, password }, log, ...rest });
+    const provider = await createLocalIdentityProvider({
+      data_dir,
+      admin: { email, password },
+      password_cost: CHEAP_PASSWORD,
+      log,
+      ...rest,
+    });
     open.push(provider);
     return provider;
   };
