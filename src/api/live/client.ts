@@ -1,12 +1,13 @@
 import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
-import { ofOneForm, type Position } from '../../events/event.ts';
+import type { Position } from '../../events/event.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Throttle } from '../../resilience/throttle.ts';
 import type { ApiCaller, Callers } from '../callers/caller.ts';
 import type { Frame } from './frame.ts';
+import { createFrameOrder } from './frame-order.ts';
 import type { Hub } from './hub.ts';
-import { isWanted, maySeeFrame, type SubscriptionQuery } from './subscription.ts';
+import { isWanted, maySeeFrame, type SubscriptionQuery, startingPoint } from './subscription.ts';
 
 /** Why a stream ends, in words that the transport turns into its own codes. */
 export type Ending = 'too-slow' | 'token-expired' | 'access-lost' | 'server-error' | 'going-away';
@@ -61,8 +62,11 @@ const resetText = (why: string, position: Position | null): string =>
     data: { reason: { code: 'cannot-continue', message: why }, position },
   });
 
-const isPosition = (from: SubscriptionQuery['from']): from is Position =>
-  from !== undefined && from !== 'start' && from !== 'now';
+/** Null where the fault is ours. */
+const endingOf = (error: unknown): Ending | null => {
+  if (!(error instanceof Rejected) || (error.kind !== 'unauthenticated' && error.kind !== 'forbidden')) return null;
+  return error.code === 'expired-token' ? 'token-expired' : 'access-lost';
+};
 
 /**
  * Serves one client: first it listens, then it is sent what the log has after its position, then what came meanwhile,
@@ -72,11 +76,9 @@ export const serveClient = (options: ClientOptions): (() => void) => {
   const { hub, callers, logger, throttled, transport, query, token, head } = options;
   const stopping = new AbortController();
   const { signal } = stopping;
+  const { after, reset } = startingPoint(query.from, head);
+  const order = createFrameOrder<Frame>({ after, max_waiting: MAX_WAITING_FRAMES });
   let { caller } = options;
-  let sent: Position | null = null;
-  const waiting: Frame[] = [];
-  let overflowed = false;
-  let live = false;
   let work: Promise<void> = Promise.resolve();
 
   const stop = (): void => {
@@ -99,12 +101,12 @@ export const serveClient = (options: ClientOptions): (() => void) => {
   };
 
   const send = async (frame: Frame): Promise<void> => {
-    if (signal.aborted || (sent !== null && frame.position <= sent)) return;
+    if (signal.aborted || !order.isNew(frame)) return;
     if (frame.concerns.includes(caller.user_id)) await refreshAccess(frame.position);
-    sent = frame.position;
+    order.sent(frame);
     if (!isWanted(query, frame) || !maySeeFrame(caller, frame)) return;
     transport.send(frame.text, frame.position);
-    if (live && transport.buffered() > MAX_BUFFERED_BYTES) end('too-slow');
+    if (order.isLive() && transport.buffered() > MAX_BUFFERED_BYTES) end('too-slow');
   };
 
   /** A long history goes out as fast as the client takes it. */
@@ -128,50 +130,27 @@ export const serveClient = (options: ClientOptions): (() => void) => {
 
   const fail = (error: unknown): void => {
     if (signal.aborted) return;
-    if (error instanceof Rejected && (error.kind === 'unauthenticated' || error.kind === 'forbidden')) {
-      end(error.code === 'expired-token' ? 'token-expired' : 'access-lost');
-      return;
-    }
-    throttled(() => logger.warn({ err: error }, 'live streams broke: clients go on from their last position'));
-    end('server-error');
-  };
-
-  /** Where the client is to go on from. A position after the end, or of another form, is one of a log that is gone. */
-  const startOf = (): Position | 'start' => {
-    const { from = 'now' } = query;
-    if (from === 'start') return from;
-    if (!isPosition(from)) return head ?? 'start';
-    const known = head === null || ofOneForm(from, head);
-    if (head !== null && known && from <= head) return from;
-    const why = known ? 'This log does not reach as far as that position.' : 'The log has been moved since then.';
-    transport.send(resetText(why, head), null);
-    return head ?? 'start';
+    const ending = endingOf(error);
+    if (ending === null)
+      throttled(() => logger.warn({ err: error }, 'live streams broke: clients go on from their last position'));
+    end(ending ?? 'server-error');
   };
 
   const begin = async (): Promise<void> => {
-    let after = startOf();
-    // The bus may be behind the log: what the client has already seen may come only now.
-    if (after !== 'start') sent = after;
-    do {
-      overflowed = false;
-      waiting.length = 0;
-      await replay(after);
-      after = sent ?? after;
-    } while (overflowed && !signal.aborted);
-    // No await between the last of these and `live`: nothing can slip in.
-    for (let next = waiting.shift(); next; next = waiting.shift()) await send(next);
-    live = true;
+    if (reset !== null) transport.send(resetText(reset, head), null);
+    for (let step = order.next(); step !== 'live' && !signal.aborted; step = order.next()) {
+      if ('send' in step) await send(step.send);
+      else await replay(step.replay_after);
+    }
   };
 
   const unlisten = hub.listen((frame) => {
-    if (live) work = work.then(() => send(frame)).catch(fail);
-    else if (waiting.length < MAX_WAITING_FRAMES) waiting.push(frame);
-    else overflowed = true;
+    if (order.arrived(frame)) work = work.then(() => send(frame)).catch(fail);
   });
   const heartbeat = setInterval(() => {
     transport.beat();
     // Also notices that the user was disabled or the token revoked.
-    if (live) work = work.then(() => refreshAccess(null)).catch(fail);
+    if (order.isLive()) work = work.then(() => refreshAccess(null)).catch(fail);
   }, HEARTBEAT_MS);
   const left = Math.min(Math.max(0, caller.expires_at * 1000 - Date.now()), MAX_TIMER_MS);
   const expiry = setTimeout(() => end('token-expired'), left);

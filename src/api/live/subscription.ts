@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { maySee } from '../../commands/may-see.ts';
 import { Area } from '../../events/catalog.ts';
-import { Position } from '../../events/event.ts';
+import { ofOneForm, Position } from '../../events/event.ts';
 import { ProjectId } from '../../events/ids.ts';
 import { projectOf, type Viewable } from '../../events/visibility.ts';
 import type { ApiCaller } from '../callers/caller.ts';
@@ -18,6 +18,23 @@ export const SubscriptionQuery = z.strictObject({
   access_token: z.string().max(20_000).optional(),
 });
 export type SubscriptionQuery = z.output<typeof SubscriptionQuery>;
+
+/** Where a client goes on from, and why it must first be told to read anew what it shows; null: it need not. */
+export interface StartingPoint {
+  after: Position | 'start';
+  reset: string | null;
+}
+
+/** A position after the end of the log, or of another form, is one of a log that is gone. */
+export const startingPoint = (from: SubscriptionQuery['from'], head: Position | null): StartingPoint => {
+  if (from === 'start') return { after: from, reset: null };
+  const now = head ?? 'start';
+  if (from === undefined || from === 'now') return { after: now, reset: null };
+  const isOfThisLog = head === null || ofOneForm(from, head);
+  if (head !== null && isOfThisLog && from <= head) return { after: from, reset: null };
+  const reset = isOfThisLog ? 'This log does not reach as far as that position.' : 'The log has been moved since then.';
+  return { after: now, reset };
+};
 
 const viewableOf = ({ resource_id, project_id }: Frame): Viewable => ({ id: resource_id, project_id });
 
