@@ -3,7 +3,7 @@ import { Position, type RecordedEvent } from '../events/event.ts';
 import { CommandId, EventId, ProjectId, TenantId } from '../events/ids.ts';
 import type { ReadModel } from './read-model.ts';
 
-/** One event of the log, as the audit shows it. Sealed text stays sealed. */
+/** A row of the audit: one event of the log. Sealed texts stay sealed. */
 export const AuditRow = z.object({
   position: Position,
   tenant_id: TenantId,
@@ -11,7 +11,7 @@ export const AuditRow = z.object({
   stream: z.string(),
   /** `project`, `endpoint`, ...; `name` for the reservations of names. */
   area: z.string(),
-  /** Null for what is no resource (reservations of names). */
+  /** Null for events of names, which are not a resource. */
   resource_id: z.uuid().nullable(),
   revision: z.int(),
   event_id: EventId,
@@ -20,11 +20,11 @@ export const AuditRow = z.object({
   command_id: CommandId,
   actor_type: z.enum(['user', 'service', 'process']),
   actor_id: z.string(),
-  /** A user's is sealed. */
+  /** Sealed where the actor is a user. */
   actor_name: z.string(),
   correlation_id: z.uuid(),
   causation_id: EventId.nullable(),
-  /** Where the event itself names one. */
+  /** The project that the event itself names; null where it names none. */
   project_id: ProjectId.nullable(),
   data: z.json(),
 });
@@ -58,7 +58,9 @@ const entryOf = (event: RecordedEvent) => {
   };
 };
 
-/** Who did what when, caused by what: one row an event, in the shape in which the event was recorded. */
+/**
+ * The audit log: one row per event, with actor, command, time and cause, in the shape in which the event was recorded.
+ */
 export const auditLog: ReadModel = {
   name: 'audit_log',
   version: 1,
@@ -68,6 +70,7 @@ export const auditLog: ReadModel = {
   changesRows: false,
   keyOf: (event) => event.position,
   next: (_row, event) => entryOf(event),
-  // Built field by field from an event that the log has checked; to parse it once more would cost as much as the rest.
+  // Not validated: the row is built field by field from an event that the log has validated, and a second validation
+  // would cost as much as everything else.
   check: (row) => row,
 };

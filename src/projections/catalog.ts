@@ -18,5 +18,5 @@ const areaReadModels: Readonly<Record<Area, ReadModel>> = {
   user: readModelOf(users),
 };
 
-/** Everything that the runner keeps up to date. */
+/** The read models that the runner keeps up to date. */
 export const readModelCatalog: readonly ReadModel[] = [...Object.values(areaReadModels), auditLog];

@@ -8,28 +8,28 @@ import { projection } from './projection.ts';
 
 export const ClusterStatus = z.enum(['registering', 'available', 'unavailable', 'error', 'deleting', 'deleted']);
 
-/** May be negative: a cluster that lost a node has more reserved than it has. */
+/** Negative where a cluster has lost a node, and has more reserved than it has left. */
 const Balance = z.object({ cpu_millis: z.int(), memory_mib: z.int() });
 
-/** The kubeconfig is deliberately not here: only the command that needs it opens it. */
+/** The row of a cluster. The kubeconfig is deliberately not part of it: only the command that needs it opens it. */
 export const ClusterRow = z.object({
   name: z.string(),
   cluster_type: ClusterType,
   ingress_url: z.string(),
-  /** The cluster service's own id; null until it is registered there. */
+  /** The cluster service's id; null until the cluster is registered there. */
   bud_cluster_id: z.string().nullable(),
-  /** The onboarding, or later the deletion. */
+  /** The workflow of the registration or, later, of the deletion. */
   workflow_id: WorkflowId,
   nodes: z.array(ClusterNode),
-  /** What each endpoint holds, all of its replicas together. */
+  /** The reservation of each endpoint, for all its replicas together. */
   reservations: z.record(EndpointId, z.object({ replicas: z.int(), resources: Resources })),
   /** `total` counts ready nodes only; `free` is what is left of it. */
   capacity: z.object({ total: Resources, reserved: Resources, free: Balance }),
   status: ClusterStatus,
   reason: Reason.nullable(),
-  /** Since when the status holds. */
+  /** When the cluster got its status. */
   since: z.string(),
-  /** When a status that is not final must have ended; null: it may last. */
+  /** When a status that is not final must have ended; null for a final status. */
   deadline: z.string().nullable(),
 });
 export type ClusterRow = z.output<typeof ClusterRow>;
@@ -42,7 +42,7 @@ const withCapacity = (row: ClusterRow): ClusterRow => {
   return { ...row, capacity: { total, reserved, free: subtractResources(total, reserved) } };
 };
 
-/** Clusters as they are now: `cluster` in design.md, "State machines". */
+/** The current state of clusters: `cluster` in design.md, "State machines". */
 export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistrationRequested'>({
   name: 'clusters',
   area: 'cluster',
@@ -59,7 +59,7 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
       reservations: {},
       capacity: { total: NO_RESOURCES, reserved: NO_RESOURCES, free: NO_RESOURCES },
       status: 'registering',
-      reason: { code: 'registering-cluster', message: 'The cluster service connects to the cluster.' },
+      reason: { code: 'registering-cluster', message: 'The cluster service is connecting to the cluster.' },
       since: at,
       deadline: data.deadline,
     }),
@@ -109,7 +109,7 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
       ...row,
       workflow_id: data.workflow_id,
       status: 'deleting',
-      reason: { code: 'deleting', message: 'The cluster service lets go of the cluster.' },
+      reason: { code: 'deleting', message: 'The cluster service is removing the cluster.' },
       since: at,
       deadline: data.deadline,
     }),

@@ -25,20 +25,20 @@ export const EndpointRow = z.object({
   name: z.string(),
   status: EndpointStatus,
   reason: Reason.nullable(),
-  /** Since when the status holds. */
+  /** When the endpoint got its status. */
   since: z.string(),
-  /** When a status that is not final must have ended; null: it may last. */
+  /** When a status that is not final must have ended; null for a final status. */
   deadline: z.string().nullable(),
   cluster_id: ClusterId.nullable(),
   cluster_name: z.string().nullable(),
   url: z.string().nullable(),
-  /** The cluster service's handle. */
+  /** The cluster service's handle for what it created for the endpoint. */
   namespace: z.string().nullable(),
   bud_cluster_id: z.string().nullable(),
   supported_endpoints: z.array(z.string()),
-  /** What was asked for. */
+  /** The desired state. */
   desired: z.object({ replicas: z.int(), resources_per_replica: Resources, deploy_config: DeployConfig }),
-  /** What the cluster reports. */
+  /** The observed state, as the cluster reports it. */
   observed: z
     .object({
       replicas: ReplicaCounts,
@@ -48,7 +48,7 @@ export const EndpointRow = z.object({
     })
     .nullable(),
   placement: z.object({ reasons: z.array(z.string()), candidates: z.array(PlacementCandidate) }).nullable(),
-  /** How the current or last change goes. */
+  /** The rollout of the current or last change. */
   rollout: z.object({
     kind: z.enum(['deploy', 'scale', 'delete']),
     workflow_id: WorkflowId,
@@ -73,10 +73,10 @@ const settled = (row: EndpointRow, status: 'succeeded' | 'failed' | 'cancelled',
   reason,
 });
 
-/** Nothing runs any more: the numbers of a past life would be a lie. */
+/** Fields that are cleared once nothing runs: the last numbers would be wrong. */
 const gone = { url: null, observed: null, deadline: null };
 
-/** Endpoints as they are now: `endpoint` in design.md, "State machines". */
+/** The current state of endpoints: `endpoint` in design.md, "State machines". */
 export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequested'>({
   name: 'endpoints',
   area: 'endpoint',
@@ -92,7 +92,7 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
       status: 'pending',
       reason: {
         code: 'waiting-for-placement',
-        message: 'The deployment has been accepted and waits for its placement.',
+        message: 'The deployment was accepted and is waiting for its placement.',
       },
       since: at,
       deadline: data.deadline,
@@ -114,14 +114,14 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
     EndpointPlacementStarted: (row, { data, at }) => ({
       ...row,
       status: 'placing',
-      reason: { code: 'asking-simulator', message: 'The simulator ranks the clusters.' },
+      reason: { code: 'asking-simulator', message: 'The simulator is ranking the clusters.' },
       since: at,
       deadline: data.deadline,
     }),
     EndpointPlaced: (row, { data, at }) => ({
       ...row,
       status: 'deploying',
-      reason: { code: 'deploying-to-cluster', message: `Cluster ${data.cluster_name} starts the replicas.` },
+      reason: { code: 'deploying-to-cluster', message: `Cluster ${data.cluster_name} is starting the replicas.` },
       since: at,
       deadline: data.deadline,
       cluster_id: data.cluster_id,
@@ -205,7 +205,7 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
     EndpointDeletionRequested: (row, { data, at }) => ({
       ...row,
       status: 'deleting',
-      reason: { code: 'deleting', message: 'The cluster stops the replicas.' },
+      reason: { code: 'deleting', message: 'The cluster is stopping the replicas.' },
       since: at,
       deadline: data.deadline,
       rollout: { kind: 'delete', workflow_id: data.workflow_id, status: 'running', reason: null },

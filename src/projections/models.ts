@@ -11,21 +11,21 @@ export const ModelRow = z.object({
   name: z.string(),
   description: z.string(),
   tags: z.array(z.string()),
-  /** `local`: uploaded here. */
+  /** `local`: an uploaded file. */
   source: z.enum([...ModelSource.options, 'local']),
-  /** What the provider calls it; null for a local model. */
+  /** The provider's id of the model; null for a local model. */
   repo_id: z.string().nullable(),
   /** The uploaded file; null for a cloud model, and once it is deleted. */
   artefact: Artefact.nullable(),
-  /** What extraction found; null until it has. */
+  /** The extracted metadata; null until then. */
   metadata: ModelMetadata.nullable(),
-  /** The onboarding. */
+  /** The onboarding workflow. */
   workflow_id: WorkflowId,
   status: ModelStatus,
   reason: Reason.nullable(),
-  /** Since when the status holds. */
+  /** When the model got its status. */
   since: z.string(),
-  /** When a status that is not final must have ended; null: it may last. */
+  /** When a status that is not final must have ended; null for a final status. */
   deadline: z.string().nullable(),
 });
 export type ModelRow = z.output<typeof ModelRow>;
@@ -33,10 +33,10 @@ export type ModelRow = z.output<typeof ModelRow>;
 const onboarding = {
   metadata: null,
   status: 'onboarding',
-  reason: { code: 'reading-model', message: 'The model service reads what the model says about itself.' },
+  reason: { code: 'reading-model', message: 'The model service is reading the metadata of the model.' },
 } as const;
 
-/** Models as they are now: `model` in design.md, "State machines". */
+/** The current state of models: `model` in design.md, "State machines". */
 export const models = projection<ModelRow, ModelFact, 'CloudModelRegistered' | 'LocalModelUploaded'>({
   name: 'models',
   area: 'model',

@@ -9,7 +9,7 @@ export const ProjectRow = z.object({
   description: z.string(),
   tags: z.array(z.string()),
   owner_id: UserId,
-  /** Scopes by the member's user id; the owner is not among them. */
+  /** Scopes by the member's user id; without the owner. */
   members: z.record(UserId, z.array(Scope)),
   is_default: z.boolean(),
   status: z.enum(['active', 'deleted']),
@@ -26,7 +26,7 @@ const withoutMember = (row: ProjectRow, userId: UserId): ProjectRow => {
   return { ...row, members };
 };
 
-/** Projects with their members. */
+/** The current state of projects, with their members. */
 export const projects = projection<ProjectRow, ProjectFact, 'ProjectCreated'>({
   name: 'projects',
   area: 'project',

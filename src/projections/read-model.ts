@@ -5,7 +5,7 @@ import { type Projection, type RowStamp, reduce, STAMP_COLUMNS } from './project
 /** One row of a table, by column. */
 export type Row = Readonly<Record<string, unknown>>;
 
-/** What the runner must know of a read model, whatever its rows are. */
+/** A read model without the types of its rows and facts, as the runner handles it. */
 export interface ReadModel {
   /** Also the table's name. */
   name: string;
@@ -13,23 +13,23 @@ export interface ReadModel {
   /** The primary key. */
   key: string;
   columns: readonly string[];
-  /** Only streams whose name starts so; null: all. */
+  /** The prefix of the streams that concern it; null for all streams. */
   streamPrefix: string | null;
-  /** Whether rows are changed by later events, and so must be loaded before. */
+  /** Whether later events change a row, so that rows must be loaded first. */
   changesRows: boolean;
   keyOf(event: RecordedEvent): string;
-  /** Pure: the row after one more event; null: none. Throws for an event that it cannot take in. */
+  /** Pure. Applies one event to a row; null where there is no row. Throws for an event that it cannot handle. */
   next(row: Row | null, event: RecordedEvent): Row | null;
-  /** The row as it may be stored. Throws where the reducer made something that the row's schema does not allow. */
+  /** Validates a row before it is stored. Throws where the reducer made a row that its schema does not allow. */
   check(row: Row): Row;
 }
 
 export const idOfStream = (stream: string): string => parseStream(stream)?.id ?? stream;
 
-/** The part of a row that the runner writes by itself. */
+/** The fields of a row that the runner writes itself. */
 const stampOf = (row: Row): Row => Object.fromEntries(STAMP_COLUMNS.map((column) => [column, row[column]]));
 
-/** A projection as the runner sees it: the types of its rows and facts are known inside only. */
+/** Converts a projection to a read model, which hides the types of its rows and facts. */
 export const readModelOf = <Fields extends object, F extends Fact>(projection: Projection<Fields, F>): ReadModel => ({
   name: projection.name,
   version: projection.version,
@@ -38,7 +38,8 @@ export const readModelOf = <Fields extends object, F extends Fact>(projection: P
   streamPrefix: `${projection.area}-`,
   changesRows: true,
   keyOf: (event) => idOfStream(event.stream),
-  // Rows come from this reducer or from the table that its checked rows were written to; `reduce` refuses foreign facts.
+  // The casts are safe: rows come from this reducer or from the table with its validated rows; `reduce` refuses facts
+  // of other areas.
   next: (row, event) =>
     reduce(projection, row as (Fields & RowStamp) | null, toFact(event) as Recorded<F>) as Row | null,
   check: (row) => ({ ...stampOf(row), ...projection.row.parse(row) }),

@@ -4,15 +4,15 @@ import type { ProjectId } from '../events/ids.ts';
 import { isSealed } from '../events/sealed.ts';
 import type { StatusMessage } from '../ports/status-bus.ts';
 
-/** What an event does not say of itself. */
+/** The facts that a status message needs besides its event. */
 export interface StatusContext {
-  /** The project of the resource; null: it belongs to none. */
+  /** The project of the resource; null where it has none. */
   project_id: ProjectId | null;
-  /** Position of the message before it in the feed: a listener that has not seen that one has missed something. */
+  /** Position of the previous message of the feed: a listener that has not seen it has a gap. */
   previous: Position | null;
 }
 
-/** Sealed texts do not leave the log, not even sealed. */
+/** Removes sealed texts, which must not leave the log even when sealed. */
 const withoutSealed = (value: unknown): unknown => {
   if (Array.isArray(value)) return value.filter((item) => !isSealed(item)).map(withoutSealed);
   if (typeof value !== 'object' || value === null) return value;
@@ -27,7 +27,7 @@ const subjectOf = ({ area, id }: { area: Area; id: string }, projectId: ProjectI
   `bud.status.${projectId ?? '-'}.${area}.${id}`;
 
 /**
- * Pure: the event as a CloudEvents 1.0 message; null for what is no resource's (reservations of names). Extension
+ * Pure. Converts an event to a CloudEvents 1.0 message; null for events of names, which are not a resource. Extension
  * attributes are in lower case without separators, as CloudEvents demands.
  */
 export const toStatusMessage = (

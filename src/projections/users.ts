@@ -6,22 +6,22 @@ import { Role, Scope } from '../events/values.ts';
 import { projection } from './projection.ts';
 
 export const UserRow = z.object({
-  /** `sub` at the identity provider. */
+  /** The claim `sub` of the identity provider. */
   subject: z.string(),
-  /** Sealed under the user's own key; opened only where it is shown. */
+  /** Sealed under the user's own key; opened only in answers. */
   email: Sealed,
   name: Sealed,
   role: Role,
-  /** Given beyond the role, everywhere in the tenant. */
+  /** Scopes granted in addition to the role, for the whole tenant. */
   scopes: z.array(Scope),
   default_project_id: ProjectId,
   status: z.enum(['active', 'disabled']),
-  /** Since when the status holds. */
+  /** When the user got the status. */
   since: z.string(),
 });
 export type UserRow = z.output<typeof UserRow>;
 
-/** People who have logged in at least once. */
+/** The current state of users: everyone who has logged in at least once. */
 export const users = projection<UserRow, UserFact, 'UserRegistered'>({
   name: 'users',
   area: 'user',

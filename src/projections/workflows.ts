@@ -21,20 +21,20 @@ export type WorkflowStep = z.output<typeof WorkflowStep>;
 export const WorkflowRow = z.object({
   kind: WorkflowKind,
   target: WorkflowTarget,
-  /** Null: it works on what belongs to no project. */
+  /** Null where the target belongs to no project. */
   project_id: ProjectId.nullable(),
   user_id: UserId,
   status: WorkflowStatus,
   reason: Reason.nullable(),
-  /** Since when the status holds. */
+  /** When the workflow got its status. */
   since: z.string(),
-  /** When it, or the step that runs, must have ended; null once it has. */
+  /** When the workflow or its running step must have ended; null once the workflow has ended. */
   deadline: z.string().nullable(),
   cancel_requested_at: z.string().nullable(),
   steps: z.array(WorkflowStep),
-  /** From 0 to 1: the part of the steps that have ended. */
+  /** The fraction of steps that have ended, from 0 to 1. */
   progress: z.number().min(0).max(1),
-  /** When a service thinks it will be done. */
+  /** A service's estimate of the end. */
   eta: z.string().nullable(),
 });
 export type WorkflowRow = z.output<typeof WorkflowRow>;
@@ -44,7 +44,7 @@ const hasEnded = ({ status }: WorkflowStep): boolean => status !== 'pending' && 
 const withSteps = (row: WorkflowRow, steps: WorkflowStep[]): WorkflowRow => ({
   ...row,
   steps,
-  // A step that was not announced may be recorded, but never divides by nothing: workflows start with at least one.
+  // Never divides by zero: a workflow starts with at least one step.
   progress: steps.filter(hasEnded).length / steps.length,
 });
 
@@ -60,9 +60,9 @@ interface Ending {
   at: string;
 }
 
-const NOT_NEEDED: Reason = { code: 'not-needed', message: 'The workflow was done without it.' };
+const NOT_NEEDED: Reason = { code: 'not-needed', message: 'The workflow did not need this step.' };
 
-/** Nothing goes on in a workflow that has ended: what was running has failed with it, what had not begun is skipped. */
+/** Closes a step when the workflow ends: a running step gets the workflow's outcome, a pending one is skipped. */
 const closeStep = (step: WorkflowStep, { status, reason, at }: Ending): WorkflowStep => {
   if (hasEnded(step)) return step;
   const because = reason ?? NOT_NEEDED;
@@ -83,9 +83,9 @@ const ended = (row: WorkflowRow, ending: Ending): WorkflowRow => ({
 
 const after = (at: string, minutes: number): string => new Date(Date.parse(at) + minutes * 60_000).toISOString();
 
-const same = (row: WorkflowRow): WorkflowRow => row;
+const unchanged = (row: WorkflowRow): WorkflowRow => row;
 
-/** What users see of processes: `workflow` in design.md, "State machines". */
+/** The current state of workflows: `workflow` in design.md, "State machines". */
 export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'>({
   name: 'workflows',
   area: 'workflow',
@@ -125,13 +125,13 @@ export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'
     WorkflowStepSkipped: (row, { data, at }) =>
       withStep(row, data.step, { status: 'skipped', reason: data.reason, ended_at: at }),
     WorkflowEtaReported: (row, { data, at }) => ({ ...row, eta: after(at, data.eta_minutes) }),
-    // The process's own book-keeping: in the audit log, not in the picture.
-    WorkflowCallAnswered: same,
-    WorkflowCallFailed: same,
-    WorkflowCommandRefused: same,
-    WorkflowResultReceived: same,
-    WorkflowMessageIgnored: same,
-    WorkflowTimerFired: same,
+    // Internal to the process: the audit log shows these events, the workflow does not.
+    WorkflowCallAnswered: unchanged,
+    WorkflowCallFailed: unchanged,
+    WorkflowCommandRefused: unchanged,
+    WorkflowResultReceived: unchanged,
+    WorkflowMessageIgnored: unchanged,
+    WorkflowTimerFired: unchanged,
     WorkflowCancelRequested: (row, { at }) => ({ ...row, cancel_requested_at: at }),
     WorkflowSucceeded: (row, { at }) => ended(row, { status: 'succeeded', reason: null, at }),
     WorkflowFailed: (row, { data, at }) => ended(row, { status: 'failed', reason: data.reason, at }),

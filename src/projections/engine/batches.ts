@@ -1,27 +1,28 @@
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { CaughtUp } from '../../ports/log.ts';
 
-/** What is written in one transaction. */
+/** The events that are written in one transaction. */
 export interface Batch {
   events: readonly RecordedEvent[];
-  /** Everything up to it is in this batch or was in one before it; null: the log is empty. */
+  /** All events up to this position are in this batch or an earlier one; null where the log is empty. */
   position: Position | null;
-  /** The reader has come to the end of the log. */
+  /** True where the reader has reached the end of the log. */
   caughtUp: boolean;
 }
 
 export interface BatchOptions {
-  /** Events a batch, at most. */
+  /** Maximum number of events per batch. */
   max: number;
-  /** Milliseconds after which a batch goes out although the log has not said that it has caught up. */
+  /** Milliseconds after which a batch is passed on although the log has not reported that the reader has caught up. */
   linger_ms: number;
 }
 
 const isCaughtUp = (item: RecordedEvent | CaughtUp): item is CaughtUp => 'caughtUp' in item;
 
 /**
- * Gathers what the log yields: a batch goes out when it is full, and at once when the log has caught up, so that a live
- * reader never waits for company. The next batch is read while the caller writes this one, and no further ahead.
+ * Collects the log's events into batches. A batch is passed on when it is full, and at once when the reader has caught
+ * up, so a live reader never waits for more events. The next batch is read while the caller writes this one; no more
+ * are read ahead.
  */
 export async function* batches(
   source: AsyncIterable<RecordedEvent | CaughtUp>,
@@ -34,7 +35,7 @@ export async function* batches(
   let ended = false;
   let failure: { error: unknown } | undefined;
   let lingering: NodeJS.Timeout | undefined;
-  // Either side waits for the other with one of these.
+  // Producer and consumer wait for each other with these promises.
   let filled = Promise.withResolvers<void>();
   let taken = Promise.withResolvers<void>();
   const iterator = source[Symbol.asyncIterator]();
@@ -97,7 +98,7 @@ export async function* batches(
     ended = true;
     clearTimeout(lingering);
     taken.resolve();
-    // Ends the subscription where the caller stopped early; `pump` may be waiting in it, so it is not awaited before.
+    // Ends the subscription where the caller stopped early. Not awaited, since `pump` may be waiting in it.
     void iterator.return?.().catch(() => undefined);
     void pumping;
   }

@@ -4,30 +4,32 @@ import { type Lease, LeaseLost } from '../../postgres/lease.ts';
 import type { ReadModel } from '../read-model.ts';
 import { rowTypes, type Table } from './table.ts';
 
-/** Where checkpoints lie: `projections` for the tables that serve, `projection_builds` for those being built. */
+/**
+ * The table of the checkpoints: `projections` for serving tables, `projection_builds` for tables that are being built.
+ */
 export type CheckpointTable = 'projections' | 'projection_builds';
 
 export interface Checkpoint {
   name: string;
   version: number;
   generation: number;
-  /** Everything up to it is in the table; null: nothing yet. */
+  /** All events up to this position are in the table; null where none are. */
   position: Position | null;
 }
 
-/** A table that is kept up to date, in the name of a lease. */
+/** A table with the lease and the checkpoint of its writer. */
 export interface Writer {
   table: Table;
   lease: Lease;
   checkpoint: Checkpoint;
 }
 
-/** Somebody else has moved the checkpoint or swapped the table: what this process knows of it is out of date. */
+/** Another process has moved the checkpoint or swapped the table: this writer's checkpoint is out of date. */
 export class CheckpointMoved extends Error {
   readonly projection: string;
 
   constructor(projection: string) {
-    super(`the checkpoint of ${projection} is not where this writer left it`);
+    super(`the checkpoint of ${projection} was moved by another writer`);
     this.name = 'CheckpointMoved';
     this.projection = projection;
   }
@@ -48,7 +50,7 @@ export const readCheckpoints = async (
   return rows;
 };
 
-/** Locks the checkpoint of one read model, against its writer and whoever else moves it. */
+/** Locks the checkpoint of one read model against its writer and any other change. */
 export const lockCheckpoint = async (client: ClientBase, name: string): Promise<Checkpoint | null> => {
   const { rows } = await client.query<Checkpoint>({
     text: `select ${COLUMNS} from projections where name = $1 for no key update`,
@@ -58,12 +60,12 @@ export const lockCheckpoint = async (client: ClientBase, name: string): Promise<
   return rows[0] ?? null;
 };
 
-const isWhereWeLeftIt = (ours: Checkpoint, theirs: Checkpoint | undefined): boolean =>
+const isUnchanged = (ours: Checkpoint, theirs: Checkpoint | undefined): boolean =>
   theirs?.position === ours.position && theirs.version === ours.version && theirs.generation === ours.generation;
 
 /**
- * The fence: inside the transaction that writes, checks each writer's lease and checkpoint and keeps both as they are until
- * it ends. Throws `LeaseLost` or `CheckpointMoved`.
+ * The fence: checks each writer's lease and checkpoint inside the writing transaction, and locks both until it ends.
+ * Throws `LeaseLost` or `CheckpointMoved`.
  */
 export const fence = async (client: ClientBase, from: CheckpointTable, writers: readonly Writer[]): Promise<void> => {
   const { rows: leases } = await client.query<{ name: string }>(
@@ -73,7 +75,7 @@ export const fence = async (client: ClientBase, from: CheckpointTable, writers: 
     [writers.map(({ lease }) => lease.name), writers.map(({ lease }) => lease.token)],
   );
   const { rows: checkpoints } = await client.query<Checkpoint>({
-    // In the order of names, so that two transactions never wait for each other.
+    // Locks in the order of names, so that two transactions cannot deadlock.
     text: `select ${COLUMNS} from ${from} where name = any($1) order by name for no key update`,
     values: [writers.map(({ table }) => table.model.name)],
     types: rowTypes,
@@ -81,7 +83,7 @@ export const fence = async (client: ClientBase, from: CheckpointTable, writers: 
   for (const { lease, checkpoint } of writers) {
     if (!leases.some(({ name }) => name === lease.name)) throw new LeaseLost(lease.name);
     const found = checkpoints.find(({ name }) => name === checkpoint.name);
-    if (!isWhereWeLeftIt(checkpoint, found)) throw new CheckpointMoved(checkpoint.name);
+    if (!isUnchanged(checkpoint, found)) throw new CheckpointMoved(checkpoint.name);
   }
 };
 
@@ -90,7 +92,7 @@ export const moveCheckpoints = async (
   from: CheckpointTable,
   { names, position }: { names: readonly string[]; position: Position | null },
 ): Promise<void> => {
-  // A read model that was ahead of the others stays where it is: positions sort in the order of the log.
+  // A read model that is ahead of the others keeps its position; positions sort in the order of the log.
   await client.query(
     `update ${from} set position = greatest(position, $2), updated_at = clock_timestamp() where name = any($1)`,
     [names, position],
@@ -98,8 +100,8 @@ export const moveCheckpoints = async (
 };
 
 /**
- * Makes the read models known. On a new database they start in the table that serves; one that is added later starts at
- * version 0, and so is built beside it, where its catching up holds up nobody.
+ * Registers the read models. On a new database they start in the serving table. A read model that is added later starts
+ * at version 0, so it is built beside the serving table and does not hold up the others while it catches up.
  */
 export const registerReadModels = async (pool: Pool, models: readonly ReadModel[]): Promise<void> => {
   await pool.query(

@@ -1,7 +1,7 @@
 import type { RecordedEvent } from '../../events/event.ts';
 import { concerns, type ReadModel, type Row } from '../read-model.ts';
 
-/** The first event of a stream that the read model could not take in, and how many of the stream come after it. */
+/** The first event of a stream that the read model cannot handle, and how many events of the stream come after it. */
 export interface Failure {
   event: RecordedEvent;
   error: unknown;
@@ -13,7 +13,7 @@ export interface Folded {
   failures: readonly Failure[];
 }
 
-/** The events that concern the read model, by stream, in the order of the log. */
+/** Groups the events that concern the read model by stream, in the order of the log. */
 export const byStream = (model: ReadModel, events: readonly RecordedEvent[]): Map<string, RecordedEvent[]> => {
   const streams = new Map<string, RecordedEvent[]>();
   for (const event of events) {
@@ -34,7 +34,7 @@ const take = (model: ReadModel, rows: Map<string, Row>, event: RecordedEvent): R
   return row;
 };
 
-/** Checks what comes out at the end only: what lay between is never stored. */
+/** Validates only the final rows, since the ones in between are never stored. */
 const foldFast = (model: ReadModel, before: Rows, events: readonly RecordedEvent[]): Row[] => {
   const rows = new Map(before);
   for (const event of events) take(model, rows, event);
@@ -45,7 +45,7 @@ const foldFast = (model: ReadModel, before: Rows, events: readonly RecordedEvent
   });
 };
 
-/** Checks after each event, so that the poison one is found; what came before it counts. */
+/** Validates after each event, to find the one that fails; the rows before it are kept. */
 const foldToFailure = (model: ReadModel, before: Rows, events: readonly RecordedEvent[]): Folded => {
   const rows = new Map(before);
   const changed = new Map<string, Row>();
@@ -68,18 +68,18 @@ const rowsOf = (model: ReadModel, loaded: Rows, events: readonly RecordedEvent[]
   return row ? new Map([[key, row]]) : new Map();
 };
 
-/** Pure: the rows after the events of one stream, up to the first event that cannot be taken in. */
+/** Pure. Folds the events of one stream, up to the first event that fails. */
 export const foldStream = (model: ReadModel, loaded: Rows, events: readonly RecordedEvent[]): Folded => {
   const before = rowsOf(model, loaded, events);
   try {
     return { rows: foldFast(model, before, events), failures: [] };
   } catch {
-    // The slow way tells which event it was, and throws that away here on purpose.
+    // The error is dropped on purpose: folding one by one finds the failing event and throws it again.
     return foldToFailure(model, before, events);
   }
 };
 
-/** Pure: the rows after the events of many streams. A stream that fails does not disturb the others. */
+/** Pure. Folds the events of many streams. A stream that fails does not affect the others. */
 export const foldStreams = (
   model: ReadModel,
   loaded: Rows,

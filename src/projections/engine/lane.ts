@@ -9,7 +9,7 @@ import { type Batch, batches } from './batches.ts';
 import type { CheckpointTable, Writer } from './checkpoint.ts';
 import { PoisonEvent, writeBatch } from './write-batch.ts';
 
-/** Tries of a batch in which an event fails, before its stream is parked. */
+/** Attempts of a batch with a failing event, before its stream is parked. */
 const MAX_ATTEMPTS = 3;
 const BACKOFF = { first_ms: 50, longest_ms: 100 };
 const LINGER_MS = 10;
@@ -18,18 +18,18 @@ export interface LaneDependencies {
   pool: Pool;
   log: Log;
   logger: Logger;
-  /** Events a transaction, at most. */
+  /** Maximum number of events per transaction. */
   batch_size: number;
 }
 
 export interface LaneOptions {
   checkpoints: CheckpointTable;
-  /** false: ends once it has caught up. */
+  /** With false, ends once it has caught up. */
   live: boolean;
   signal: AbortSignal;
 }
 
-/** The earliest position; a writer that is further on leaves out what it already has. */
+/** The earliest position of the writers; one that is ahead skips what it already has. */
 const startOf = (writers: readonly Writer[]): Position | 'start' => {
   const positions = writers.flatMap(({ checkpoint }) => checkpoint.position ?? []).sort();
   const [earliest] = positions;
@@ -60,7 +60,7 @@ const writeUntilParked = async (
         const { stream, position, type } = event;
         logger.error(
           { err: error, stream, position, type },
-          'a read model cannot take in an event: its stream is parked',
+          'a read model cannot handle an event: its stream is parked',
         );
       }
       return;
@@ -74,9 +74,9 @@ const writeUntilParked = async (
 };
 
 /**
- * Keeps tables up to date from one subscription to the log, a transaction a batch. Several read models share it, so that
- * each event is read once and an append costs one small transaction and not one a read model. Throws what makes going on
- * impossible: `LeaseLost`, `CheckpointMoved`, a lost connection.
+ * Keeps tables up to date from one subscription to the log, with one transaction per batch. Several read models share
+ * it, so that each event is read once, and an append costs one small transaction instead of one per read model. Throws
+ * errors that it cannot retry: `LeaseLost`, `CheckpointMoved`, a lost connection.
  */
 export const runLane = async (
   dependencies: LaneDependencies,
@@ -98,7 +98,7 @@ export const runLane = async (
       if (signal.aborted) break;
       const next = current.map((writer) => movedTo(writer, batch.position));
       const moved = next.some((writer, index) => writer !== current[index]);
-      // Nothing has happened since the last checkpoint: nothing to write down.
+      // There are no events since the last checkpoint.
       if (moved) await writeUntilParked(dependencies, { writers: current, batch }, options);
       current = next;
     }

@@ -11,24 +11,24 @@ const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 interface Member {
   model: ReadModel;
   lease: Lease;
-  /** Ends its membership, with a reason where it was put out. */
+  /** Ends the membership, with an error where the member was removed. */
   leave(error?: Error): void;
 }
 
 export interface LiveLane {
   /**
-   * Keeps the read model up to date until `signal` aborts. Throws where it must be looked at anew: its lease was lost,
-   * its table was swapped.
+   * Keeps the read model up to date until `signal` aborts. Throws where its lease was lost or its table was swapped:
+   * the caller has to start again.
    */
   join(model: ReadModel, lease: Lease, signal: AbortSignal): Promise<void>;
 }
 
 interface LiveLaneOptions extends LaneDependencies {
-  /** Once aborted, the lane ends after the batch it is writing. */
+  /** Once aborted, the lane ends after the current batch. */
   signal: AbortSignal;
 }
 
-/** The one live subscription of a process: all read models whose lease it holds share it. */
+/** The live subscription of a process, which all read models whose lease it holds share. */
 export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
   const { pool, logger, signal: closing } = options;
   const members = new Map<string, Member>();
@@ -71,18 +71,18 @@ export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
           continue;
         }
         failures += 1;
-        throttled(() => logger.warn({ err: error }, 'the read models cannot be written: trying again'));
+        throttled(() => logger.warn({ err: error }, 'the read models cannot be written: retrying'));
         await waitForRetry(failures, BACKOFF, signal);
       }
     }
   };
 
-  /** The next round begins with the members as they are then. */
+  /** Starts a new round with the current members. */
   const changed = (): void => {
     round.abort();
     running ??= runRounds().finally(() => {
       running = undefined;
-      // Somebody may have joined while the last round was ending.
+      // A member may have joined while the last round was ending.
       if (members.size > 0 && !closing.aborted) changed();
     });
   };
@@ -104,7 +104,7 @@ export const createLiveLane = (options: LiveLaneOptions): LiveLane => {
         await left;
       } finally {
         signal.removeEventListener('abort', onAbort);
-        // Its lease is released after this: nothing may be under way in its name then.
+        // The member's lease is released after this, so the current batch must have ended.
         const ending = running;
         round.abort();
         if (closing.aborted || members.size === 0) await ending;

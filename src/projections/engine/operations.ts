@@ -7,16 +7,16 @@ import { listParked, type ParkedEvent, retryParked, skipParked } from './parked.
 import { requestRebuild } from './rebuild.ts';
 import { rowTypes } from './table.ts';
 
-/** A read model as operators see it. */
+/** The status of a read model, for operators. */
 export interface ProjectionStatus {
   name: string;
-  /** Of the rows that are served. */
+  /** Version of the rows that are served. */
   version: number;
-  /** `waiting`: nobody works on it now. */
+  /** `waiting`: no process holds its lease. */
   status: 'live' | 'waiting' | 'building';
   position: Position | null;
   building: { version: number; position: Position | null } | null;
-  /** Who works on it. */
+  /** The process that holds its lease. */
   owner: string | null;
   parked: number;
   rebuild_requested_at: string | null;
@@ -26,16 +26,19 @@ export interface ProjectionStatus {
 
 export interface ProjectionOperations {
   status(): Promise<ProjectionStatus[]>;
-  /** Builds the read model anew, beside the one that serves. Throws `Rejected` `not-found`. */
+  /** Rebuilds the read model beside the serving table. Throws `Rejected` `not-found`. */
   rebuild(name: string): Promise<void>;
   listParked(): Promise<ParkedEvent[]>;
-  /** Tries again; `resumed` false: it, or one behind it, failed and is parked. Throws `Rejected` `not-found`. */
+  /**
+   * Retries a parked event. `resumed` is false where it, or an event behind it, failed and is parked again. Throws
+   * `Rejected` `not-found`.
+   */
   retryParked(id: string): Promise<{ resumed: boolean }>;
-  /** Leaves this one event out for good and goes on with those behind it. */
+  /** Skips the event for good and continues with those behind it. Throws `Rejected` `not-found`. */
   skipParked(id: string): Promise<{ resumed: boolean }>;
 }
 
-/** The name of the lease under which a read model's table is kept up to date. */
+/** The name of the lease of a read model's serving table. */
 export const leaseOf = (name: string): string => `projection:${name}`;
 export const buildLeaseOf = (name: string): string => `projection-build:${name}`;
 
@@ -54,7 +57,7 @@ export const readStatus = async (pool: Pool): Promise<ProjectionStatus[]> => {
   return rows;
 };
 
-/** What operators do, from any process: the one that works on the read model takes notice. */
+/** The operations work from any process: the one that holds the read model's lease notices the change. */
 export const createProjectionOperations = ({
   pool,
   log,

@@ -10,7 +10,7 @@ import { lockCheckpoint } from './checkpoint.ts';
 import { type Failure, foldStream } from './fold.ts';
 import { loadRows, rowTypes, servingTable, type Table, upsertRows } from './table.ts';
 
-/** A stream that a read model could not take in from some event on, as an operator sees it. */
+/** A parked stream: the event that a read model could not handle, for operators. */
 export interface ParkedEvent {
   id: string;
   projection: string;
@@ -22,7 +22,7 @@ export interface ParkedEvent {
   event_type: string;
   error: string;
   attempts: number;
-  /** Later events of the stream that wait behind this one. */
+  /** Number of later events of the stream that wait behind this one. */
   waiting: number;
   parked_at: string;
 }
@@ -41,7 +41,7 @@ export const listParked = async (pool: Pool): Promise<ParkedEvent[]> => {
   return rows;
 };
 
-/** The parked streams by table. */
+/** The parked streams, by table. */
 export const findParkedStreams = async (
   client: ClientBase,
   tables: readonly Table[],
@@ -81,7 +81,7 @@ export const park = async (
   );
 };
 
-/** More events of streams that are parked already. */
+/** Counts further events of streams that are parked already. */
 export const addWaiting = async (
   client: ClientBase,
   table: Table,
@@ -111,7 +111,7 @@ const findParked = async (client: ClientBase, id: string): Promise<ParkedEvent |
   return rows[0] ?? null;
 };
 
-/** The events of the stream that the read model would have by now, had nothing gone wrong. */
+/** The events of the stream, from the parked one up to the read model's checkpoint. */
 const eventsBehind = async (
   log: Log,
   { stream, from, upTo }: { stream: string; from: number; upTo: Position | null },
@@ -124,7 +124,7 @@ const eventsBehind = async (
   return events;
 };
 
-/** Takes in the stream from `from` on; what fails now is parked anew. Answers whether nothing did. */
+/** Applies the stream from `from` on; an event that fails is parked. Returns whether all succeeded. */
 const resume = async (
   { pool, log, models }: ParkingDependencies,
   id: string,
@@ -139,7 +139,7 @@ const resume = async (
     if (!found) throw notFound('parked-event', id);
     const model = models.find(({ name }) => name === found.projection);
     if (!model) throw rejected('projection-building', `${found.projection} is still being built.`);
-    // In the order in which the runner locks: first the checkpoint, so that no batch of this read model is under way.
+    // Locks in the same order as the runner, the checkpoint first, so that no batch of this read model is in progress.
     const checkpoint = await lockCheckpoint(client, model.name);
     const parked = await findParked(client, id);
     if (!checkpoint || !parked) throw notFound('parked-event', id);
@@ -154,7 +154,7 @@ const resume = async (
     return { resumed: failures.length === 0 };
   });
 
-/** What the database itself refuses stays parked as it was, with what it said. */
+/** An event that the database refuses stays parked, with the new error. */
 const resumeOrStay = async (
   dependencies: ParkingDependencies,
   id: string,
@@ -172,11 +172,11 @@ const resumeOrStay = async (
   }
 };
 
-/** Tries the parked event and those behind it again. Throws `Rejected` where there is no such parked event. */
+/** Retries the parked event and those behind it. Throws `Rejected` where there is no such parked event. */
 export const retryParked = (dependencies: ParkingDependencies, id: string): Promise<{ resumed: boolean }> =>
   resumeOrStay(dependencies, id, ({ revision }) => revision);
 
-/** Tries again what a read model parked because an older version could not read a fact: this version may know it. */
+/** Retries the events that an older version parked because it did not know a fact: this version may know it. */
 export const retryFromNewerVersion = async (dependencies: ParkingDependencies, projection: string): Promise<void> => {
   const { rows } = await dependencies.pool.query<{ id: string }>(
     'select id::text from parked_events where projection = $1 and from_newer_version order by id',
@@ -184,12 +184,14 @@ export const retryFromNewerVersion = async (dependencies: ParkingDependencies, p
   );
   for (const { id } of rows) {
     await retryParked(dependencies, id).catch((error) => {
-      // An operator was faster.
+      // An operator has handled it in the meantime.
       if (!(error instanceof Rejected && error.kind === 'not-found')) throw error;
     });
   }
 };
 
-/** Leaves the parked event out for good and takes in those behind it. */
+/**
+ * Skips the parked event for good and applies those behind it. Throws `Rejected` where there is no such parked event.
+ */
 export const skipParked = (dependencies: ParkingDependencies, id: string): Promise<{ resumed: boolean }> =>
   resumeOrStay(dependencies, id, ({ revision }) => revision + 1);

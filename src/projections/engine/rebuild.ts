@@ -15,10 +15,10 @@ import { applyBatch } from './write-batch.ts';
  *
  *     serving (old)  ------------------------------------------- dropped
  *     building       requested -> filling ------> caught up ---- renamed, serves
- *                                    ^ crash: goes on from its own checkpoint
+ *                                    ^ crash: resumes at its own checkpoint
  *
- * Until the swap the old table is kept up to date by whoever holds the read model's own lease, which may be an older
- * version of BudApp: the builder has a lease, a table and a checkpoint of its own, and holds up nobody.
+ * Until the swap, the holder of the read model's own lease keeps the old table up to date; it may run an older version
+ * of BudApp. The builder has its own lease, table and checkpoint, so it delays no other process.
  */
 
 export interface BuildRequest {
@@ -27,7 +27,10 @@ export interface BuildRequest {
   signal: AbortSignal;
 }
 
-/** Asks for a rebuild; whoever runs the projections does it. Throws `Rejected` where there is no such read model. */
+/**
+ * Requests a rebuild, which a process that runs the projections performs. Throws `Rejected` where there is no such read
+ * model.
+ */
 export const requestRebuild = async (pool: Pool, name: string): Promise<void> => {
   const { rowCount } = await pool.query(
     'update projections set rebuild_requested_at = clock_timestamp() where name = $1',
@@ -36,7 +39,7 @@ export const requestRebuild = async (pool: Pool, name: string): Promise<void> =>
   if (rowCount !== 1) throw notFound('projection', name);
 };
 
-/** The read models among `models` whose table is to be built by this version of the code. */
+/** The read models among `models` whose table must be built by this version of the code. */
 export const findDueBuilds = async (pool: Pool, models: readonly ReadModel[]): Promise<ReadModel[]> => {
   const { rows } = await pool.query<{ name: string }>(
     `select p.name from projections p
@@ -50,7 +53,7 @@ export const findDueBuilds = async (pool: Pool, models: readonly ReadModel[]): P
   return models.filter(({ name }) => rows.some((due) => due.name === name));
 };
 
-const startAnew = async (client: ClientBase, model: ReadModel, generation: number): Promise<void> => {
+const startOver = async (client: ClientBase, model: ReadModel, generation: number): Promise<void> => {
   const { name } = buildingTable(model);
   const { rows } = await client.query<{ version: number }>('select version from projection_builds where name = $1', [
     model.name,
@@ -67,7 +70,7 @@ const startAnew = async (client: ClientBase, model: ReadModel, generation: numbe
   await client.query('update projections set rebuild_requested_at = null where name = $1', [model.name]);
 };
 
-/** Makes the table, unless a build that was broken off can go on. */
+/** Creates the table, unless an interrupted build can continue. */
 const prepare = (pool: Pool, { model, lease }: BuildRequest): Promise<void> =>
   inTransaction(pool, async (client) => {
     await assertLease(client, lease);
@@ -80,10 +83,12 @@ const prepare = (pool: Pool, { model, lease }: BuildRequest): Promise<void> =>
     );
     const [found] = rows;
     if (!found) throw notFound('projection', model.name);
-    if (!found.resumable) await startAnew(client, model, found.generation + 1);
+    if (!found.resumable) await startOver(client, model, found.generation + 1);
   });
 
-/** While the old table's writer is held up, the last events come in; from then on both show the same. */
+/**
+ * Adds the last events while the lock keeps the old table's writer from going on, so that both tables show the same.
+ */
 const catchUpWith = async (client: ClientBase, { log, writer }: { log: Log; writer: Writer }): Promise<Checkpoint> => {
   let { checkpoint } = writer;
   const source = log.subscribe({
@@ -121,7 +126,10 @@ const swap = ({ pool, log }: LaneDependencies, writer: Writer): Promise<void> =>
     );
   });
 
-/** Builds the table beside the one that serves, catches up and swaps. Ends early, to be resumed, where `signal` aborts. */
+/**
+ * Builds the table beside the serving one, catches up and swaps. Returns early where `signal` aborts; a later call
+ * resumes.
+ */
 export const buildTable = async (dependencies: LaneDependencies, request: BuildRequest): Promise<void> => {
   const { pool, logger } = dependencies;
   const { model, lease, signal } = request;

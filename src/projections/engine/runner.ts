@@ -22,15 +22,18 @@ export interface ProjectionRunnerOptions {
   log: Log;
   /** Postgres, migrated. Needs about four connections. */
   pool: Pool;
-  /** Unique to this run of this process. */
+  /** Unique per run of a process. */
   owner: string;
   logger: Logger;
   projections?: readonly ReadModel[];
-  /** Events a transaction, at most. While catching up, twice as many make less than twice as many rows to write. */
+  /**
+   * Maximum number of events per transaction. While catching up, twice as many events make less than twice as many
+   * rows.
+   */
   batch_size?: number;
-  /** Milliseconds after which another process takes over from one that died. */
+  /** Milliseconds after which another process takes over from a crashed one. */
   lease_ttl_ms?: number;
-  /** Milliseconds between two looks for requested rebuilds. */
+  /** Milliseconds between polls for requested rebuilds. */
   rebuild_poll_ms?: number;
 }
 
@@ -44,7 +47,7 @@ interface Running extends LaneDependencies {
   lease_ttl_ms: number;
   rebuild_poll_ms: number;
   signal: AbortSignal;
-  /** An outage hits all read models at once, and each tries again and again: one line speaks for all. */
+  /** Limits the log to one line, since an outage affects all read models, and each retries again and again. */
   throttled: Throttle;
 }
 
@@ -63,9 +66,9 @@ const keepLive = async (
     signal,
     work: async (lease, held) => {
       const [checkpoint] = await readCheckpoints(pool, 'projections', [model.name]);
-      // Rows of another version are for another version of this code; ours are built beside, and swapped in.
+      // The rows are of another version of the code; this version's table is built beside it and swapped in.
       if (checkpoint?.version !== model.version) return;
-      // Under the lease: an older version that wrote before cannot park any more of them.
+      // Runs under the lease, so that an older version can no longer park further events.
       await retryFromNewerVersion({ pool, log, models }, model.name);
       await lane.join(model, lease, held);
     },
@@ -80,7 +83,7 @@ const keepLive = async (
 const buildUnderLease = async (running: Running, model: ReadModel): Promise<void> => {
   const { pool, owner, lease_ttl_ms, logger, signal } = running;
   try {
-    // Where somebody else is building it already, there is nothing to do.
+    // If another process is building it, there is nothing to do.
     await underLease({
       pool,
       name: buildLeaseOf(model.name),
@@ -90,11 +93,11 @@ const buildUnderLease = async (running: Running, model: ReadModel): Promise<void
       work: (lease, held) => buildTable(running, { model, lease, signal: held }),
     });
   } catch (error) {
-    logger.warn({ err: error, projection: model.name }, 'building a read model failed: it goes on later');
+    logger.warn({ err: error, projection: model.name }, 'building a read model failed: it is resumed later');
   }
 };
 
-/** One after the other: a build takes as much of the log and the database as it can get. */
+/** Builds one at a time, since a build uses as much of the log and the database as it can get. */
 const keepBuilding = async (running: Running): Promise<void> => {
   const { pool, models, logger, rebuild_poll_ms, signal, throttled } = running;
   while (!signal.aborted) {
@@ -103,7 +106,7 @@ const keepBuilding = async (running: Running): Promise<void> => {
         if (!signal.aborted) await buildUnderLease(running, model);
       }
     } catch (error) {
-      throttled(() => logger.warn({ err: error }, 'due rebuilds cannot be looked for: trying again'));
+      throttled(() => logger.warn({ err: error }, 'the requested rebuilds cannot be read: retrying'));
     }
     await delay(rebuild_poll_ms, undefined, { signal }).catch(() => undefined);
   }
@@ -127,9 +130,9 @@ const register = async ({ pool, models, logger, signal }: Running): Promise<void
 };
 
 /**
- * Keeps the read models up to date, starting at once. Any number of processes may run it: each read model is worked on by
- * the one that holds its lease, and taken over by another when that one ends or dies. `close` finishes the transaction that
- * is under way and releases the leases.
+ * Keeps the read models up to date, from now on. Any number of processes may run it: each read model is handled by the
+ * process that holds its lease, and by another one when that ends or crashes. `close` finishes the current transaction
+ * and releases the leases.
  */
 export const createProjectionRunner = (options: ProjectionRunnerOptions): ProjectionRunner => {
   const { log, pool, owner, logger, projections: models = readModelCatalog } = options;

@@ -17,18 +17,21 @@ const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 
 const NamesProject = z.object({ project_id: ProjectId.nullable() });
 
-/** The project that an event names; undefined where it says nothing about one. */
+/** The project that an event names; undefined where it names none. */
 const projectIn = ({ data }: RecordedEvent): ProjectId | null | undefined =>
   NamesProject.safeParse(data).data?.project_id;
 
 export interface StatusMapper {
-  /** Null for what is no resource's. Reads the log where the project of the resource is not known any more. */
+  /**
+   * Converts an event; null where it is not a resource's. Reads the log where the resource's project is no longer
+   * cached.
+   */
   toStatus(event: RecordedEvent, previous?: Position | null): Promise<StatusMessage | null>;
 }
 
 /**
- * Turns events into status messages. What belongs to a project names it in the first event of its stream; what is known
- * is kept for the streams used last.
+ * Converts events to status messages. The first event of a stream names the project of the resource; the projects of
+ * the most recently used streams are cached.
  */
 export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): StatusMapper => {
   const projects = new LRUCache<string, { project_id: ProjectId | null }>({ max: MAX_STREAMS });
@@ -69,8 +72,8 @@ export interface StatusFeedOptions {
 const isEvent = (item: object): item is RecordedEvent => !('caughtUp' in item);
 
 /**
- * Publishes what happens from now on, at most once: who listens closes gaps from the log, and notices them by
- * `previousposition`. One a bus: over a shared bus it runs under a lease, in one process a bus of its own.
+ * Publishes events from now on, at most once. Listeners notice gaps by `previousposition` and read them from the log. A
+ * bus needs one feed: on a shared bus it runs under a lease, on the bus of a single process without.
  */
 export const createStatusFeed = ({
   log,
@@ -80,7 +83,7 @@ export const createStatusFeed = ({
 }: StatusFeedOptions): Closable => {
   const closing = new AbortController();
   const { signal } = closing;
-  // Read up to here, and of that the last message: what a listener compares with.
+  // The position of the last message that was published, which the next one names.
   let position: Position | null = null;
   let previous: Position | null = null;
   let failures = 0;
@@ -104,7 +107,7 @@ export const createStatusFeed = ({
       await bus.publish(message);
       publishing.ok();
     } catch (error) {
-      // Not tried again: the next message tells every listener that it has missed this one.
+      // Not retried: the next message tells every listener that it has missed this one.
       publishing.failed({ err: error, position: event.position });
     }
   };

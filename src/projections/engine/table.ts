@@ -1,7 +1,7 @@
 import pg, { type ClientBase, type QueryConfig } from 'pg';
 import type { ReadModel, Row } from '../read-model.ts';
 
-/** The table of a read model: the one that serves, or the one that is being built beside it. */
+/** The table of a read model: the serving one, or the one that is being built. */
 export interface Table {
   model: ReadModel;
   /** Its name, for example `endpoints` or `endpoints__v2`. */
@@ -13,7 +13,7 @@ export const buildingTable = (model: ReadModel): Table => ({ model, name: `${mod
 
 const parseTimestamp = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);
 
-/** Rows come back as the reducers made them: times as RFC 3339 text in UTC with milliseconds. */
+/** Returns times as the reducers write them: RFC 3339 text in UTC with milliseconds. */
 export const rowTypes: NonNullable<QueryConfig['types']> = {
   getTypeParser: (oid: number) => {
     switch (oid) {
@@ -35,7 +35,7 @@ export const rowTypes: NonNullable<QueryConfig['types']> = {
 
 const quoted = (column: string): string => `"${column}"`;
 
-/** The rows of these keys, by key. */
+/** Loads the rows with these keys, by key. */
 export const loadRows = async (
   client: ClientBase,
   { model, name }: Table,
@@ -51,17 +51,20 @@ export const loadRows = async (
 
 const UNSTORABLE = /\\u(0000|d[89a-f])/i;
 
-/** Postgres stores neither the null character nor half a surrogate pair: they become U+FFFD, the replacement character. */
+/**
+ * Replaces characters that PostgreSQL cannot store (NUL, half of a surrogate pair) by U+FFFD, the replacement
+ * character.
+ */
 const storable = (_key: string, value: unknown): unknown =>
   typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\uFFFD') : value;
 
 const toJson = (rows: readonly Row[]): string => {
   const json = JSON.stringify(rows);
-  // Looked for in the finished text, since hardly any row has one and a replacer would slow down all of them.
+  // Searches the finished text: hardly any row has such a character, and a replacer would slow down all rows.
   return UNSTORABLE.test(json) ? JSON.stringify(rows, storable) : json;
 };
 
-/** Writes all rows with one statement, whether they are new or not. */
+/** Inserts or updates all rows with one statement. */
 export const upsertRows = async (client: ClientBase, { model, name }: Table, rows: readonly Row[]): Promise<void> => {
   if (rows.length === 0) return;
   const columns = model.columns.map(quoted).join(', ');

@@ -9,18 +9,18 @@ import { loadRows, type Table, upsertRows } from './table.ts';
 
 export interface WriteOptions {
   checkpoints: CheckpointTable;
-  /** How often the batch has been tried, from 1 on. */
+  /** The number of the attempt, from 1. */
   attempt: number;
-  /** Whether what fails is parked; else nothing is written and `PoisonEvent` thrown. */
+  /** With true, failing events are parked; else nothing is written and `PoisonEvent` is thrown. */
   parking: boolean;
 }
 
-/** A read model could not take in an event. */
+/** An event that a read model cannot handle. */
 export class PoisonEvent extends Error {
   readonly event: RecordedEvent;
 
   constructor(table: string, { event, error }: Failure) {
-    super(`${table} cannot take in ${event.type} at ${event.stream}/${event.revision}`, { cause: error });
+    super(`${table} cannot handle ${event.type} at ${event.stream}/${event.revision}`, { cause: error });
     this.name = 'PoisonEvent';
     this.event = event;
   }
@@ -37,7 +37,10 @@ const foldInto = async (client: ClientBase, table: Table, streams: Streams): Pro
   return foldStreams(table.model, loaded, streams);
 };
 
-/** The slow way, once a batch has failed: each stream by itself behind a savepoint, so that the database names the culprit. */
+/**
+ * Writes each stream by itself behind a savepoint, after a batch has failed, to find the stream that the database
+ * refuses.
+ */
 const writeOneByOne = async (client: ClientBase, table: Table, streams: Streams): Promise<Failure[]> => {
   const failures: Failure[] = [];
   for (const [stream, events] of streams) {
@@ -62,7 +65,7 @@ const writeTogether = async (client: ClientBase, table: Table, streams: Streams)
   return [...failures];
 };
 
-/** Takes the parked streams out; answers how many events of each wait now. */
+/** Removes the parked streams from the batch. Returns how many events of each wait now. */
 const setAside = (streams: Streams, parked: ReadonlySet<string> | undefined): Map<string, number> => {
   const waiting = new Map<string, number>();
   for (const stream of parked ?? []) {
@@ -92,7 +95,7 @@ const writeTable = async (
   return failures;
 };
 
-/** Inside a transaction: fence, rows, parked events and checkpoints. Answers what was parked. */
+/** Writes a batch inside a transaction: fence, rows, parked events and checkpoints. Returns what was parked. */
 export const applyBatch = async (
   client: ClientBase,
   { writers, batch }: Writing,
@@ -117,8 +120,8 @@ export const applyBatch = async (
   return parked;
 };
 
-/** `applyBatch` in a transaction of its own: all of the batch or nothing. */
+/** `applyBatch` in its own transaction. */
 export const writeBatch = (pool: Pool, writing: Writing, options: WriteOptions): Promise<Failure[]> =>
-  // Appends need the disk: the rows that a crash of the server takes are taken together with the checkpoint, and are made
-  // again from the log.
+  // Not durable, so that it does not wait for the disk: a crash of the server loses the rows together with the
+  // checkpoint, and they are written again from the log.
   inTransaction(pool, (client) => applyBatch(client, writing, options), { durable: false });

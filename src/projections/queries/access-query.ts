@@ -4,12 +4,15 @@ import { ProjectId, type TenantId, type UserId } from '../../events/ids.ts';
 import { Role, Scope } from '../../events/values.ts';
 import type { ReadPool } from './read-pool.ts';
 
-/** What a user may do, as the read models know it. */
+/** The permissions of a user, from the read models. */
 export interface UserAccess {
   role: Role;
-  /** Given beyond the role, everywhere in the tenant. */
+  /** Scopes granted in addition to the role, for the whole tenant. */
   scopes: readonly Scope[];
-  /** By membership or ownership; deleted projects are left out. Empty for an admin, who needs none of it and may have thousands. */
+  /**
+   * Access by membership or ownership, without deleted projects. Empty for an admin, who does not need it and may have
+   * thousands.
+   */
   projects: readonly ProjectAccess[];
   status: 'active' | 'disabled';
   default_project_id: ProjectId;
@@ -17,7 +20,7 @@ export interface UserAccess {
 
 export interface ProjectAccess {
   project_id: ProjectId;
-  /** Those of a member; an owner has more, which `is_owner` stands for. */
+  /** The scopes as a member; `is_owner` adds those of an owner. */
   scopes: readonly Scope[];
   is_owner: boolean;
 }
@@ -30,7 +33,10 @@ const AccessRow = z.object({
   projects: z.array(z.object({ project_id: ProjectId, scopes: z.array(Scope), is_owner: z.boolean() })),
 });
 
-/** In one statement, so that user and memberships are of the same moment. Null: not known (yet). */
+/**
+ * One statement, so that user and memberships are from the same moment. Null where the user is not in the read model,
+ * or not yet.
+ */
 export const findAccess = (
   pool: ReadPool,
   { tenant_id, user_id }: { tenant_id: TenantId; user_id: UserId },

@@ -4,7 +4,7 @@ import type { ProjectId, TenantId } from '../../events/ids.ts';
 import { AuditRow } from '../audit-log.ts';
 import type { ReadPool } from './read-pool.ts';
 
-/** All of them must be met. Times are RFC 3339. */
+/** An event must match all fields. Times are RFC 3339. */
 export interface AuditFilter {
   actor_id?: string | undefined;
   actor_type?: 'user' | 'service' | 'process' | undefined;
@@ -16,27 +16,27 @@ export interface AuditFilter {
   project_id?: string | undefined;
   correlation_id?: string | undefined;
   causation_id?: string | undefined;
-  /** Not before. */
+  /** The earliest time. */
   from?: string | undefined;
-  /** Not after. */
+  /** The latest time. */
   to?: string | undefined;
 }
 
 export interface AuditQuery {
   tenant_id: TenantId;
-  /** Events that name one of these projects themselves; `all`: whatever they name. */
+  /** Only events that name one of these projects; `all` for every event. */
   projects: 'all' | readonly ProjectId[];
   filter?: AuditFilter;
-  /** Only what comes after this position in the wanted order. */
+  /** Only events after this position, in the chosen order. */
   cursor?: Position | undefined;
-  /** Newest first is the default. */
+  /** Default: newest first. */
   order?: 'newest-first' | 'oldest-first';
   limit: number;
 }
 
 export interface AuditPage {
   items: readonly AuditRow[];
-  /** The position to go on from; null on the last page. */
+  /** The cursor of the next page; null on the last page. */
   next_cursor: Position | null;
   has_more: boolean;
 }

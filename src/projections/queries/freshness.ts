@@ -2,20 +2,25 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Rejected, unknownPosition } from '../../errors.ts';
 import { ofOneForm, type Position } from '../../events/event.ts';
 
-/** Position by name of the read model; null: nothing yet. */
+/** Position by read model; null where it has no events yet. */
 export type Positions = ReadonlyMap<string, Position | null>;
 
-/** Milliseconds between two looks: short at first, since a read model is mostly only some milliseconds behind. */
+/** Milliseconds between polls: short at first, since a read model is mostly only some milliseconds behind. */
 const FIRST_PAUSE = 2;
 const LONGEST_PAUSE = 50;
 
 const behind = (names: readonly string[]): Rejected =>
-  new Rejected('unavailable', 'read-model-behind', `What is asked for is not yet in ${names.join(', ')}.`, {
-    hint: 'Try again in a moment, or ask without a minimum position.',
-    retryAfterSeconds: 1,
-  });
+  new Rejected(
+    'unavailable',
+    'read-model-behind',
+    `The read models ${names.join(', ')} have not reached the requested position yet.`,
+    {
+      hint: 'Try again in a moment, or send the request without a minimum position.',
+      retryAfterSeconds: 1,
+    },
+  );
 
-/** However many wait, one of them asks at a time and all see the answer. */
+/** Waits until read models have reached a position. Concurrent waiters share one query. */
 export const createFreshness = ({ readPositions }: { readPositions(): Promise<Positions> }) => {
   let asking: Promise<Positions> | undefined;
 
@@ -27,8 +32,8 @@ export const createFreshness = ({ readPositions }: { readPositions(): Promise<Po
   };
 
   /**
-   * Throws `Rejected` `unavailable`, code `read-model-behind`, where a read model is not at `position` in time, and `invalid`,
-   * code `unknown-position`, where it never will be.
+   * Throws `Rejected` `unavailable`, code `read-model-behind`, where a read model has not reached `position` in time,
+   * and `invalid`, code `unknown-position`, for a position of another log.
    */
   const waitFor = async (
     names: readonly string[],

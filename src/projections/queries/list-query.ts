@@ -5,7 +5,7 @@ import { Rejected } from '../../errors.ts';
 import type { RowSchema } from '../projection.ts';
 import { columnSchemaOf } from './row-schema.ts';
 
-/** A value that Postgres compares as it is. */
+/** A value that PostgreSQL can compare directly. */
 type Scalar = string | number | boolean;
 
 const SCALARS = new Set(['string', 'enum', 'number', 'int', 'boolean', 'literal']);
@@ -20,14 +20,14 @@ const isScalar = (schema: z.ZodType): boolean => SCALARS.has(schema.def.type);
 
 const listOf = (schema: z.ZodType): boolean => schema instanceof z.ZodArray;
 
-/** `true`, `12` and text come as text; the column's own schema says what they must be. */
+/** Parses a value from the query, which is always text, by the column's schema. */
 const parseValue = (schema: z.ZodType, name: string, text: string): Scalar => {
   const readings: Scalar[] = [text];
   if (text === 'true' || text === 'false') readings.push(text === 'true');
   if (text !== '' && Number.isFinite(Number(text))) readings.push(Number(text));
   const value = readings.find((reading) => schema.safeParse(reading).success);
   if (value !== undefined) return value;
-  throw invalid('invalid-filter', `"${text}" is no ${name}.`, `/${name}`);
+  throw invalid('invalid-filter', `"${text}" is not a valid ${name}.`, `/${name}`);
 };
 
 const any = (conditions: readonly FragmentSqlToken[]): FragmentSqlToken =>
@@ -36,7 +36,7 @@ const any = (conditions: readonly FragmentSqlToken[]): FragmentSqlToken =>
 const isOneOf = (expression: FragmentSqlToken, values: readonly Scalar[]): FragmentSqlToken =>
   any(values.map((value) => sql.fragment`${expression} = ${value}`));
 
-/** `target_id` is the `id` in the object `target`. */
+/** Finds a field in an object column: `target_id` is the `id` in the object `target`. */
 const findNested = (
   row: RowSchema<unknown>,
   name: string,
@@ -54,7 +54,7 @@ const conditionOf = (row: RowSchema<unknown>, name: string, wanted: string | rea
   const texts = typeof wanted === 'string' ? [wanted] : wanted;
   const found = columnSchemaOf(row, name);
   const column = sql.fragment`${sql.identifier([name])}`;
-  // None of nothing.
+  // An empty list matches nothing.
   if (texts.length === 0) return sql.fragment`false`;
   if (found && listOf(found)) return sql.fragment`${column} @> ${sql.jsonb(texts)}`;
   const schema = found && withoutNull(found);
@@ -71,7 +71,10 @@ const conditionOf = (row: RowSchema<unknown>, name: string, wanted: string | rea
 
 export type Filter = Readonly<Record<string, string | readonly string[]>>;
 
-/** Values of one name: any of them; of several names: all. What is deleted is left out unless a status is asked for. */
+/**
+ * Several values of one name are alternatives; all names must match. Deleted resources are left out unless the filter
+ * names a status.
+ */
 export const filterConditions = (row: RowSchema<unknown>, filter: Filter): FragmentSqlToken[] => {
   const conditions = Object.entries(filter).map(([name, wanted]) => conditionOf(row, name, wanted));
   const hides = columnSchemaOf(row, 'status') !== undefined && filter.status === undefined;
@@ -83,13 +86,14 @@ export interface SortKey {
   descending: boolean;
 }
 
-/** `-created_at,name`; the id comes last, so that the order of equals is fixed. */
+/** Parses `-created_at,name`. The id is added as the last key, to make the order of equal rows fixed. */
 export const parseSort = (row: RowSchema<unknown>, sort: string): SortKey[] => {
   const keys = sort.split(',').map((part) => {
     const column = part.replace(/^[-+]/, '');
     const schema = columnSchemaOf(row, column);
-    // Null sorts nowhere in a keyset: such columns cannot be sorted by.
-    if (!schema || !isScalar(schema)) throw invalid('unknown-sort', `Nothing is sorted by "${column}".`, '/sort');
+    // A keyset cannot compare null, so nullable columns cannot be sorted by.
+    if (!schema || !isScalar(schema))
+      throw invalid('unknown-sort', `The list cannot be sorted by "${column}".`, '/sort');
     return { column, descending: part.startsWith('-') };
   });
   const descending = keys.at(-1)?.descending ?? false;
@@ -108,14 +112,17 @@ const beyondKey = ({ column, descending }: SortKey, value: PrimitiveValueExpress
     ? sql.fragment`${sql.identifier([column])} < ${value}`
     : sql.fragment`${sql.identifier([column])} > ${value}`;
 
-/** After the row with these values: beyond in the first key, or equal in it and beyond in the second, and so on. */
+/**
+ * The condition for rows after the one with these values: greater in the first key, or equal in it and greater in the
+ * second, and so on.
+ */
 export const afterCondition = (keys: readonly SortKey[], values: readonly Scalar[]): FragmentSqlToken => {
   const names = sql.join(
     keys.map(({ column }) => sql.identifier([column])),
     sql.fragment`, `,
   );
   const given = sql.join([...values], sql.fragment`, `);
-  // One comparison of rows, where the directions allow it, is what an index can answer.
+  // A comparison of rows, possible where all directions are the same, can use an index.
   if (keys.every(({ descending }) => descending)) return sql.fragment`(${names}) < (${given})`;
   if (keys.every(({ descending }) => !descending)) return sql.fragment`(${names}) > (${given})`;
   return any(
@@ -131,7 +138,7 @@ export const afterCondition = (keys: readonly SortKey[], values: readonly Scalar
 
 const CursorContent = z.tuple([z.string(), z.array(z.union([z.string(), z.number(), z.boolean()])).min(1)]);
 
-/** What a cursor belongs to: the same list, sorted and filtered the same way. */
+/** The hash of the list that a cursor belongs to: name, sort and filters. */
 export const digestOf = (list: unknown): string =>
   createHash('sha256').update(JSON.stringify(list)).digest('base64url').slice(0, 16);
 
@@ -149,7 +156,7 @@ const parseJson = (text: string): unknown => {
   }
 };
 
-/** Throws `Rejected` `invalid` for what is no cursor, or one of another list. */
+/** Throws `Rejected` `invalid` for a malformed cursor, or one of another list. */
 export const decodeCursor = (
   cursor: string,
   { digest, keys, row }: { digest: string; keys: readonly SortKey[]; row: RowSchema<unknown> },

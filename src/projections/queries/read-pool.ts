@@ -10,23 +10,23 @@ import {
   SchemaValidationError,
 } from 'slonik';
 
-/** What read models are read with. */
+/** The pool for reading read models. */
 export interface ReadPool extends Pick<CommonQueryMethods, 'any' | 'maybeOne'> {
   end(): Promise<void>;
 }
 
 export interface ReadPoolOptions {
   max?: number;
-  /** A read that takes so long, waiting for a connection included, is given up, and its connection with it. Milliseconds. */
+  /** Milliseconds after which a read is aborted and its connection closed, including the wait for a connection. */
   timeout_ms?: number;
 }
 
-/** The server ends a statement that takes longer. */
+/** The server cancels a statement after this time. */
 const STATEMENT_TIMEOUT_MS = 15_000;
-/** One that has not even ended the statement by then has fallen silent. */
+/** A server that has not cancelled the statement by then no longer answers. */
 const TIMEOUT_MS = 16_000;
 
-/** The server is away or silent. It has a code of Node's, which says of an error that it may pass. */
+/** The server cannot be reached or does not answer. The error has one of Node's codes for failures that may pass. */
 class DatabaseUnreachable extends Error {
   readonly code = 'ETIMEDOUT';
 
@@ -40,7 +40,9 @@ const CONNECTION_ERRORS = [ConnectionError, BackendTerminatedError, BackendTermi
 
 const isConnectionError = (error: unknown): boolean => CONNECTION_ERRORS.some((known) => error instanceof known);
 
-/** It costs a few microseconds a row, so it is always on: `sql.type` states what a row is; this is what makes sure of it. */
+/**
+ * Validates every row against the schema of `sql.type`, which only declares it. That costs a few microseconds per row.
+ */
 const validateRows: Interceptor = {
   name: 'validate-rows',
   transformRow: ({ resultParser }, query, row) => {
@@ -48,18 +50,21 @@ const validateRows: Interceptor = {
     const result = resultParser['~standard'].validate(row);
     if (result instanceof Promise) throw new TypeError('schemas of rows must not be asynchronous');
     if (result.issues) throw new SchemaValidationError(query, row, result.issues);
-    // Slonik's type of a row knows scalars only; what the schema made is what `sql.type` promised.
+    // Slonik's row type allows only scalars; the value has the type that `sql.type` declares.
     return result.value as typeof row;
   },
 };
 
 const parseTimestamp = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);
 
-/** Times as RFC 3339 text in UTC with milliseconds, as the reducers made them. */
+/** Returns times as the reducers write them: RFC 3339 text in UTC with milliseconds. */
 const timestamps = { name: 'timestamptz', parse: (value: string) => parseTimestamp(value).toISOString() };
 const integers = { name: 'int8', parse: Number };
 
-/** Slonik does not know `sslmode=verify-full`, under which all others check the certificate and the host's name: so does this. */
+/**
+ * Sets TLS for `sslmode=verify-full`, which Slonik does not know: checks the certificate and the host name, as the
+ * other clients do.
+ */
 const tlsOf = (connectionString: string) => {
   const url = new URL(connectionString);
   if (url.searchParams.get('sslmode') !== 'verify-full') return { address: connectionString };
@@ -67,7 +72,7 @@ const tlsOf = (connectionString: string) => {
   return { address: url.href, ssl: { rejectUnauthorized: true } };
 };
 
-/** The pool that read models are read from. Statements change no session, so connections need no reset between them. */
+/** Opens the pool for reading read models. Statements never change a session, so connections need no reset. */
 export const createReadPool = async (connectionString: string, options: ReadPoolOptions = {}): Promise<ReadPool> => {
   const { max = 10, timeout_ms = TIMEOUT_MS } = options;
   const { address, ...tls } = tlsOf(connectionString);
@@ -83,7 +88,8 @@ export const createReadPool = async (connectionString: string, options: ReadPool
 
   const read = async <T>(run: (connection: CommonQueryMethods) => Promise<T>): Promise<T> => {
     const givingUp = new AbortController();
-    // Inside, too: what throws there has its connection thrown away, on which nothing may ever come again.
+    // The inner race closes the connection, on which an answer may never come; the outer one also bounds the wait for a
+    // connection.
     const untilGivenUp = { milliseconds: Number.POSITIVE_INFINITY, signal: givingUp.signal };
     const work = pool.connect((connection) => pTimeout(run(connection), untilGivenUp));
     const giveUp = () => {

@@ -14,35 +14,37 @@ import type { ReadPool } from './read-pool.ts';
 import { columnsOf, findRow, type ListQuery, listRows, type Page } from './row-queries.ts';
 import { rowSchemaOf, type Stamped } from './row-schema.ts';
 
-/** What is asked of the read models. Every row that comes back has been checked against its schema. */
+/** The queries of the read models. Every returned row has been validated with its schema. */
 export interface ReadModels {
-  /** Null where there is none in this tenant; deleted ones are found, their status says so. */
+  /** Null where the tenant has no such row; a deleted one is found, with its status. */
   find<Row extends object, F extends Fact>(
     projection: Projection<Row, F>,
-    wanted: { tenant_id: TenantId; id: string },
+    query: { tenant_id: TenantId; id: string },
   ): Promise<Stamped<Row> | null>;
   /** Throws `Rejected` `invalid`: `unknown-filter`, `invalid-filter`, `unknown-sort`, `invalid-cursor`. */
   list<Row extends object, F extends Fact>(
     projection: Projection<Row, F>,
     query: ListQuery,
   ): Promise<Page<Stamped<Row>>>;
-  /** Throws `Rejected` `unavailable`, code `read-model-behind`, where one of them is not at `position` in time. */
+  /**
+   * Throws `Rejected` `unavailable`, code `read-model-behind`, where one of them has not reached `position` in time.
+   */
   waitFor(names: readonly string[], position: Position, options: { timeout_ms: number }): Promise<void>;
-  /** Null: no such user, or not yet in the read model. */
-  findAccess(wanted: { tenant_id: TenantId; user_id: UserId }): Promise<UserAccess | null>;
-  /** Endpoints that still hold something of a project, model or cluster, oldest first. */
-  listLiveEndpoints(wanted: {
+  /** Null where the user is not in the read model, or not yet. */
+  findAccess(query: { tenant_id: TenantId; user_id: UserId }): Promise<UserAccess | null>;
+  /** The endpoints that still use a project, model or cluster, oldest first. */
+  listLiveEndpoints(query: {
     tenant_id: TenantId;
     area: 'project' | 'model' | 'cluster';
     id: string;
   }): Promise<readonly Stamped<EndpointRow>[]>;
-  /** By the cluster service's handle, in whatever tenant: for the messages of services. */
+  /** Finds by the cluster service's handle, in any tenant: for messages of services. */
   findEndpointByNamespace(namespace: string): Promise<Stamped<EndpointRow> | null>;
-  /** By the cluster service's id, in whatever tenant: for the messages of services. */
+  /** Finds by the cluster service's id, in any tenant: for messages of services. */
   findClusterByBudId(budClusterId: string): Promise<Stamped<ClusterRow> | null>;
   listAuditEvents(query: AuditQuery): Promise<AuditPage>;
-  findAuditEvent(wanted: { tenant_id: TenantId; position: Position }): Promise<AuditRow | null>;
-  /** How far each read model is. */
+  findAuditEvent(query: { tenant_id: TenantId; position: Position }): Promise<AuditRow | null>;
+  /** The position of each read model. */
   positions(): Promise<Positions>;
 }
 
@@ -61,11 +63,11 @@ export const createReadModels = ({ pool }: { pool: ReadPool }): ReadModels => {
   const { waitFor } = createFreshness({ readPositions: positions });
 
   return {
-    find: (projection, wanted) => findRow(pool, projection, wanted),
+    find: (projection, query) => findRow(pool, projection, query),
     list: (projection, query) => listRows(pool, projection, query),
     waitFor,
-    findAccess: (wanted) => findAccess(pool, wanted),
-    // One that failed while it was being deleted may still have something on the cluster.
+    findAccess: (query) => findAccess(pool, query),
+    // An endpoint whose deletion failed may still use capacity on the cluster.
     listLiveEndpoints: ({ tenant_id, area, id }) =>
       pool.any(endpointRow`
         select ${columnsOf(endpoints)} from endpoints
@@ -84,7 +86,7 @@ export const createReadModels = ({ pool }: { pool: ReadPool }): ReadModels => {
         order by (status = 'deleted'), created_at desc limit 1
       `),
     listAuditEvents: (query) => listAuditEvents(pool, query),
-    findAuditEvent: (wanted) => findAuditEvent(pool, wanted),
+    findAuditEvent: (query) => findAuditEvent(pool, query),
     positions,
   };
 };

@@ -7,7 +7,7 @@ import type { Stamped } from './row-schema.ts';
 
 export interface ReplayOptions {
   id: string;
-  /** Up to and with this; none of them: up to the newest event. `time` is RFC 3339. */
+  /** The last event to include; default: the newest one. `time` is RFC 3339. */
   to?: { position: Position } | { time: string } | { revision: number };
 }
 
@@ -22,8 +22,8 @@ const isAfter = (event: RecordedEvent, to: ReplayOptions['to']): boolean => {
 };
 
 /**
- * The row as it was, from the log alone; null where there was none yet. Throws `Rejected` `unknown-position` for a position of
- * another log.
+ * Replays a row from the log alone; null where it did not exist yet. Throws `Rejected` `unknown-position` for a
+ * position of another log.
  */
 export const replay = async <Row extends object, F extends Fact>(
   projection: Projection<Row, F>,

@@ -20,9 +20,9 @@ import { rowSchemaOf, type Stamped } from './row-schema.ts';
 
 export interface ListQuery {
   tenant_id: TenantId;
-  /** Rows of these projects, null standing for rows that belong to none; `all`: of whatever project. */
+  /** Only rows of these projects, with null for rows without a project; `all` for every row. */
   projects: 'all' | readonly (ProjectId | null)[];
-  /** By field; several values: any of them. An object's field is written `target_id`. */
+  /** Values by field; several values are alternatives. A field of an object is written `target_id`. */
   filter?: Filter;
   /** For example `-created_at,name`. */
   sort?: string;
@@ -35,7 +35,7 @@ export interface Page<Row> {
   /** Null on the last page. */
   next_cursor: string | null;
   has_more: boolean;
-  /** How far the read model was at least; null: nothing has happened yet. */
+  /** The position that the read model had at least reached; null where it has no events yet. */
   position: Position | null;
 }
 
@@ -47,7 +47,7 @@ export const columnsOf = ({ row }: Columns): ListSqlToken =>
     sql.fragment`, `,
   );
 
-/** Deleted ones too: their status says so. */
+/** Finds a row; a deleted one is found too, with its status. */
 export const findRow = <Row extends object, F extends Fact>(
   pool: ReadPool,
   projection: Projection<Row, F>,
@@ -86,7 +86,7 @@ export const listRows = async <Row extends object, F extends Fact>(
   const conditions = [sql.fragment`tenant_id = ${tenant_id}`, ...filterConditions(row, filter)];
   if (projects !== 'all') conditions.push(visibleIn(projection, projects));
   if (cursor !== undefined) conditions.push(afterCondition(keys, decodeCursor(cursor, { digest, keys, row })));
-  // Asked for first: the rows are at least as fresh as what the answer says.
+  // Read before the rows, so that they are at least as fresh as the position says.
   const head = await pool.maybeOne(sql.type(HeadRow)`select position from projections where name = ${name}`);
   const rows = await pool.any(sql.type(rowSchemaOf<Row>(projection))`
     select ${columnsOf(projection)} from ${sql.identifier([name])}

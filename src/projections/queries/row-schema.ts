@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { Position } from '../../events/event.ts';
 import type { Projection, RowSchema, RowStamp } from '../projection.ts';
 
-/** A row as it is read: its own fields and the stamp. */
+/** A row with its own fields and the stamp. */
 export type Stamped<Row> = Row & RowStamp;
 
 const stamp = {
@@ -16,14 +16,14 @@ const stamp = {
 
 const schemas = new WeakMap<RowSchema<unknown>, z.ZodType>();
 
-/** The schema of a whole row. */
+/** The schema of a stamped row. */
 export const rowSchemaOf = <Row extends object>({
   row,
 }: Pick<Projection<Row, never>, 'row'>): z.ZodType<Stamped<Row>> => {
   const known = schemas.get(row);
   const schema = known ?? z.object({ ...stamp, ...row.shape });
   if (!known) schemas.set(row, schema);
-  // `row.shape` is the shape of `Row` by the definition of a projection.
+  // The cast is safe: `row.shape` is the shape of `Row` by the definition of a projection.
   return schema as z.ZodType<Stamped<Row>>;
 };
 
