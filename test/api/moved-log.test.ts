@@ -19,7 +19,7 @@ describe('a position from before the log was moved', () => {
 
   const expectUnknown = ({ status, body }: Reply) => {
     expect([status, body.code], JSON.stringify(body)).to.deep.equal([422, 'unknown-position']);
-    expect(body.hint).to.match(/Read anew/);
+    expect(body.hint).to.match(/Read again/);
   };
 
   it('is refused where freshness is asked for, at once and not after waiting', async () => {
