@@ -14,7 +14,7 @@ import { assertObjectKey } from './object-key.ts';
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 
-/** What is known of an object without reading it, kept beside it. */
+/** Metadata of an object, stored beside it. */
 const Facts = z.object({ size_bytes: z.number(), sha256: z.string() });
 
 const isMissing = (error: unknown): boolean => codeOf(error) === 'ENOENT';
@@ -27,7 +27,7 @@ const storageFailure = (error: unknown): Rejected =>
       })
     : new Rejected('unavailable', 'storage-unavailable', 'The object storage cannot be used.', { cause: error });
 
-/** Only what the disk itself says is a matter of storage; a broken upload stays what it is. */
+/** Converts errors of the file system to failures of the storage; an error of the upload stays as it is. */
 const onDisk = async <Result>(work: Promise<Result>): Promise<Result> => {
   try {
     return await work;
@@ -36,7 +36,7 @@ const onDisk = async <Result>(work: Promise<Result>): Promise<Result> => {
   }
 };
 
-/** Writes what `body` brings, counting and hashing. Stops reading at the first byte too many. */
+/** Writes `body`, counting and hashing. Stops reading as soon as it is larger than `maxBytes`. */
 const writeBody = async (file: FileHandle, body: Readable, maxBytes: number) => {
   const hash = createHash('sha256');
   let size_bytes = 0;
@@ -54,9 +54,9 @@ const writeBody = async (file: FileHandle, body: Readable, maxBytes: number) => 
 };
 
 /**
- * Objects as files below `dir`: `objects/<key>`, and `facts/<key>.json` with size and SHA-256. A file has its final name
- * only when it is whole and on disk; what a crash left in `incoming` is cleared here, so one process at a time may use
- * `dir`.
+ * Objects as files below `dir`: `objects/<key>`, and `facts/<key>.json` with size and SHA-256. A file gets its final
+ * name only once it is complete and synced. What a crash left in `incoming` is removed here, so only one process at a
+ * time may use `dir`.
  */
 export const createDiskObjects = async (options: { dir: string }): Promise<ObjectStore> => {
   const root = resolve(options.dir);
@@ -77,15 +77,18 @@ export const createDiskObjects = async (options: { dir: string }): Promise<Objec
     await mkdir(dirname(path), { recursive: true });
     await mkdir(dirname(factsPath), { recursive: true });
     await writeFile(temporaryFacts, JSON.stringify(facts), { flush: true });
-    // A crash in between leaves no facts rather than those of the object that was replaced.
+    // Removed first, so that a crash in between leaves no metadata rather than that of the replaced object.
     await rm(factsPath, { force: true });
     await moveIntoPlace(temporary, path);
     await moveIntoPlace(temporaryFacts, factsPath);
   };
 
   let keeping: Promise<void> = Promise.resolve();
-  /** One at a time: two uploads under one key must not end with the object of one and the facts of the other. */
-  const keepInTurn = (key: string, temporary: string, facts: z.infer<typeof Facts>): Promise<void> => {
+  /**
+   * Runs one after the other: otherwise two uploads of one key could end with the object of one and the metadata of the
+   * other.
+   */
+  const storeInSequence = (key: string, temporary: string, facts: z.infer<typeof Facts>): Promise<void> => {
     const kept = keeping.then(() => keep(key, temporary, facts));
     keeping = kept.catch(() => undefined);
     return kept;
@@ -126,10 +129,10 @@ export const createDiskObjects = async (options: { dir: string }): Promise<Objec
         if (sha256 !== undefined && sha256.toLowerCase() !== facts.sha256) {
           throw new Rejected('invalid', 'checksum-mismatch', `The file's SHA-256 is ${facts.sha256}, not ${sha256}.`);
         }
-        await onDisk(keepInTurn(key, temporary, facts));
+        await onDisk(storeInSequence(key, temporary, facts));
         return { key, ...facts };
       } catch (error) {
-        // Whoever sends is told at once instead of being read to the end.
+        // The client gets the refusal at once, and need not send the rest.
         body.destroy();
         await rm(temporary, { force: true });
         await rm(`${temporary}.json`, { force: true });

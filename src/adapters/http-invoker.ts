@@ -11,14 +11,16 @@ const initOf = (request: ServiceRequest, signal: AbortSignal): RequestInit => {
   return { ...init, body: JSON.stringify(request.body) };
 };
 
-/** Calls services straight over HTTP, without a sidecar. `urls`: base URL by app id. An empty answer is null. */
+/**
+ * Calls services directly over HTTP, without a sidecar. `urls` has the base URL per app id. An empty answer is null.
+ */
 export const createHttpInvoker = ({ urls }: { urls: Readonly<Record<string, string>> }): ServiceInvoker => ({
   async invoke(request) {
     const base = Object.hasOwn(urls, request.app_id) ? urls[request.app_id] : undefined;
     if (base === undefined) {
       throw new ServiceFailure(`no URL is configured for ${request.app_id}`, { retryable: false, status: null });
     }
-    // Covers reading the answer too: a service may answer its headers and then hang.
+    // Also bounds reading the answer: a service may send headers and then nothing.
     const signal = AbortSignal.timeout(request.timeout_ms);
     try {
       const response = await fetch(`${base.replace(/\/+$/, '')}/${targetOf(request)}`, initOf(request, signal));

@@ -8,8 +8,8 @@ interface Subscription {
 }
 
 /**
- * Carries status messages inside one process, where no `NATS_URL` is set. As over NATS, a message is handed over after
- * `publish` returned, in the order of publishing, at most once; a handler that throws does not disturb the others.
+ * Carries status messages within one process, where `NATS_URL` is not set. As over NATS, a message is delivered after
+ * `publish` has returned, in the order of publishing, at most once; a handler that throws does not affect the others.
  */
 export const createLocalStatusBus = ({ log }: { log: Logger }): StatusBus => {
   const subscriptions = new Set<Subscription>();
@@ -17,7 +17,7 @@ export const createLocalStatusBus = ({ log }: { log: Logger }): StatusBus => {
 
   const deliver = (message: StatusMessage): void => {
     for (const subscription of [...subscriptions]) {
-      // Somebody before it may have ended it.
+      // An earlier handler may have ended this subscription.
       if (!subscriptions.has(subscription) || !subjectMatches(subscription.pattern, message.subject)) continue;
       try {
         subscription.handler(message);

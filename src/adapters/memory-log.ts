@@ -14,17 +14,17 @@ import { checkAppend, eventIdsTaken } from './append-check.ts';
 
 const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);
 
-/** Positions count from 1 on; zero-padded, so that they sort as text. */
+/** Positions count from 1, zero-padded so that they sort as text. */
 const positionOf = (number: number): Position => {
   const text = String(number).padStart(16, '0');
-  if (!isPosition(text)) throw new RangeError(`no position: ${number}`);
+  if (!isPosition(text)) throw new RangeError(`not a position: ${number}`);
   return text;
 };
 
 const numberOf = (position: Position | 'start'): number => {
   if (position === 'start') return 0;
   if (isPosition(position)) return Number(position);
-  throw new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`);
+  throw new Rejected('invalid', 'unknown-position', `${position} is not a position of this log.`);
 };
 
 const asExpected = (actual: number | null, expected: ExpectedRevision): boolean => {
@@ -43,10 +43,10 @@ const asExpected = (actual: number | null, expected: ExpectedRevision): boolean 
 const passes = (event: RecordedEvent, { types, streamPrefixes }: LogFilter): boolean =>
   (types?.includes(event.type) ?? true) && (streamPrefixes?.some((prefix) => event.stream.startsWith(prefix)) ?? true);
 
-/** What a real log does to an event on its way through it: nothing that JSON cannot say comes back. */
+/** Serialises and parses an event as a real log does, so that only JSON comes back. */
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
-/** The log in memory, for tests: it keeps the same promises as the others, except that it forgets. */
+/** The log in memory, for tests. It keeps the same promises as the others, except durability. */
 export const createMemoryLog = ({
   clock = () => new Date().toISOString(),
 }: {
@@ -67,7 +67,7 @@ export const createMemoryLog = ({
     changed = Promise.withResolvers<void>();
   };
 
-  /** The answer of the first time where the events stand in the stream already. */
+  /** Returns the first answer where the stream has these events already. */
   const findRepeated = (stream: string, events: readonly NewEvent[]): Appended | undefined => {
     const known = events.flatMap(({ id }) => byId.get(id) ?? []);
     if (known.length === 0) return undefined;

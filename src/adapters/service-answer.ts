@@ -31,7 +31,7 @@ const readText = async (what: string, { status, body }: Response): Promise<strin
 
 const isRetryable = (status: number): boolean => status === 408 || status === 429 || status >= 500;
 
-/** The parsed JSON of an answer to `what`; null where it is empty. Throws `ServiceFailure` for every other answer. */
+/** Parses the JSON of an answer to `what`; null where it is empty. Throws `ServiceFailure` for every other answer. */
 export const readAnswer = async (what: string, response: Response): Promise<unknown> => {
   const { status } = response;
   const text = await readText(what, response);
@@ -45,7 +45,7 @@ export const readAnswer = async (what: string, response: Response): Promise<unkn
   try {
     return JSON.parse(text);
   } catch (cause) {
-    // Something in between answered, a proxy's error page say: the service itself may be back soon.
+    // A proxy in between may have answered, with an error page for example: the service may be back soon.
     throw new ServiceFailure(`${what} did not answer JSON`, { retryable: true, status, cause });
   }
 };

@@ -13,7 +13,7 @@ export const subjectMatches = (pattern: string, subject: string): boolean => {
   return tokens.length === wanted.length;
 };
 
-/** Whether NATS, too, would accept the pattern: no empty token, no white space, `>` only at the end. */
+/** Whether NATS would accept the pattern: no empty token, no white space, `>` only at the end. */
 export const isPattern = (pattern: string): boolean => {
   const tokens = pattern.split('.');
   return tokens.every(

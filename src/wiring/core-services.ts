@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
-import { tellLostConnections } from '../adapters/postgres/connection.ts';
+import { logLostConnections } from '../adapters/postgres/connection.ts';
 import { migrate } from '../adapters/postgres/migrate.ts';
 import { createPostgresSocket } from '../adapters/postgres/socket.ts';
 import { createVault } from '../adapters/postgres/vault.ts';
@@ -50,7 +50,7 @@ const openPool = ({ connection_string }: Database, { closing, logger }: SystemNe
     application_name: 'budapp',
     stream: () => createPostgresSocket({ silence_ms: SILENCE_MS }),
   });
-  tellLostConnections(pool, logger);
+  logLostConnections(pool, logger);
   closing.add('connection pool', { close: () => pool.end() });
   return pool;
 };

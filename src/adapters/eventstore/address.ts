@@ -9,7 +9,7 @@ import type { ClientSettings } from './client.ts';
 export const SYSTEM = 'EventStoreDB';
 export const SETTING = 'EVENTSTORE_URL';
 
-/** Says what is wrong with the setting. Never the URL itself, nor a piece of it that may hold the password. */
+/** The error for an unusable setting. It never contains the URL or a part of it, which may hold the password. */
 export const unusable = (problem: string, options: { passing?: boolean; cause?: unknown } = {}): SystemUnusable =>
   new SystemUnusable(SYSTEM, problem, {
     settings: [SETTING],
@@ -33,7 +33,9 @@ const OPTIONS = [
   'keepalivetimeout',
 ];
 
-/** What the client would only complain about on standard error, together with the whole URL and its password. */
+/**
+ * Refuses options that the client would only report on standard error, together with the whole URL and its password.
+ */
 const checkOptions = (url: string): void => {
   const query = url.slice(url.indexOf('?') + 1);
   if (query === url) return;
@@ -41,7 +43,9 @@ const checkOptions = (url: string): void => {
     const name = pair.split('=')[0] ?? '';
     const flat = name.trim().toLowerCase().replace(/[_-]/g, '');
     if (flat === 'tlsverifycert')
-      throw unusable('always has its certificate checked: name its authority as tlsCAFile in place of tlsVerifyCert');
+      throw unusable(
+        'always has its certificate verified: name its authority in tlsCAFile instead of setting tlsVerifyCert',
+      );
     if (!OPTIONS.includes(flat))
       throw unusable('is addressed with an unknown option; known are tls, tlsCAFile and those of its own client');
   }
@@ -52,7 +56,7 @@ const parse = (url: string): ConnectionOptions => {
   try {
     return parseConnectionString(url);
   } catch {
-    // Without the parser's error as the cause: it quotes the URL.
+    // The parser's error is not the cause, since it quotes the URL.
     throw unusable(
       'has a malformed address: esdb://host:port?tls=false, esdb://user:password@host:port or esdb+discover://a:port,b:port,c:port, with special characters of user and password percent-encoded',
     );
@@ -64,7 +68,7 @@ const fileOf = (path: string | undefined, option: string): Buffer | undefined =>
   try {
     return readFileSync(path);
   } catch (error) {
-    throw unusable(`is given a file as ${option} that cannot be read`, { cause: error });
+    throw unusable(`cannot be used: the file in ${option} cannot be read`, { cause: error });
   }
 };
 
@@ -82,7 +86,7 @@ const channelOf = (options: ConnectionOptions): ClientSettings['channel'] => {
   };
 };
 
-/** Reads a connection string. Throws `SystemUnusable`, not passing, where it or a file that it names is of no use. */
+/** Parses a connection string. Throws `SystemUnusable`, not passing, where it or a file that it names is unusable. */
 export const parseAddress = (url: string): ClientSettings => {
   const options = parse(url);
   const { connectionName = 'budapp', maxDiscoverAttempts = 3, gossipTimeout = 3 } = options;

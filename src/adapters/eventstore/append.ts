@@ -16,21 +16,21 @@ import { type Batches, createBatches, type Written } from './batch.ts';
 import type { EventStoreClient } from './client.ts';
 import { BACKOFF, type Connection, isPassing, logClosed, logUnavailable, ResponseTimeout } from './connection.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
-import { createInTurn } from './in-turn.ts';
+import { createKeyedQueue } from './keyed-queue.ts';
 import type { ReadServer } from './read.ts';
 import { type Found, findInStream, readOne } from './read-stream.ts';
 import { envelopeOf } from './row.ts';
 
 interface AppenderOptions {
   connection: Connection;
-  /** Of its own, so that much reading does not hold up appends. */
+  /** Has its own connection, so that long reads do not delay appends. */
   reading: ReadServer;
   highest: HighWaterMark;
   outage: Outage;
   clock: Clock;
-  /** Milliseconds for which an append is tried again. */
+  /** Milliseconds for which an append is retried. */
   timeout: number;
-  /** Milliseconds until an append that nobody answers is tried again. */
+  /** Milliseconds after which an append without an answer is retried. */
   attemptTimeout: number;
 }
 
@@ -44,11 +44,11 @@ interface Append {
 
 export interface Appender {
   append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision): Promise<Appended>;
-  /** Waits for what is on its way; what comes after is refused. */
+  /** Waits for pending appends; refuses later ones. */
   close(): Promise<void>;
 }
 
-// The client's type leaves out numbers and null, which JSON and the server take as well.
+// The client's type excludes numbers and null, which JSON and the server accept.
 const isJson = (data: unknown): data is JSONType => data !== undefined && typeof data !== 'function';
 
 const dataOf = (event: NewEvent, at: string): EventData => {
@@ -64,28 +64,31 @@ const noAnswer = (): never => {
 const answerOf = ({ revision, position, at }: RecordedEvent): Appended => ({ revision, position, at });
 
 const tooLarge = ({ stream }: Append, cause: MaxAppendSizeExceededError): Rejected =>
-  new Rejected('too-large', 'append-too-large', `The log takes no append as large as this one to ${stream}.`, {
+  new Rejected('too-large', 'append-too-large', `The append to ${stream} is too large for the log.`, {
     cause,
   });
 
 /**
- *     append -> its stream's turn -> write -> answered: revision and position of a new event -> answer
- *                                      |      answered as if repeated, or after an attempt of unknown outcome -> read it again
- *                                      +- WrongExpectedVersion: our ids are there -> answer as the first time, else refuse
- *                                      +- mute, cut off, not the leader -> again with the same ids and expected revision
+ *     append -> its stream's turn -> write -> success: revision and position of a new event -> return
+ *                                      |      success, but maybe a repeat -> read the event, return its position
+ *                                      +- WrongExpectedVersion: ids are there -> return as the first time, else refuse
+ *                                      +- time-out, lost connection, not the leader -> retry with the same ids and revision
  *
- * The server recognises a repeat where the expected revision says where to look. For `any` and `exists` it only looks
- * among recent events, so that we look ourselves and then name the revision that we have seen.
+ * The server recognises a repeat by the expected revision. For `any` and `exists` it searches recent events only, so
+ * this code searches the stream itself, and then names the revision that it has seen.
  */
 export const createAppender = (options: AppenderOptions): Appender => {
   const { connection, reading, highest, outage, clock, timeout, attemptTimeout } = options;
-  const inTurn = createInTurn();
+  const queue = createKeyedQueue();
   const batchesOf = new WeakMap<EventStoreClient, Batches>();
-  /** Whether the position that the server answers is that of the event in the log: learnt from the first of each kind. */
-  const exact: { one?: boolean; several?: boolean } = {};
+  /**
+   * Whether the server's answer has the event's own position, for appends of one and of several events: learnt from the
+   * first of each kind.
+   */
+  const positionIsExact: { one?: boolean; several?: boolean } = {};
   let closed = false;
 
-  const look = async ({ stream, events }: Append): Promise<Found & { repeated: Appended | undefined }> => {
+  const findRepeated = async ({ stream, events }: Append): Promise<Found & { repeated: Appended | undefined }> => {
     const ids = new Set<string>(events.map(({ id }) => id));
     const found = await findInStream(reading, stream, ids);
     if (found.events.length > 0 && found.events.length < ids.size) throw eventIdsTaken(stream);
@@ -93,11 +96,11 @@ export const createAppender = (options: AppenderOptions): Appender => {
     return { ...found, repeated: last && answerOf(last) };
   };
 
-  const readAgain = async (append: Append, { revision }: Written): Promise<Appended> => {
+  const readAppended = async (append: Append, { revision }: Written): Promise<Appended> => {
     const { stream, events } = append;
     const event = await readOne(reading, stream, revision);
     if (event?.id === events.at(-1)?.id && event) return answerOf(event);
-    const { repeated } = await look(append);
+    const { repeated } = await findRepeated(append);
     if (repeated) return repeated;
     throw new ResponseTimeout(`an event just appended to ${stream}`);
   };
@@ -107,12 +110,12 @@ export const createAppender = (options: AppenderOptions): Appender => {
     written: Written,
     { before, sure }: { before: Position | null; sure: boolean },
   ): Promise<Appended> => {
-    const kind = append.events.length === 1 ? 'one' : 'several';
+    const count = append.events.length === 1 ? 'one' : 'several';
     const { revision, position } = written;
     const isNew = sure && position !== null && (before === null || position > before);
-    if (isNew && exact[kind]) return { revision, position, at: append.at };
-    const read = await readAgain(append, written);
-    if (isNew) exact[kind] ??= read.position === position;
+    if (isNew && positionIsExact[count]) return { revision, position, at: append.at };
+    const read = await readAppended(append, written);
+    if (isNew) positionIsExact[count] ??= read.position === position;
     return read;
   };
 
@@ -125,21 +128,21 @@ export const createAppender = (options: AppenderOptions): Appender => {
     });
 
   const conflictOf = async (append: Append, error: WrongExpectedVersionError): Promise<Appended | undefined> => {
-    const { repeated } = await look(append);
+    const { repeated } = await findRepeated(append);
     if (repeated) return repeated;
     const { stream, expected } = append;
-    // Somebody was faster than our look at the stream.
+    // Another append came after the search of the stream.
     if (expected === 'any' || expected === 'exists') return undefined;
     const actual = error.actualVersion;
     throw new WrongExpectedRevision(stream, expected, typeof actual === 'bigint' ? Number(actual) : null);
   };
 
-  /** One attempt; undefined where another one may go better at once. Marks `sent` once the outcome depends on the server. */
+  /** One attempt; undefined where it should be repeated at once. Sets `sent` once the outcome depends on the server. */
   const attempt = async (append: Append, state: { sent: boolean }): Promise<Appended | undefined> => {
     const { stream, expected } = append;
     let target: number | 'none';
     if (expected === 'any' || expected === 'exists') {
-      const { repeated, last } = await look(append);
+      const { repeated, last } = await findRepeated(append);
       if (repeated) return repeated;
       if (expected === 'exists' && last === null) throw new WrongExpectedRevision(stream, expected, null);
       target = last ?? 'none';
@@ -158,24 +161,24 @@ export const createAppender = (options: AppenderOptions): Appender => {
     }
   };
 
-  /** `deadline`, in milliseconds of `performance.now()`, is the caller's: waiting for the stream's turn counts. */
-  const appendSurely = async (append: Append, deadline: number): Promise<Appended> => {
+  /** Retries until `deadline`, in milliseconds of `performance.now()`; it includes the wait for the stream's turn. */
+  const appendWithRetries = async (append: Append, deadline: number): Promise<Appended> => {
     const state = { sent: false };
-    let trouble: unknown = new ResponseTimeout(`the append before one to ${append.stream}`);
+    let lastFailure: unknown = new ResponseTimeout(`an earlier append to ${append.stream}`);
     for (let failures = 0; performance.now() < deadline; failures += 1) {
       if (failures > 0) await waitForRetry(failures, BACKOFF);
       try {
         const appended = await attempt(append, state);
         outage.ok();
         if (appended) return appended;
-        trouble = new Error(`others keep appending to ${append.stream}`);
+        lastFailure = new Error(`concurrent appends to ${append.stream}`);
       } catch (error) {
         if (!isPassing(error)) throw error;
         outage.failed(error);
-        trouble = error;
+        lastFailure = error;
       }
     }
-    throw logUnavailable(trouble);
+    throw logUnavailable(lastFailure);
   };
 
   return {
@@ -184,11 +187,11 @@ export const createAppender = (options: AppenderOptions): Appender => {
       const at = clock();
       const data = events.map((event) => dataOf(event, at));
       const deadline = performance.now() + timeout;
-      return inTurn.run(stream, () => appendSurely({ stream, events, data, expected, at }, deadline));
+      return queue.run(stream, () => appendWithRetries({ stream, events, data, expected, at }, deadline));
     },
     async close() {
       closed = true;
-      await inTurn.idle();
+      await queue.idle();
     },
   };
 };

@@ -15,7 +15,7 @@ export interface Write {
   expected: number | 'none';
 }
 
-/** As the server answers: its position may be missing, and is the first one where the events were there already. */
+/** The server's answer. The position may be missing; where the events existed already, it is that of the first one. */
 export interface Written {
   revision: number;
   position: Position | null;
@@ -36,7 +36,7 @@ const { BatchAppendReq } = streams;
 type Request = InstanceType<typeof BatchAppendReq>;
 type Response = InstanceType<typeof streams.BatchAppendResp>;
 
-/** A message on the wire stays below the 4 MB that gRPC takes by default. */
+/** Keeps a message below gRPC's default limit of 4 MB. */
 const MAX_REQUEST_BYTES = 2 * 1024 * 1024;
 
 const optionsOf = ({ stream, expected }: Write) => {
@@ -46,7 +46,7 @@ const optionsOf = ({ stream, expected }: Write) => {
   options.setStreamIdentifier(identifier);
   if (expected === 'none') options.setNoStream(new shared.Empty());
   else options.setStreamPosition(String(expected));
-  // No deadline: it would be a time of this machine's clock, and the server's may be minutes off.
+  // No deadline: it is a time of this machine's clock, and the server's clock may differ by minutes.
   return options;
 };
 
@@ -118,7 +118,7 @@ const createCall = (call: BatchCall): Call => {
     if (answered) settle(response, answered);
   });
   call.on('error', end);
-  // Also when all seemed well: without this, whoever waits would wait for ever.
+  // Rejects the waiting appends also where the call ends without an error; otherwise they would wait for ever.
   call.on('end', () => end(new EndedEarly('the stream of appends')));
 
   return {
@@ -135,7 +135,7 @@ const createCall = (call: BatchCall): Call => {
 };
 
 export interface Batches {
-  /** Rejects with the client's own errors. Never gives up by itself: whoever calls has a time limit. */
+  /** Rejects with the client's own errors. Has no time-out: the caller has one. */
   write(write: Write): Promise<Written>;
 }
 
@@ -148,18 +148,19 @@ const writeSingly = async (client: EventStoreClient, { stream, events, expected 
 };
 
 /**
- * All appends of a process over one two-way call, each answered on its own: the server gathers what it can.
+ * Sends all appends of a process over one bidirectional call. Each is answered separately, and the server batches them.
  *
- * The client's own `appendToStream` does the same with flaws that would end this process or stop it: the answers of all
- * clients are kept in one table, so that one's failure rejects the others' appends and the answers that still come for them
- * are thrown at nobody as a `TypeError`; what waits for a full connection is rejected unheard when it breaks; a call that
- * ends plainly leaves its appends waiting for ever; its deadline is not kept by us but by the server, on the server's clock.
+ * The client's own `appendToStream` does the same, with flaws that would crash or block this process. It keeps the
+ * answers of all clients in one table, so the failure of one client rejects the appends of the others, and answers that
+ * still arrive for those throw an uncaught `TypeError`. Appends that wait for a full connection are rejected unsent
+ * when it breaks. A call that ends without an error leaves its appends waiting for ever. Its deadline is enforced by
+ * the server only, with the server's clock.
  */
 export const createBatches = (client: EventStoreClient): Batches => {
   let call: Call | undefined;
   let opening: Promise<Call | null> | undefined;
 
-  /** Null where the server takes no batches. */
+  /** Null where the server does not support batches. */
   const open = async (): Promise<Call | null> =>
     (await client.supportsBatches()) ? createCall(await client.openBatches()) : null;
 

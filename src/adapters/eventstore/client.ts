@@ -4,20 +4,20 @@ import pTimeout from 'p-timeout';
 
 const { StreamsClient, StreamsService } = streamsService;
 
-/** Only the leader has everything that was ever confirmed; another node says who leads, and the client then goes there. */
+/** Only the leader has every confirmed event; another node names the leader, and the client then reconnects to it. */
 export const LEADER = { requiresLeader: true } as const;
 
 const CLOSE_WITHIN_MS = 500;
 
-/** How the client is to be made; what the three kinds of addresses have in common stands in `options`. */
+/** The settings of the client; `options` are common to all kinds of addresses. */
 export interface ClientSettings {
   hosts: readonly { address: string; port: number }[];
-  /** Ask the hosts which node leads; false: there is but the one. */
+  /** Whether to ask the hosts which node leads; false for a single node. */
   discover: boolean;
   options: {
     connectionName: string;
     maxDiscoverAttempts: number;
-    /** Seconds. */
+    /** The time-out in seconds. */
     gossipTimeout: number;
     discoveryInterval?: number;
     nodePreference?: 'leader' | 'follower' | 'random' | 'read_only_replica';
@@ -29,13 +29,13 @@ export interface ClientSettings {
   credentials: { username: string; password: string } | undefined;
 }
 
-/** The client, and the two things that a log needs of it and that it keeps to itself and its heirs. */
+/** The client, with access to two members that a log needs and that the client declares protected. */
 export class EventStoreClient extends EventStoreDBClient {
   supportsBatches(): Promise<boolean> {
     return this.supports(StreamsService.batchAppend);
   }
 
-  /** Opens a two-way stream for appends, with the connection string's user and password; it stays open without limit. */
+  /** Opens a bidirectional call for appends, with the connection string's user and password and without a deadline. */
   openBatches() {
     const open = this.GRPCStreamCreator(StreamsClient, 'batchAppend', (client) =>
       client.batchAppend(...this.callArguments(LEADER, { deadline: Number.POSITIVE_INFINITY })),
@@ -43,13 +43,13 @@ export class EventStoreClient extends EventStoreDBClient {
     return open();
   }
 
-  /** Ends all that is under way and gives the connection back, which `dispose` alone keeps for half an hour. */
+  /** Ends all calls and closes the connection, which `dispose` alone would keep open for half an hour. */
   async close(): Promise<void> {
     const closing = this.dispose()
       .then(() => this.getChannel())
       .then((channel) => channel.close())
       .catch(() => undefined);
-    // A call that nobody has read to its end would hold it up; and where there is no channel, looking for a node to make one.
+    // Waits for a bounded time: a call that was not read to its end, or a search for a node, would block it.
     await pTimeout(closing, { milliseconds: CLOSE_WITHIN_MS, message: false });
   }
 }
@@ -59,7 +59,7 @@ export type BatchCall = Awaited<ReturnType<EventStoreClient['openBatches']>>;
 export const openClient = ({ hosts, discover, options, channel, credentials }: ClientSettings): EventStoreClient => {
   const [first] = hosts;
   if (!first) throw new TypeError('an address without a host');
-  // Several hosts are several places to ask; the client would ask but the first of them.
+  // Passes all hosts, since the client would ask only the first one.
   if (hosts.length > 1) return new EventStoreClient({ ...options, endpoints: [...hosts] }, channel, credentials);
   if (discover) return new EventStoreClient({ ...options, discover: first }, channel, credentials);
   return new EventStoreClient({ ...options, endpoint: first }, channel, credentials);

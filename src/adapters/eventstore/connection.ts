@@ -6,7 +6,7 @@ import { createOutage, type Outage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
 import type { EventStoreClient } from './client.ts';
 
-/** The server, or the way to it, gave no sign of life in time. */
+/** The server did not answer in time. */
 export class ResponseTimeout extends Error {
   constructor(what: string) {
     super(`no answer in time: ${what}`);
@@ -14,7 +14,7 @@ export class ResponseTimeout extends Error {
   }
 }
 
-/** A call ended as if all were well, but before what was asked for had come. */
+/** A call ended without an error, but before its answer was complete. */
 export class EndedEarly extends Error {
   constructor(what: string) {
     super(`ended early: ${what}`);
@@ -23,8 +23,9 @@ export class EndedEarly extends Error {
 }
 
 /**
- * gRPC codes that say "not now": cancelled, unknown, deadline, denied, exhausted, aborted, internal, unavailable, not
- * authenticated. What is denied may pass, too: a password can be put right on the server while we run.
+ * gRPC codes of failures that may pass: cancelled, unknown, deadline exceeded, permission denied, resource exhausted,
+ * aborted, internal, unavailable, unauthenticated. Permission denied is one of them, since a password can be corrected
+ * on the server while BudApp runs.
  */
 const PASSING_CODES = [1, 2, 4, 7, 8, 10, 13, 14, 16];
 const PASSING_TYPES: readonly string[] = [
@@ -35,10 +36,10 @@ const PASSING_TYPES: readonly string[] = [
   ErrorType.DEADLINE_EXCEEDED,
   ErrorType.ACCESS_DENIED,
 ];
-/** `DOMException` is what an aborted signal gives as its reason. */
+/** An aborted signal's default reason is a `DOMException`. */
 const MISTAKES = [Rejected, WrongExpectedRevision, TypeError, RangeError, SyntaxError, DOMException];
 
-/** The node that was asked does not lead; its client knows now who does, and goes there the next time. */
+/** The node is not the leader. The client knows the leader now, and connects to it next time. */
 export const isNotLeader = (error: unknown): boolean =>
   error instanceof Error && convertToCommandError(error) instanceof NotLeaderError;
 
@@ -46,7 +47,7 @@ export const isNotLeader = (error: unknown): boolean =>
 export const isPassing = (error: unknown): boolean => {
   if (!(error instanceof Error) || MISTAKES.some((mistake) => error instanceof mistake)) return false;
   const known = convertToCommandError(error);
-  // What is left are plain errors of the client: no node was found.
+  // Any other plain error of the client means that no node was found.
   if (!isCommandError(known)) return true;
   if (PASSING_TYPES.includes(known.type)) return true;
   return known.type === ErrorType.UNKNOWN && (known.code === undefined || PASSING_CODES.includes(known.code));
@@ -62,7 +63,7 @@ export const BACKOFF: BackoffPolicy = { first_ms: 25, longest_ms: 2000 };
 export interface RetryOptions {
   /** Milliseconds after which the last failure is thrown as `log-unavailable`; absent: never. */
   giveUpAfter?: number;
-  /** Ends the retrying; its reason is thrown then. */
+  /** Stops the retries; its reason is thrown then. */
   signal: AbortSignal;
   /** Told of passing failures and of success; absent: whoever tries reports the failure. */
   outage?: Outage | undefined;
@@ -70,7 +71,7 @@ export interface RetryOptions {
 
 export type Retry = <T>(run: () => Promise<T>) => Promise<T>;
 
-/** Makes a function that runs another one, again with jittered back-off as long as only the connection is at fault. */
+/** Makes a function that runs another one, and retries it with jittered back-off where the connection failed. */
 export const retryWith =
   ({ giveUpAfter = Number.POSITIVE_INFINITY, signal, outage }: RetryOptions): Retry =>
   async (run) => {
@@ -103,8 +104,8 @@ export const createEventStoreOutage = ({ logger, what }: { logger: Logger; what:
 
 export interface Connection {
   /**
-   * Does something with the client of the moment. Where that fails for a reason that may pass, whoever comes later gets a
-   * new client: what this one has learnt about the cluster may be wrong. It is closed when nobody uses it any more.
+   * Runs `run` with the current client. Where that fails for a reason that may pass, later calls get a new client,
+   * since this one's knowledge of the cluster may be wrong. The old one is closed once no call uses it.
    */
   use<T>(run: (client: EventStoreClient) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -130,7 +131,7 @@ export const createConnection = (open: () => EventStoreClient): Connection => {
       try {
         return await run(mine.client);
       } catch (error) {
-        // Only this client knows now who leads.
+        // Keeps this client, which knows the new leader now.
         if (isPassing(error) && !isNotLeader(error)) renew(mine);
         throw error;
       } finally {

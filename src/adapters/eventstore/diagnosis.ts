@@ -11,7 +11,7 @@ import type { ClientSettings } from './client.ts';
 const PROBE_TIMEOUT_MS = 3000;
 const GRPC_UNAUTHENTICATED = 16;
 
-/** A connection of our own, since the client's errors keep the reason to themselves. Null where it could be made. */
+/** Opens a connection to get the reason, which the client's errors do not have. Null where it succeeds. */
 const probe = async ({ hosts, channel }: ClientSettings): Promise<unknown> => {
   const [first] = hosts;
   if (!first) return null;
@@ -45,7 +45,7 @@ const isAccessDenied = (error: unknown): boolean =>
   isCommandError(error) &&
   (error.type === ErrorType.ACCESS_DENIED || error.code === GRPC_UNAUTHENTICATED);
 
-/** Why the log could not be opened, in words for whoever set it up. */
+/** Finds out why the log could not be opened. */
 export const diagnose = async (settings: ClientSettings, error: unknown): Promise<SystemUnusable> => {
   const cause = error instanceof Rejected ? error.cause : error;
   if (isAccessDenied(cause)) return unusable('refuses the user or the password', { cause });
@@ -54,7 +54,7 @@ export const diagnose = async (settings: ClientSettings, error: unknown): Promis
   if (fault) return unusable(fault.problem, { cause: failure });
   if (failure !== null) return unusable('cannot be reached', { passing: true, cause: failure });
   if (settings.channel.insecure)
-    return unusable('does not answer there as it should: it may want TLS, still be starting or be another program', {
+    return unusable('does not answer as expected: it may require TLS, still be starting, or be another program', {
       passing: true,
       cause,
     });

@@ -1,10 +1,10 @@
 import type { Position } from '../../events/event.ts';
 
-/** The highest position of which this process knows: what an append answers above it is new. */
+/** The highest position that this process knows: an append answered with a higher one is new. */
 export interface HighWaterMark {
   get(): Position | null;
   saw(position: Position | null): void;
-  /** The log has become shorter: nothing is known any more. */
+  /** Resets the mark, since the log has lost its end. */
   forget(): void;
 }
 

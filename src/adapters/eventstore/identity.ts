@@ -8,8 +8,8 @@ import { type EventStoreClient, LEADER, openClient } from './client.ts';
 import { isNotLeader } from './connection.ts';
 
 /**
- * A stream of its own. Its one event has none of the metadata by which BudApp knows its own events, so that whoever reads
- * the log passes over it, as over every other system's.
+ * The stream with the log's id. Its only event has none of the metadata that marks BudApp's events, so that readers
+ * skip it like an event of another system.
  */
 const STREAM = 'budapp-log-identity';
 const TYPE = 'LogIdentified';
@@ -26,12 +26,12 @@ const findIdentity = async (client: EventStoreClient): Promise<string | null> =>
   return null;
 };
 
-const makeIdentity = async (client: EventStoreClient): Promise<void> => {
+const createIdentity = async (client: EventStoreClient): Promise<void> => {
   try {
     const event = jsonEvent<JSONEventType>({ type: TYPE, data: { log_id: randomUUID() } });
     await client.appendToStream(STREAM, event, { ...LEADER, expectedRevision: 'no_stream' });
   } catch (error) {
-    // Somebody else who starts at this moment was first: theirs counts.
+    // Another process has written the id at the same moment: that one counts.
     if (!(error instanceof WrongExpectedVersionError)) throw error;
   }
 };
@@ -39,13 +39,13 @@ const makeIdentity = async (client: EventStoreClient): Promise<void> => {
 const identify = async (client: EventStoreClient): Promise<string> => {
   const known = await findIdentity(client);
   if (known !== null) return known;
-  await makeIdentity(client);
+  await createIdentity(client);
   const made = await findIdentity(client);
   if (made === null) throw new Error(`the stream ${STREAM} is empty right after an append`);
   return made;
 };
 
-/** Where the address names a node that does not lead (any more), the same client is right the second time. */
+/** Retries once where the node is not the leader: the client knows the leader then. */
 const identifyAtLeader = (client: EventStoreClient): Promise<string> =>
   identify(client).catch((error: unknown) => {
     if (!isNotLeader(error)) throw error;
@@ -53,25 +53,25 @@ const identifyAtLeader = (client: EventStoreClient): Promise<string> =>
   });
 
 /**
- * Which log the one in EventStoreDB is: a UUID that is made at the first time of asking and kept in the log itself, so a
- * backup of it has it, too. Throws `SystemUnusable`, passing, where nobody answers in time.
+ * The id of the log in EventStoreDB: a UUID that is made at the first call and kept in the log itself, so that a backup
+ * contains it. Throws `SystemUnusable`, passing, where the server does not answer in time.
  */
 export const eventStoreLogIdentity = async ({
   url,
   timeout = 5_000,
 }: {
   url: string;
-  /** Milliseconds. */
+  /** The time-out in milliseconds. */
   timeout?: number;
 }): Promise<string> => {
   const client = openClient(parseAddress(url));
   try {
-    // The client's own limits are not kept by a server that is mute.
-    const message = unusable('does not say in time which log it is', { passing: true });
+    // The client's own time-outs do not apply where a server accepts a call and never answers.
+    const message = unusable('did not return its log id in time', { passing: true });
     return await pTimeout(identifyAtLeader(client), { milliseconds: timeout, message });
   } catch (cause) {
     if (cause instanceof SystemUnusable) throw cause;
-    throw unusable('does not say which log it is', { passing: true, cause });
+    throw unusable('cannot return its log id', { passing: true, cause });
   } finally {
     await client.close();
   }

@@ -3,7 +3,7 @@ import type { RecordedEvent } from '../../events/event.ts';
 import type { Log, LogImport } from '../../ports/log.ts';
 import { createEventStoreLog, type EventStoreLogOptions } from './log.ts';
 
-/** Neighbours of one stream and one time: they go in one append. */
+/** Groups adjacent events of the same stream and time: each group is one append. */
 const runsOf = (events: readonly RecordedEvent[]): RecordedEvent[][] => {
   const runs: RecordedEvent[][] = [];
   for (const event of events) {
@@ -19,10 +19,9 @@ const runsOf = (events: readonly RecordedEvent[]): RecordedEvent[][] => {
 const isTooLarge = (error: unknown): boolean => error instanceof Rejected && error.code === 'append-too-large';
 
 /**
- * The log in EventStoreDB, able to take over another one's history. That goes one append after the other, since the order
- * of appends on their way at the same time is the server's choice; each says at which revision it belongs, so one that is
- * repeated (by this process or by the next) is recognised. Not for anything else: what `append` writes bears the time of
- * whatever was imported last.
+ * The log in EventStoreDB, with an import of another log's history. It appends one group after the other, since the
+ * server chooses the order of concurrent appends. Each append names its revision, so a repeated one (by this process or
+ * a later one) is recognised. Use it for imports only: what `append` writes has the time of the last imported event.
  */
 export const createEventStoreImport = async (
   options: Omit<EventStoreLogOptions, 'clock'>,
@@ -39,7 +38,7 @@ export const createEventStoreImport = async (
       await log.append(first.stream, proposed, { expected: first.revision === 0 ? 'none' : first.revision - 1 });
     } catch (error) {
       if (run.length === 1 || !isTooLarge(error)) throw error;
-      // Another log takes larger appends than this server; of what is history already, each event may come on its own.
+      // The other log may allow larger appends than this server; imported history can be split.
       const half = Math.ceil(run.length / 2);
       await importRun(run.slice(0, half));
       await importRun(run.slice(half));

@@ -18,19 +18,19 @@ import { checkPosition } from './row.ts';
 import { createTail } from './tail.ts';
 
 export interface EventStoreLogOptions {
-  /** Connection string, see `createEventStoreLog`. */
+  /** The connection string, see `createEventStoreLog`. */
   url: string;
   logger: Logger;
   clock?: Clock;
-  /** Milliseconds for which an append or a read is tried again while the server cannot be reached. */
+  /** Milliseconds for which an append or a read is retried while the server cannot be reached. */
   timeout?: number;
-  /** Milliseconds after which an append without an answer is tried again; more than the server's own limits (2 s). */
+  /** Milliseconds after which an append without an answer is retried; more than the server's own limits (2 s). */
   attemptTimeout?: number;
-  /** Milliseconds after which a page of a read is given up and read again. */
+  /** Milliseconds after which a page of a read is aborted and retried. */
   pageTimeout?: number;
-  /** Milliseconds for which opening tries. */
+  /** Milliseconds for which opening the log is retried. */
   openTimeout?: number;
-  /** Milliseconds between two looks whether the subscription still tells what there is. */
+  /** Milliseconds between checks that the subscription delivers the newest events. */
   watchInterval?: number;
 }
 
@@ -45,15 +45,15 @@ const filtered = (events: readonly RecordedEvent[], filter: LogFilter | undefine
  * The log in EventStoreDB (22.6 or later, which tells positions when a stream is read), one server or a cluster. `url`:
  *
  *     esdb://host:2113?tls=false                       one server, without TLS; user and password cannot be used then
- *     esdb://user:password@host:2113?tlsCAFile=ca.pem  one server over TLS, its authority named where it is not a public one
- *     esdb+discover://user:password@a:2113,b:2113,c:2113   a cluster: any of them is asked who leads
+ *     esdb://user:password@host:2113?tlsCAFile=ca.pem  one server over TLS, with tlsCAFile for a private authority
+ *     esdb+discover://user:password@a:2113,b:2113,c:2113   a cluster, whose nodes name the leader
  *     esdb+discover://user:password@cluster.dns:2113   a cluster behind one DNS name
  *
  * Special characters of user and password are percent-encoded. The user must be allowed to read `$all`.
  *
- * What differs from the log in Postgres: a repeated append is recognised by its expected revision of the first time, or
- * with `any` and `exists` by looking through its own stream; ids in other streams are not looked at. `at` is the time of the
- * process that appends. Events in the same database that are not BudApp's are passed over.
+ * Differences from the log in Postgres: a repeated append is recognised by its expected revision of the first time, or
+ * with `any` and `exists` by searching its own stream; ids in other streams are not compared. `at` is the time of the
+ * process that appends. Events in the same database that are not BudApp's are skipped.
  *
  * Throws `SystemUnusable` where the server cannot be used.
  */
@@ -63,7 +63,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   const { openTimeout = 3_000, watchInterval = 5_000 } = options;
   const settings = parseAddress(url);
   const closing = new AbortController();
-  // Two connections, so that reading much and giving up a client that reads do not hold up appends.
+  // Two connections, so that long reads, and closing a client after a failed read, do not delay appends.
   const writing = createConnection(() => openClient(settings));
   const connection = createConnection(() => openClient(settings));
 
@@ -106,7 +106,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     { after, filter, live, signal }: SubscribeOptions,
     ending: AbortSignal,
   ): AsyncGenerator<readonly (RecordedEvent | CaughtUp)[], void> {
-    // A live reader is in no hurry: it waits for the server for as long as it takes.
+    // A live reader waits for the server without a limit.
     const reading = readServer(ending, readOutage, live ? undefined : timeout);
     const newest = live ? createHeadFinder(reading) : head;
     let position: Position | null = after === 'start' ? null : checkPosition(after);
@@ -120,7 +120,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
         if (upTo !== null && (position === null || upTo > position)) position = upTo;
         yield [{ caughtUp: true, position }];
         if (!live) return;
-        // From here on together with all other live readers, until this one is too slow for them.
+        // From here on the reader shares the tail with all other live readers, until it falls behind.
         for (let news = await tail.news(position, ending); news; news = await tail.news(position, ending)) {
           yield [...filtered(news.events, filter), { caughtUp: true, position: news.upTo }];
           position = news.upTo;

@@ -7,37 +7,37 @@ import { EndedEarly } from './connection.ts';
 import { BUFFER, type ReadServer, readWith } from './read.ts';
 import { toPosition, toRecorded, toServerPosition } from './row.ts';
 
-/** Events a page: few round trips, and never more than two pages in memory. */
+/** Events per page: few round trips, and at most two pages in memory. */
 const PAGE = 2000;
-/** Looking for the newest event of ours, which mostly is the last. */
-const FIRST_LOOK = 4;
+/** Page size of the first read for BudApp's newest event, which is mostly the last one. */
+const FIRST_PAGE = 4;
 
-/** A position was handed out and its event is not there any more. */
+/** The event at a known position is no longer in the log. */
 export class PositionLost extends Rejected {
   constructor(position: Position) {
     super(
       'invalid',
       'unknown-position',
-      `${position} is no position of this log any more: the log has lost its end, or ${SETTING} names another one.`,
+      `${position} is no longer a position of this log: the log has lost its end, or ${SETTING} names another log.`,
     );
   }
 }
 
 interface AllPage {
-  /** Ours. */
+  /** BudApp's events only. */
   events: RecordedEvent[];
-  /** Positions of the first and the last event read, whosesoever; null where there was none. */
+  /** Positions of the first and the last event read, of any system; null where there was none. */
   first: Position | null;
   last: Position | null;
   count: number;
 }
 
 interface AllPageOptions {
-  /** Null: from the very beginning, or the very end where it goes backwards. */
+  /** Null: from the start of the log, or from its end when reading backwards. */
   from: Position | null;
   backwards: boolean;
   count: number;
-  /** Throws what is wrong with a page that was read to its end. */
+  /** Throws where a complete page is not as expected. */
   check?(page: AllPage): void;
 }
 
@@ -72,21 +72,21 @@ const readPage = async (server: ReadServer, { from, backwards, count, check }: A
       };
     });
   } catch (error) {
-    // In a log that is shorter than it was, or another one, a position may lie in the middle of something.
+    // In a truncated or different log, a position may not be the start of a record.
     if (from !== null && error instanceof UnknownError && error.code === GRPC_INVALID_ARGUMENT)
       throw new PositionLost(from);
     throw error;
   }
 };
 
-/** Reads forwards from `from`, whose own event comes again: that proves that this is still the log that it was of. */
+/** Reads forwards from `from`, including its event, which proves that this is still the same log. */
 const readFrom = (
   server: ReadServer,
   { from, upTo, count }: { from: Position | null; upTo: Position; count: number },
 ): Promise<AllPage> => {
   let doubted = false;
   const check = ({ first, last, count: read }: AllPage): void => {
-    // A read that breaks off looks just the same, so that a second one has to agree.
+    // A read that was cut off looks the same, so a second one has to confirm it.
     if (from !== null && first !== from && doubted) throw new PositionLost(from);
     doubted = true;
     if (from !== null && first !== from) throw new EndedEarly(`reading from ${from}`);
@@ -95,7 +95,7 @@ const readFrom = (
   return readPage(server, { from, backwards: false, count, check });
 };
 
-/** Throws `PositionLost` where no event stands at `position` (any more). */
+/** Throws `PositionLost` where the log has no event at `position`. */
 export const checkStillThere = async (server: ReadServer, position: Position): Promise<void> => {
   await readFrom(server, { from: position, upTo: position, count: 1 });
 };
@@ -106,8 +106,8 @@ export interface Range {
 }
 
 /**
- * Our events after `after` up to `upTo`, page by page; the next page is fetched while one is being handled. Throws
- * `PositionLost` where there is no event at `after`, also when it lies beyond `upTo`.
+ * Reads BudApp's events after `after` up to `upTo`, page by page; the next page is fetched while one is handled. Throws
+ * `PositionLost` where there is no event at `after`, even where that is beyond `upTo`.
  */
 export async function* readAll(server: ReadServer, { after, upTo }: Range): AsyncGenerator<readonly RecordedEvent[]> {
   if (upTo === null || (after !== null && upTo <= after)) {
@@ -120,48 +120,48 @@ export async function* readAll(server: ReadServer, { after, upTo }: Range): Asyn
   while (page) {
     const { events, last }: AllPage = await page;
     page = last !== null && last < upTo ? read(last) : undefined;
-    // Whoever leaves in the middle never awaits the next page; its failure is of no interest then.
+    // A reader that stops early never awaits the next page, so its failure must not be unhandled.
     page?.catch(() => undefined);
-    const known = events[0]?.position === from ? 1 : 0;
+    const firstNew = events[0]?.position === from ? 1 : 0;
     const end = page ? events.length : events.findLastIndex(({ position }) => position <= upTo) + 1;
-    if (end > known) yield events.slice(known, end);
+    if (end > firstNew) yield events.slice(firstNew, end);
     from = last;
   }
 }
 
 /**
- * Makes the function that finds the position of the newest event of ours. Others' may follow it in great number, such as
- * the server's own statistics: those that were passed over once are not read again.
+ * Makes a function that finds the position of BudApp's newest event. Many events of others may follow it, such as the
+ * server's own statistics: those that were skipped once are not read again.
  */
 export const createHeadFinder = (server: ReadServer): (() => Promise<Position | null>) => {
-  let passed: { upTo: Position; newest: Position | null } | undefined;
+  let lastSearch: { upTo: Position; newest: Position | null } | undefined;
 
-  /** What was found at or before `position` the last time; void where the log has lost its end since. */
-  const known = async (position: Position): Promise<typeof passed> => {
-    if (!passed || position > passed.upTo) return undefined;
+  /** The result of the last search, where it covers `position`; undefined where the log has lost its end since. */
+  const lastSearchUpTo = async (position: Position): Promise<typeof lastSearch> => {
+    if (!lastSearch || position > lastSearch.upTo) return undefined;
     try {
-      await checkStillThere(server, passed.upTo);
+      await checkStillThere(server, lastSearch.upTo);
     } catch (error) {
       if (!(error instanceof PositionLost)) throw error;
-      passed = undefined;
+      lastSearch = undefined;
     }
-    return passed;
+    return lastSearch;
   };
 
   return async () => {
     let from: Position | null = null;
     let end: Position | null = null;
-    for (let count = FIRST_LOOK; ; count = PAGE) {
+    for (let count = FIRST_PAGE; ; count = PAGE) {
       const page: AllPage = await readPage(server, { from, backwards: true, count });
       end ??= page.first;
       let newest = page.events[0]?.position ?? null;
       if (newest === null && page.last !== null && page.count === count) {
-        const before = await known(page.last);
+        const before = await lastSearchUpTo(page.last);
         from = page.last;
         if (!before) continue;
         newest = before.newest;
       }
-      passed = end === null ? undefined : { upTo: end, newest };
+      lastSearch = end === null ? undefined : { upTo: end, newest };
       return newest;
     }
   };

@@ -5,15 +5,15 @@ import { LEADER } from './client.ts';
 import { BUFFER, type ReadServer, readWith } from './read.ts';
 import { toRecorded } from './row.ts';
 
-/** Events a page: few round trips, and never more than one page in memory. */
+/** Events per page: few round trips, and at most one page in memory. */
 const PAGE = 2000;
-/** Looking for ids begins near the end of a stream, where they mostly are. */
-const FIRST_LOOK = 50;
+/** Page size of the first read for ids, which are mostly near the end of the stream. */
+const FIRST_PAGE = 50;
 
 interface StreamPage {
-  /** Ours. */
+  /** BudApp's events only. */
   events: RecordedEvent[];
-  /** Revisions of the first and the last event read, whosesoever; null where there was none. */
+  /** Revisions of the first and the last event read, of any system; null where there was none. */
   first: number | null;
   last: number | null;
   count: number;
@@ -54,13 +54,13 @@ const readPage = async (
       };
     });
   } catch (error) {
-    // Only while it is being read does the client find out, and tell.
+    // The client reports a missing stream only while reading.
     if (error instanceof StreamNotFoundError) return empty();
     throw error;
   }
 };
 
-/** The events of one stream, from `from` to `to` (inclusive), at most `limit`. */
+/** Reads the events of one stream, from `from` to `to` (inclusive), at most `limit`. */
 export async function* readStream(
   server: ReadServer,
   stream: string,
@@ -80,22 +80,22 @@ export async function* readStream(
   }
 }
 
-/** The event at a revision of a stream. */
+/** Reads the event at a revision of a stream. */
 export const readOne = async (server: ReadServer, stream: string, revision: number) =>
   (await readPage(server, { stream, from: revision, backwards: false, count: 1 })).events[0];
 
 export interface Found {
-  /** Those of the ids that stand in the stream, newest first. */
+  /** The events with these ids, newest first. */
   events: RecordedEvent[];
   /** The stream's last revision; null where it has no events. */
   last: number | null;
 }
 
-/** Looks for events by their ids, from the end of the stream to its beginning. */
+/** Searches a stream for events by their ids, from its end to its beginning. */
 export const findInStream = async (server: ReadServer, stream: string, ids: ReadonlySet<string>): Promise<Found> => {
   const found: Found = { events: [], last: null };
   let from: number | 'end' = 'end';
-  for (let count = FIRST_LOOK; ; count = PAGE) {
+  for (let count = FIRST_PAGE; ; count = PAGE) {
     const page = await readPage(server, { stream, from, backwards: true, count });
     found.last ??= page.first;
     found.events.push(...page.events.filter(({ id }) => ids.has(id)));

@@ -1,22 +1,22 @@
 import type { EventStoreClient } from './client.ts';
 import { type Connection, ResponseTimeout, type Retry } from './connection.ts';
 
-/** Longer than any page takes; a server that is mute for so long is taken for dead. */
+/** More than any page takes; a server that does not answer for so long counts as unavailable. */
 const PAGE_TIMEOUT_MS = 10_000;
 
-/** How many events may lie between the connection and us. */
+/** How many events may be buffered between the connection and the reader. */
 export const BUFFER = { highWaterMark: 512 };
 
 export interface ReadServer {
   connection: Connection;
   retry: Retry;
-  /** Ends what is being read. */
+  /** Aborts the read. */
   signal: AbortSignal;
-  /** Milliseconds. */
+  /** The time-out of a page in milliseconds. */
   pageTimeout?: number;
 }
 
-/** What the client gives to read from. */
+/** The readable stream that the client returns. */
 interface Source<T> {
   on(event: 'data', listener: (item: T) => void): unknown;
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -24,7 +24,7 @@ interface Source<T> {
   cancel(): Promise<void>;
 }
 
-/** Reads a bounded read to its end. */
+/** Reads a bounded stream to its end. */
 const drain = <T>(source: Source<T>, take: (item: T) => void, { signal, pageTimeout }: ReadServer): Promise<void> =>
   new Promise((resolve, reject) => {
     let settled = false;
@@ -36,8 +36,8 @@ const drain = <T>(source: Source<T>, take: (item: T) => void, { signal, pageTime
     const fail = (error: unknown): void => {
       if (settled) return;
       settle();
-      // What has come already goes on flowing, to nobody: the client forgets a call only when it has been read to its end,
-      // so that destroying the stream, or leaving an iteration, would keep the call for ever.
+      // The stream is cancelled and still read to its end, without effect: if it were destroyed or the iteration
+      // stopped, the client would keep the call for ever.
       source.cancel().catch(() => undefined);
       reject(error);
     };
@@ -66,7 +66,7 @@ interface Read<T> {
   take(item: T): void;
 }
 
-/** Makes a read and takes what comes, again from the beginning where it fails for a reason that may pass. */
+/** Performs a read, and repeats it from the beginning where it fails for a reason that may pass. */
 export const readWith = <T, Result>(server: ReadServer, begin: () => Read<T> & { finish(): Result }): Promise<Result> =>
   server.retry(() =>
     server.connection.use(async (client) => {

@@ -2,13 +2,13 @@ import { Rejected } from '../../errors.ts';
 import type { Meta, NewEvent, Position, RecordedEvent } from '../../events/event.ts';
 import type { EventId } from '../../events/ids.ts';
 
-/** A place in the transaction log, as the server counts it. */
+/** A position in the transaction log, as the server counts it. */
 export interface ServerPosition {
   commit: bigint;
   prepare: bigint;
 }
 
-/** What the client gives for an event, ours or anybody's. */
+/** An event as the client returns it, of any system. */
 interface ServerEvent {
   id: string;
   streamId: string;
@@ -19,15 +19,15 @@ interface ServerEvent {
   position?: ServerPosition;
 }
 
-/** Goes into the event's metadata: everything that is neither the fact nor kept by the server. */
+/** The event's metadata: everything except the fact that the server does not store itself. */
 interface Envelope {
   version: number;
-  /** Of the append, by the clock of the process that appended. */
+  /** The time of the append, by the clock of the appending process. */
   at: string;
   meta: Meta;
 }
 
-/** Wide enough for 64 bits, so that positions sort as text. */
+/** Enough for 64 bits, so that positions sort as text. */
 const HEX_DIGITS = 16;
 const hex = (number: bigint): string => number.toString(16).padStart(HEX_DIGITS, '0');
 
@@ -37,7 +37,7 @@ const isPosition = (text: string): text is Position => /^[0-9a-f]{16}-[0-9a-f]{1
 export const toPosition = ({ commit, prepare }: ServerPosition): Position => {
   const first = hex(commit);
   const text = `${first}-${prepare === commit ? first : hex(prepare)}`;
-  if (!isPosition(text)) throw new RangeError(`no position: ${text}`);
+  if (!isPosition(text)) throw new RangeError(`not a position: ${text}`);
   return text;
 };
 
@@ -46,15 +46,15 @@ export const toServerPosition = (position: Position): ServerPosition => ({
   prepare: BigInt(`0x${position.slice(HEX_DIGITS + 1)}`),
 });
 
-/** Refuses a cursor that another adapter or a client made up: `Rejected` `invalid`, code `unknown-position`. */
+/** Refuses a position of another log or a malformed one: `Rejected` `invalid`, code `unknown-position`. */
 export const checkPosition = (position: Position): Position => {
   if (isPosition(position)) return position;
-  throw new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`);
+  throw new Rejected('invalid', 'unknown-position', `${position} is not a position of this log.`);
 };
 
 export const envelopeOf = ({ version, meta }: NewEvent, at: string): Envelope => ({ version, at, meta });
 
-// Written by this adapter, so that its shape alone tells it from others' events; once an event, this must be cheap.
+// A cheap check, since it runs for each event: only this adapter writes metadata of this shape.
 const isEnvelope = (metadata: unknown): metadata is Envelope =>
   typeof metadata === 'object' &&
   metadata !== null &&
@@ -66,14 +66,14 @@ const isEnvelope = (metadata: unknown): metadata is Envelope =>
   typeof metadata.meta === 'object' &&
   metadata.meta !== null;
 
-// Its id was an `EventId` when it was appended.
+// The cast is safe: the id was an `EventId` when the event was appended.
 const isEventId = (id: string): id is EventId => id.length === 36;
 
-/** Null where the event is none of ours: the server's own, or another system's in the same database. */
+/** Converts an event; null for an event of the server or of another system in the same database. */
 export const toRecorded = (event: ServerEvent): RecordedEvent | null => {
   const { id, streamId, revision, type, data, metadata, position } = event;
   if (type.startsWith('$') || streamId.startsWith('$') || !isEnvelope(metadata) || !isEventId(id)) return null;
-  if (position === undefined) throw new RangeError(`event ${id} came without its position`);
+  if (position === undefined) throw new RangeError(`event ${id} has no position`);
   const { version, at, meta } = metadata;
   return {
     id,

@@ -15,9 +15,9 @@ export interface MinioSettings {
 }
 
 /** A connection was given up because no byte came from MinIO for too long. */
-export class MinioSilent extends Error {
+export class MinioTimeout extends Error {
   constructor(seconds: number) {
-    super(`MinIO has said nothing for ${seconds} seconds`);
+    super(`MinIO has not answered for ${seconds} seconds`);
     this.name = 'MinioSilent';
   }
 }
@@ -30,7 +30,7 @@ const withIdleTimeout = <Agent extends http.Agent>(agent: Agent, idleMs: number)
   const createConnection = agent.createConnection.bind(agent);
   agent.createConnection = (...given: Parameters<typeof createConnection>) => {
     const socket = createConnection(...given);
-    socket?.on('timeout', () => socket.destroy(new MinioSilent(idleMs / 1000)));
+    socket?.on('timeout', () => socket.destroy(new MinioTimeout(idleMs / 1000)));
     return socket;
   };
   return agent;
@@ -38,13 +38,13 @@ const withIdleTimeout = <Agent extends http.Agent>(agent: Agent, idleMs: number)
 
 /** True for a failure of the connection. A refusal of the server, or its silence, would be the same the next time. */
 const isPassing = (error: unknown): boolean =>
-  !(error instanceof S3Error || error instanceof MinioSilent || error instanceof TypeError);
+  !(error instanceof S3Error || error instanceof MinioTimeout || error instanceof TypeError);
 
 /**
  * Retries where the connection failed, by default within about two seconds: enough for connections that a restart of
  * MinIO has cut. Only for work that may be done twice.
  */
-export const again = <Result>(work: () => Promise<Result>, { retries = RETRIES } = {}): Promise<Result> =>
+export const withRetries = <Result>(work: () => Promise<Result>, { retries = RETRIES } = {}): Promise<Result> =>
   pRetry(work, {
     retries,
     minTimeout: FIRST_RETRY_MS,

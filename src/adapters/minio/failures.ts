@@ -4,7 +4,7 @@ import { Rejected, SystemUnusable } from '../../errors.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import { tlsFaultOf } from '../certificates.ts';
 import { codeOf } from '../failure-code.ts';
-import { type MinioSettings, MinioSilent } from './client.ts';
+import { type MinioSettings, MinioTimeout } from './client.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 const FULL = new Set(['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded', 'QuotaExceeded']);
@@ -12,7 +12,7 @@ const FULL = new Set(['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded', 'Qu
 const KEYS = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY'];
 const ADDRESS = ['MINIO_ENDPOINT', 'MINIO_SECURE'];
 
-/** What is wrong, where to look, and whether waiting can help. */
+/** The problem, the settings to check, and whether waiting can help. */
 interface Diagnosis {
   problem: string;
   settings: readonly string[];
@@ -35,7 +35,7 @@ const refusalOf = (code: string, { bucket }: MinioSettings): Diagnosis => {
       return lasting(`has no bucket "${bucket}", and BudApp makes none`, ['MINIO_BUCKET_NAME']);
     case 'InvalidBucketName':
     case 'InvalidBucketNameError':
-      return lasting(`says that "${bucket}" is no name of a bucket`, ['MINIO_BUCKET_NAME']);
+      return lasting(`rejects "${bucket}" as a bucket name`, ['MINIO_BUCKET_NAME']);
     case 'AccessDenied':
       return lasting(`does not let these keys list, read, write and delete in bucket "${bucket}"`, [
         ...KEYS,
@@ -49,7 +49,7 @@ const refusalOf = (code: string, { bucket }: MinioSettings): Diagnosis => {
 const diagnose = (error: unknown, settings: MinioSettings): Diagnosis => {
   const code = codeOf(error);
   if (error instanceof S3Error) return refusalOf(code, settings);
-  if (error instanceof MinioSilent) return passing('does not answer');
+  if (error instanceof MinioTimeout) return passing('does not answer');
   if (error instanceof Error && error.name === 'InvalidBucketNameError')
     return refusalOf('InvalidBucketName', settings);
   const fault = tlsFaultOf(code, { plain: 'MINIO_SECURE=false' });
@@ -63,8 +63,8 @@ export const unusable = (error: unknown, settings: MinioSettings): SystemUnusabl
   return new SystemUnusable('MinIO', `at ${settings.endpoint} ${problem}`, { ...options, cause: error });
 };
 
-/** Turns failures of MinIO into the port's refusals, and tells outages. */
-export const createMinioTrouble = (settings: MinioSettings, logger: Logger | undefined) => {
+/** Converts failures of MinIO to the port's refusals, and logs one line whenever the problem changes. */
+export const createMinioFailures = (settings: MinioSettings, logger: Logger | undefined) => {
   const outage = createOutage<Diagnosis & { error: unknown }>({
     logger,
     failing: ({ problem, settings: look_at, error }) => ({
@@ -89,7 +89,7 @@ export const createMinioTrouble = (settings: MinioSettings, logger: Logger | und
   };
 
   return {
-    /** Waits for work on MinIO. Turns its failures into refusals; lets a `Rejected` through as it is. */
+    /** Waits for work on MinIO and converts its failures to refusals; passes a `Rejected` on unchanged. */
     async guard<Result>(work: Promise<Result>): Promise<Result> {
       try {
         const result = await work;
@@ -102,4 +102,4 @@ export const createMinioTrouble = (settings: MinioSettings, logger: Logger | und
   };
 };
 
-export type MinioTrouble = ReturnType<typeof createMinioTrouble>;
+export type MinioFailures = ReturnType<typeof createMinioFailures>;

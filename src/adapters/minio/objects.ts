@@ -7,8 +7,8 @@ import { notFound } from '../../errors.ts';
 import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
 import { codeOf } from '../failure-code.ts';
 import { assertObjectKey } from '../object-key.ts';
-import { again, createMinioClient, type MinioSettings } from './client.ts';
-import { createMinioTrouble, unusable } from './failures.ts';
+import { createMinioClient, type MinioSettings, withRetries } from './client.ts';
+import { createMinioFailures, unusable } from './failures.ts';
 import { upload } from './upload.ts';
 
 const IDLE_MS = 20_000;
@@ -62,23 +62,23 @@ const assertUsable = async (client: Client, settings: MinioSettings): Promise<vo
 export const createMinioObjects = async (options: MinioObjectsOptions): Promise<ObjectStore> => {
   const { bucket, logger, idle_ms = IDLE_MS } = options;
   const client = createMinioClient(options, { idle_ms });
-  const trouble = createMinioTrouble(options, logger);
+  const failures = createMinioFailures(options, logger);
   await assertUsable(client, options);
   const hashes = new LRUCache<string, string>({ max: HASHES_KEPT });
 
   const read = (key: string) =>
-    again(() => client.getObject(bucket, key)).catch((error: unknown) => {
+    withRetries(() => client.getObject(bucket, key)).catch((error: unknown) => {
       throw isMissing(error) ? notFound('object', key) : error;
     });
 
   const statOf = async (key: string): Promise<BucketItemStat | null> => {
     try {
-      return await again(() => client.statObject(bucket, key));
+      return await withRetries(() => client.statObject(bucket, key));
     } catch (error) {
       if (codeOf(error) !== 'NotFound') throw error;
     }
     // The answer to HEAD is the same for a missing object and a missing bucket. Only GET tells them apart.
-    return again(() => client.getObject(bucket, key)).then(
+    return withRetries(() => client.getObject(bucket, key)).then(
       (found) => {
         found.destroy();
         return null;
@@ -114,20 +114,20 @@ export const createMinioObjects = async (options: MinioObjectsOptions): Promise<
   return {
     async put(key, body, { maxBytes, sha256 }) {
       assertObjectKey(key);
-      const target = { client, trouble, bucket, key };
+      const target = { client, failures, bucket, key };
       return { key, ...(await upload(target, body, { maxBytes, sha256: sha256?.toLowerCase() })) };
     },
     async get(key) {
       assertObjectKey(key);
-      return trouble.guard(read(key));
+      return failures.guard(read(key));
     },
     async find(key) {
       assertObjectKey(key);
-      return trouble.guard(find(key));
+      return failures.guard(find(key));
     },
     async remove(key) {
       assertObjectKey(key);
-      await trouble.guard(again(() => client.removeObject(bucket, key)));
+      await failures.guard(withRetries(() => client.removeObject(bucket, key)));
     },
     uri(key) {
       assertObjectKey(key);

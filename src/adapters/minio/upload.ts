@@ -3,8 +3,8 @@ import { type Client, CopyDestinationOptions, CopySourceOptions } from 'minio';
 import { Rejected } from '../../errors.ts';
 import { newUuid } from '../../events/ids.ts';
 import { cutIntoParts } from './body-parts.ts';
-import { again } from './client.ts';
-import type { MinioTrouble } from './failures.ts';
+import { withRetries } from './client.ts';
+import type { MinioFailures } from './failures.ts';
 
 /** S3 demands parts of at least 5 MiB, and at most 10,000 of them. One upload holds about three parts in memory. */
 const PART_BYTES = 8 * 1024 * 1024;
@@ -17,7 +17,7 @@ const UPLOAD = 'X-Amz-Meta-Upload';
 
 export interface UploadTarget {
   client: Client;
-  trouble: MinioTrouble;
+  failures: MinioFailures;
   bucket: string;
   key: string;
 }
@@ -38,23 +38,23 @@ const assertSame = (wanted: string | undefined, { sha256 }: Uploaded): void => {
 };
 
 /** A multipart upload: it is invisible until `complete`. */
-const beginMultipart = async ({ client, trouble, bucket, key }: UploadTarget, announced: string | undefined) => {
+const beginMultipart = async ({ client, failures, bucket, key }: UploadTarget, announced: string | undefined) => {
   const upload = newUuid();
   const headers = { [UPLOAD]: upload, ...(announced === undefined ? {} : { [SHA256]: announced }) };
-  const uploadID = await trouble.guard(again(() => client.initiateNewMultipartUpload(bucket, key, headers)));
+  const uploadID = await failures.guard(withRetries(() => client.initiateNewMultipartUpload(bucket, key, headers)));
   const sent: { part: number; etag: string }[] = [];
 
   /** Whether the stored object is that of this upload: it may be complete although the answer was lost. */
-  const standsThere = async (): Promise<boolean> => {
-    const { metaData } = await again(() => client.statObject(bucket, key));
+  const isStored = async (): Promise<boolean> => {
+    const { metaData } = await withRetries(() => client.statObject(bucket, key));
     return metaData.upload === upload;
   };
 
   const finish = async (): Promise<void> => {
     try {
-      await again(() => client.completeMultipartUpload(bucket, key, uploadID, sent));
+      await withRetries(() => client.completeMultipartUpload(bucket, key, uploadID, sent));
     } catch (error) {
-      if (!(await standsThere().catch(() => false))) throw error;
+      if (!(await isStored().catch(() => false))) throw error;
     }
   };
 
@@ -62,19 +62,21 @@ const beginMultipart = async ({ client, trouble, bucket, key }: UploadTarget, an
     async send(bytes: Buffer): Promise<void> {
       const partNumber = sent.length + 1;
       const part = { bucketName: bucket, objectName: key, uploadID, partNumber, headers: {} };
-      const { etag } = await trouble.guard(again(() => client.uploadPart(part, bytes), { retries: PART_RETRIES }));
+      const { etag } = await failures.guard(
+        withRetries(() => client.uploadPart(part, bytes), { retries: PART_RETRIES }),
+      );
       sent.push({ part: partNumber, etag });
     },
-    complete: () => trouble.guard(finish()),
+    complete: () => failures.guard(finish()),
     /** Removes the parts. Where MinIO cannot be reached now, it removes them itself after a day. */
-    abort: () => again(() => client.abortMultipartUpload(bucket, key, uploadID)).catch(() => undefined),
+    abort: () => withRetries(() => client.abortMultipartUpload(bucket, key, uploadID)).catch(() => undefined),
     /**
      * Adds the checksum to the metadata. S3 takes metadata only at the beginning of an upload, when the checksum is not
      * known yet, so the object is copied onto itself; MinIO then writes the metadata only. `sha256-of` names the
      * content, since another upload may replace the object at the same moment. Where this fails, `find` reads the
      * object for its checksum.
      */
-    async noteChecksum(sha256: string): Promise<void> {
+    async storeChecksum(sha256: string): Promise<void> {
       const { etag, metaData } = await client.statObject(bucket, key);
       if (metaData.upload !== upload) return;
       const source = new CopySourceOptions({ Bucket: bucket, Object: key, MatchETag: etag });
@@ -98,7 +100,7 @@ type Multipart = Awaited<ReturnType<typeof beginMultipart>>;
  * The checksum is compared before the object becomes visible. `body` is destroyed where the upload fails.
  */
 export const upload = async (target: UploadTarget, body: Readable, options: UploadOptions): Promise<Uploaded> => {
-  const { client, trouble, bucket, key } = target;
+  const { client, failures, bucket, key } = target;
   const { maxBytes, sha256: announced } = options;
   const parts = cutIntoParts(body, { maxBytes, part_bytes: Math.max(PART_BYTES, Math.ceil(maxBytes / MAX_PARTS)) });
   let multipart: Multipart | null = null;
@@ -106,13 +108,13 @@ export const upload = async (target: UploadTarget, body: Readable, options: Uplo
 
   const putAtOnce = async (bytes: Buffer, { sha256 }: Uploaded): Promise<void> => {
     const metadata = { [SHA256]: sha256 };
-    await trouble.guard(again(() => client.putObject(bucket, key, bytes, bytes.length, metadata)));
+    await failures.guard(withRetries(() => client.putObject(bucket, key, bytes, bytes.length, metadata)));
   };
 
   const complete = async (begun: Multipart, bytes: Buffer, { sha256 }: Uploaded): Promise<void> => {
     if (bytes.length > 0) await begun.send(bytes);
     await begun.complete();
-    if (announced === undefined) await begun.noteChecksum(sha256).catch(() => undefined);
+    if (announced === undefined) await begun.storeChecksum(sha256).catch(() => undefined);
   };
 
   try {

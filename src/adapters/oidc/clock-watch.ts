@@ -1,28 +1,30 @@
 import type { Logger } from 'pino';
 import { createThrottle } from '../../resilience/throttle.ts';
 
-/** Seconds by which our clock and the provider's may differ. */
+/** Accepted difference between this machine's clock and the provider's, in seconds. */
 export const CLOCK_TOLERANCE_SECONDS = 5;
-const SAY_AGAIN_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
 
 export interface ClockWatch {
-  /** A token was made just now: `issued_at` (seconds since 1970) is what the provider's clock says. */
-  madeJustNow(issuedAt: number): void;
-  /** A token was shown: the provider's clock cannot be behind the time that it bears. */
-  shown(issuedAt: number): void;
-  /** What the provider's clock says now, as far as its tokens told; seconds since 1970. */
+  /**
+   * To be called when a token has just been issued: `issued_at` (seconds since 1970) is the provider's current time.
+   */
+  tokenIssued(issuedAt: number): void;
+  /** To be called when a token was received: the provider's clock cannot be behind its `issued_at`. */
+  tokenReceived(issuedAt: number): void;
+  /** The provider's current time as derived from its tokens; seconds since 1970. */
   providerNow(): number;
 }
 
 /**
- * Compares our clock with the identity provider's by the times that its tokens bear, and tells the operator where they are
- * apart: the refusals that follow from that look like anything but a clock.
+ * Compares this machine's clock with the identity provider's by the times in its tokens, and logs a difference: the
+ * refusals that it causes do not point to a clock.
  */
 export const createClockWatch = ({ log, now }: { log: Logger; now: () => number }): ClockWatch => {
-  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS, now });
+  const throttled = createThrottle({ every_ms: LOG_EVERY_MS, now });
   let providerAheadSeconds = 0;
 
-  const differ = (seconds: number): void =>
+  const logDifference = (seconds: number): void =>
     throttled(() => {
       const way = seconds > 0 ? 'behind' : 'ahead of';
       log.warn(
@@ -33,12 +35,12 @@ export const createClockWatch = ({ log, now }: { log: Logger; now: () => number 
 
   const learn = (ahead: number): void => {
     providerAheadSeconds = ahead;
-    if (Math.abs(ahead) > CLOCK_TOLERANCE_SECONDS) differ(ahead);
+    if (Math.abs(ahead) > CLOCK_TOLERANCE_SECONDS) logDifference(ahead);
   };
 
   return {
-    madeJustNow: (issuedAt) => learn(issuedAt - now() / 1000),
-    shown: (issuedAt) => {
+    tokenIssued: (issuedAt) => learn(issuedAt - now() / 1000),
+    tokenReceived: (issuedAt) => {
       const ahead = issuedAt - now() / 1000;
       if (ahead > CLOCK_TOLERANCE_SECONDS && ahead > providerAheadSeconds) learn(ahead);
     },

@@ -3,19 +3,19 @@ import { z } from 'zod';
 import { SystemUnusable } from '../../errors.ts';
 import { tlsFaultOf } from '../certificates.ts';
 
-/** One realm of the identity provider: an issuer of its own, with its own users and keys. */
+/** A realm of the identity provider: an issuer with its own users and keys. */
 export interface RealmAddress {
   name: string;
-  /** Stands in its tokens: where browsers reach it. */
+  /** The issuer in its tokens, at which browsers reach it. */
   issuer_url: string;
-  /** Where this process reaches it; default: under `issuer_url`. */
+  /** The URL at which this process reaches it; default: `issuer_url`. */
   reached_at?: string | undefined;
 }
 
 export interface ClientOptions {
   client_id: string;
   client_secret: string;
-  /** Takes plain http to another machine: for private networks only. */
+  /** Allows plain http to another machine: for private networks only. */
   allow_http?: boolean | undefined;
 }
 
@@ -25,7 +25,7 @@ export interface DiscoveredRealm {
   configuration: oidc.Configuration;
   issuer: string;
   jwks_uri: URL;
-  /** Reaches the realm's public addresses under `reached_at`. */
+  /** Fetches the realm's public URLs via `reached_at`. */
   fetch: ReachRealm;
 }
 
@@ -61,7 +61,7 @@ const refuseOpenHttp = (address: URL, allowed: boolean | undefined): void => {
   throw unusable(problem, ['KEYCLOAK_URL', 'KEYCLOAK_ALLOW_HTTP']);
 };
 
-/** Public addresses are reached by a way of our own, for example inside the cluster's network. */
+/** Rewrites public URLs to `reached_at`, for example to an address inside the cluster's network. */
 const locator =
   (issuerUrl: string, reachedAt: string) =>
   (url: string): string =>
@@ -89,18 +89,18 @@ const readMetadata = async (realm: RealmAddress, reachedAt: string): Promise<Ser
   }
   const metadata = ServerMetadata.safeParse(await response.json().catch(() => null));
   if (!metadata.success) {
-    throw unusable(`at ${reachedAt} is no OpenID provider`, ['KEYCLOAK_URL'], false, metadata.error);
+    throw unusable(`at ${reachedAt} is not an OpenID provider`, ['KEYCLOAK_URL'], false, metadata.error);
   }
   const { issuer } = metadata.data;
   if (issuer === realm.issuer_url) return metadata.data;
-  const problem = `calls the issuer of its tokens ${issuer}, not ${realm.issuer_url}: where the world reaches it under another address, that one is KEYCLOAK_PUBLIC_URL, and Keycloak's own setting hostname (KC_HOSTNAME) must say the same`;
+  const problem = `names ${issuer} as the issuer of its tokens, not ${realm.issuer_url}: if browsers reach it under another address, set KEYCLOAK_PUBLIC_URL and Keycloak's own setting hostname (KC_HOSTNAME) to that address`;
   throw unusable(problem, ['KEYCLOAK_PUBLIC_URL', 'KEYCLOAK_URL']);
 };
 
 const basic = ({ client_id, client_secret }: ClientOptions): string =>
   `Basic ${Buffer.from(`${encodeURIComponent(client_id)}:${encodeURIComponent(client_secret)}`).toString('base64')}`;
 
-/** Asks about a token that does not exist: only a client that the provider knows is told so. */
+/** Asks about a token that does not exist: the provider answers only a client that it knows. */
 const checkClient = async (endpoint: string, client: ClientOptions, realm: RealmAddress): Promise<void> => {
   const response = await ask(endpoint, {
     method: 'POST',
@@ -110,14 +110,15 @@ const checkClient = async (endpoint: string, client: ClientOptions, realm: Realm
   await response.body?.cancel();
   if (response.status !== 401) return;
   throw unusable(
-    `refuses the client ${client.client_id} in realm "${realm.name}": it is unknown, or its secret wrong`,
+    `refuses the client ${client.client_id} in realm "${realm.name}": it is unknown, or its secret is wrong`,
     ['KEYCLOAK_CLIENT_ID', 'KEYCLOAK_CLIENT_SECRET'],
   );
 };
 
 /**
- * Finds out what the realm offers, and that it knows us. Throws `SystemUnusable`: passing where nobody answers; not
- * passing for a missing realm, a wrong client or secret, a certificate that is not good, another issuer than expected.
+ * Reads the realm's metadata and checks that it knows BudApp's client. Throws `SystemUnusable`: passing where the
+ * provider does not answer; not passing for a missing realm, a wrong client or secret, an invalid certificate, or
+ * another issuer than expected.
  */
 export const discoverRealm = async (realm: RealmAddress, client: ClientOptions): Promise<DiscoveredRealm> => {
   const reachedAt = realm.reached_at ?? realm.issuer_url;

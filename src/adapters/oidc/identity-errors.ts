@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 
-const SAY_AGAIN_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
 
 export const identityUnavailable = (cause: unknown): Rejected =>
   new Rejected('unavailable', 'identity-unavailable', 'The identity provider cannot be reached; try again shortly.', {
@@ -11,14 +11,14 @@ export const identityUnavailable = (cause: unknown): Rejected =>
     cause,
   });
 
-/** What the caller is told when the provider refuses what they brought. */
-export interface Refusal {
+/** The refusal of credentials, a token or a code by the provider. */
+export interface CredentialRefusal {
   code: string;
   message: string;
   hint?: string;
 }
 
-export const unauthenticated = ({ code, message, hint }: Refusal, cause?: unknown): Rejected =>
+export const unauthenticated = ({ code, message, hint }: CredentialRefusal, cause?: unknown): Rejected =>
   new Rejected('unauthenticated', code, message, { cause, ...(hint === undefined ? {} : { hint }) });
 
 const secondsToWait = (error: ResponseBodyError): number => {
@@ -32,20 +32,20 @@ const tooMany = (error: ResponseBodyError): Rejected => {
   return new Rejected('too-many', 'too-many-attempts', message, { retryAfterSeconds: seconds, cause: error });
 };
 
-const OF_CLIENT = ['invalid_client', 'unauthorized_client', 'invalid_scope'];
+const CLIENT_ERRORS = ['invalid_client', 'unauthorized_client', 'invalid_scope'];
 
-/** Whether the provider refuses us, the client, and not the person for whom we ask. */
+/** Whether the provider refuses BudApp's client, and not the user. */
 const refusesClient = (error: unknown): boolean =>
   error instanceof WWWAuthenticateChallengeError ||
-  (error instanceof ResponseBodyError && OF_CLIENT.includes(error.error));
+  (error instanceof ResponseBodyError && CLIENT_ERRORS.includes(error.error));
 
 /**
- * What the provider's answer to a request means for whoever asked: `refused` where it refuses the credentials, token or
- * code; anything else (no connection, time-out, 5xx, our own client refused) is not the caller's fault. That the client is
- * refused is the operator's to know, and goes to the log with the settings to look at.
+ * Converts an error of the provider to the caller's refusal: `refused` where the provider refuses the credentials,
+ * token or code. Any other error (no connection, time-out, 5xx, BudApp's client refused) is not the caller's fault. A
+ * refused client is logged with the settings to check, for the operator.
  */
 export const createRefusals = ({ log }: { log: Logger }) => {
-  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS });
+  const throttled = createThrottle({ every_ms: LOG_EVERY_MS });
 
   const unavailable = (error: unknown): Rejected => {
     if (error instanceof Rejected) return error;
@@ -62,7 +62,7 @@ export const createRefusals = ({ log }: { log: Logger }) => {
 
   return {
     unavailable,
-    ofGrant(error: unknown, refused: Refusal): Rejected {
+    ofGrant(error: unknown, refused: CredentialRefusal): Rejected {
       if (!(error instanceof ResponseBodyError)) return unavailable(error);
       if (error.status === 429) return tooMany(error);
       if (error.error !== 'invalid_grant') return unavailable(error);

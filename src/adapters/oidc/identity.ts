@@ -14,42 +14,42 @@ import { createTokenVerifier, issuerOf } from './token-verifier.ts';
 export interface OidcRealmSetup extends RealmAddress, Pick<ClaimRules, 'tenant' | 'longest_seconds'> {}
 
 export interface OidcIdentityOptions extends ClientOptions {
-  /** The first is where a login goes that names none. */
+  /** The first realm is the default of a login. */
   realms: readonly [OidcRealmSetup, ...OidcRealmSetup[]];
-  /** The only places a browser is sent back to; where it is absent the provider's own list decides. */
+  /** The allowed redirect URIs; absent where the provider's own list decides. */
   redirect_uris?: readonly string[];
   revocations: Revocations;
   log: Logger;
-  /** Least time between two fetches of the provider's keys, in milliseconds. */
+  /** Minimum time between two fetches of the provider's keys, in milliseconds. */
   jwks_cooldown_ms?: number;
-  /** Milliseconds since 1970. */
+  /** The current time in milliseconds since 1970. */
   now?: () => number;
 }
 
-const SAY_AGAIN_MS = 60_000;
+const LOG_EVERY_MS = 60_000;
 
 const unknownRealm = () =>
-  new Rejected('invalid', 'unknown-realm', 'Nobody can log in to this realm here.', {
+  new Rejected('invalid', 'unknown-realm', 'This installation does not serve this realm.', {
     errors: [{ pointer: '/realm', detail: 'must be one of the realms that this installation serves' }],
   });
 
 const refuseOtherRedirect = (redirectUri: string, allowed: readonly string[] | undefined): void => {
   if (allowed === undefined || allowed.includes(redirectUri)) return;
-  throw new Rejected('invalid', 'unknown-redirect-uri', 'A browser may not be sent back to this address.', {
+  throw new Rejected('invalid', 'unknown-redirect-uri', 'This redirect URI is not allowed.', {
     errors: [{ pointer: '/redirect_uri', detail: `must be one of ${allowed.join(', ')}` }],
   });
 };
 
 /**
- * The identity provider over OpenID Connect: the local one or Keycloak, with the same code. Tokens are checked here, with
- * the public keys of the realm that the token says it is from. Throws `SystemUnusable` where a realm cannot be used as it
- * is set up; every call that needs the provider while it is down throws `Rejected` `unavailable` with code
+ * The identity provider over OpenID Connect: the local one or Keycloak, with the same code. Access tokens are verified
+ * here, with the public keys of the realm that the token names. Throws `SystemUnusable` where a realm cannot be used as
+ * configured. While the provider is down, calls that need it throw `Rejected` `unavailable` with code
  * `identity-unavailable`.
  */
 export const createOidcIdentity = async (options: OidcIdentityOptions): Promise<Identity> => {
   const { revocations, redirect_uris, client_id, log, now = Date.now } = options;
   const clock = createClockWatch({ log, now });
-  const throttled = createThrottle({ every_ms: SAY_AGAIN_MS });
+  const throttled = createThrottle({ every_ms: LOG_EVERY_MS });
   const open = async ({ tenant, longest_seconds, ...address }: OidcRealmSetup) => ({
     ...(await openOidcRealm(address, { ...options, clock })),
     rules: { client_id, tenant, longest_seconds },
@@ -65,10 +65,10 @@ export const createOidcIdentity = async (options: OidcIdentityOptions): Promise<
     return found;
   };
 
-  /** Keycloak's refresh tokens name their issuer; the local provider's say nothing, but it has one realm. */
+  /** Keycloak's refresh tokens name their issuer. The local provider's name none, but it has only one realm. */
   const realmOfRefreshToken = (refreshToken: string) => issuerOf(refreshToken, realms);
 
-  /** A token that is no longer good needs no revoking; a forged one is refused. */
+  /** An invalid or expired token need not be revoked. */
   const revokeAccessToken = async (accessToken: string): Promise<void> => {
     try {
       const { identity } = await verifier.verify(accessToken);
@@ -92,12 +92,12 @@ export const createOidcIdentity = async (options: OidcIdentityOptions): Promise<
     },
     async logout({ access_token, refresh_token }) {
       await revokeAccessToken(access_token);
-      // What no realm made is good for nothing: there is nothing to revoke.
+      // A refresh token of no known realm is not valid, so it need not be revoked.
       if (refresh_token !== undefined) await realmOfRefreshToken(refresh_token)?.revokeRefreshToken(refresh_token);
     },
     async endSession(logoutToken) {
       const ended = await readLogoutToken(logoutToken, realms, now()).catch((error: unknown) => {
-        // Where it is really the provider that sends them, sessions go on here that have ended there.
+        // If the provider did send it, sessions that have ended there stay valid here.
         throttled(() => log.warn({ err: error }, 'a logout token was refused: sessions may go on that have ended'));
         throw error;
       });
@@ -114,7 +114,7 @@ export const createOidcIdentity = async (options: OidcIdentityOptions): Promise<
     async exchangeCode(pending) {
       return realmNamed(pending.realm).exchangeCode(pending);
     },
-    // Nothing is held open: requests end by themselves, and `revocations` belongs to whoever made it.
+    // There is nothing to close: requests end by themselves, and `revocations` belongs to the caller.
     async close() {},
   };
 };

@@ -7,7 +7,7 @@ import type { EndedSession } from './revocation-entries.ts';
 import { type Issuer, issuerOf } from './token-verifier.ts';
 
 const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
-/** A logout is told at once: what is older was kept by somebody. Seconds. */
+/** Maximum age of a logout token in seconds. Providers send it at once: an older one has been held back. */
 const OLDEST_SECONDS = 15 * 60;
 
 const LogoutPayload = z.object({
@@ -24,7 +24,7 @@ const LogoutPayload = z.object({
 const invalid = (detail: string, cause?: unknown): Rejected =>
   new Rejected('malformed', 'invalid-logout-token', `The logout token ${detail}.`, {
     cause,
-    // The answer that OpenID Connect Back-Channel Logout 1.0 describes.
+    // The error members that OpenID Connect Back-Channel Logout 1.0 requires.
     extra: { error: 'invalid_request', error_description: `The logout token ${detail}.` },
   });
 
@@ -38,9 +38,10 @@ const refusalOf = (error: unknown): Rejected => {
 };
 
 /**
- * What the provider's logout token says has ended, checked as OpenID Connect Back-Channel Logout 1.0 (section 2.6) demands.
- * Whether it was used before is for whoever remembers. Throws `Rejected`: `malformed` with code `invalid-logout-token`,
- * `unavailable` where the provider's keys cannot be fetched. `now` in milliseconds since 1970.
+ * Verifies a logout token as OpenID Connect Back-Channel Logout 1.0 (section 2.6) demands, and returns the session that
+ * has ended. The caller has to refuse a repeated token. Throws `Rejected`: `malformed` with code
+ * `invalid-logout-token`, `unavailable` where the provider's keys cannot be fetched. `now` is in milliseconds since
+ * 1970.
  */
 export const readLogoutToken = async (
   logoutToken: string,

@@ -7,7 +7,7 @@ import { type ClientOptions, discoverRealm, type RealmAddress } from './discover
 import { createRefusals, identityUnavailable, unauthenticated } from './identity-errors.ts';
 import { createSigningKeys } from './signing-keys.ts';
 
-/** One realm of the provider: the questions that only it can answer. */
+/** A realm of the provider: the operations that need the provider itself. */
 export interface OidcRealm {
   name: string;
   issuer: string;
@@ -49,7 +49,7 @@ const tokensOf = (response: oidc.TokenEndpointResponse): Tokens => {
   return { access_token, refresh_token, token_type: 'Bearer', expires_in };
 };
 
-/** When the token says that it was made; null where it does not. */
+/** The claim `iat` of a token; null where it has none. */
 const issuedAtOf = (accessToken: string): number | null => {
   try {
     return decodeJwt(accessToken).iat ?? null;
@@ -58,21 +58,24 @@ const issuedAtOf = (accessToken: string): number | null => {
   }
 };
 
-/** The provider sees what the browser was told, whatever address our own proxy received the call under. */
+/**
+ * Builds the callback URL from the redirect URI that the browser was given, since a proxy may change the address of the
+ * request.
+ */
 const callbackUrl = (callback: string, redirectUri: string): URL => {
   const url = new URL(redirectUri);
   url.search = new URL(callback, redirectUri).search;
   return url;
 };
 
-/** The answer in the callback's address was not an answer to our question, or said no. */
+/** The callback's parameters do not belong to this sign-in, or report an error. */
 const isBadCallback = (error: unknown): boolean =>
   error instanceof oidc.AuthorizationResponseError ||
   (error instanceof oidc.ClientError && error.code === 'OAUTH_INVALID_RESPONSE');
 
 /**
- * Opens a realm: asks what it offers and whether it knows us. Throws `SystemUnusable`, see `discoverRealm`; every call that
- * needs the provider while it is down throws `Rejected` `unavailable` with code `identity-unavailable`.
+ * Opens a realm: reads its metadata and checks the client. Throws `SystemUnusable`, see `discoverRealm`. While the
+ * provider is down, calls that need it throw `Rejected` `unavailable` with code `identity-unavailable`.
  */
 export const openOidcRealm = async (address: RealmAddress, options: OidcRealmOptions): Promise<OidcRealm> => {
   const { clock, log, jwks_cooldown_ms } = options;
@@ -83,7 +86,7 @@ export const openOidcRealm = async (address: RealmAddress, options: OidcRealmOpt
   const granted = (response: oidc.TokenEndpointResponse): Tokens => {
     const tokens = tokensOf(response);
     const issuedAt = issuedAtOf(tokens.access_token);
-    if (issuedAt !== null) clock.madeJustNow(issuedAt);
+    if (issuedAt !== null) clock.tokenIssued(issuedAt);
     return tokens;
   };
 

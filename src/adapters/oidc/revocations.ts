@@ -5,7 +5,7 @@ import { createOutage } from '../../resilience/outage.ts';
 import {
   type EndedSession,
   keysOf,
-  meets,
+  appliesTo,
   mergedRevocation,
   messageKey,
   type Revocation,
@@ -16,35 +16,39 @@ import {
 
 export interface Revocations extends Closable {
   /**
-   * Revokes the token and all others that its session was given until `now` (by the provider's clock, in seconds since
-   * 1970; a refreshed session leaves tokens behind that have not expired). Refused here from the moment this resolves, in
-   * other processes about a second later.
+   * Revokes the token and all others that its session got until `now` (by the provider's clock, in seconds since 1970):
+   * a refreshed session leaves tokens that have not expired. In force here once this resolves, and in other processes
+   * about a second later.
    */
   revoke(token: TokenIdentity, now?: number): Promise<void>;
-  /** Revokes what the session (or subject) was given; false: this message was heard before, and counts once. */
+  /**
+   * Revokes the tokens of a session (or subject). Returns false where the message was received before, since it is
+   * accepted only once.
+   */
   end(session: EndedSession): Promise<boolean>;
-  /** On every request. */
+  /** Called on every request. */
   isRevoked(token: TokenIdentity): boolean | Promise<boolean>;
 }
 
-/** The revocations that Postgres keeps: what holds, whatever else is lost. */
+/** The revocations in Postgres, which are authoritative. */
 export interface DurableRevocations extends Revocations {
-  /** From memory. */
+  /** Answers from memory. */
   isRevoked(token: TokenIdentity): boolean;
-  /** Keeps what was revoked elsewhere. */
+  /** Stores revocations from elsewhere. */
   record(revocations: readonly Revocation[]): Promise<void>;
-  /** All that have not expired. */
+  /** All revocations that have not expired. */
   live(): Iterable<Revocation>;
 }
 
 const POLL_MS = 1000;
-/** Entries become visible when their transaction commits, a little after the time that they carry. */
+/** Entries become visible at their commit, which is later than the time that they carry. */
 const OVERLAP_SECONDS = 30;
 const SWEEP_EVERY_MS = 60_000;
-/** As long as a token is still accepted after its expiry because clocks differ. */
+/** Seconds for which a token is still accepted after its expiry, since clocks differ. */
 export const KEEP_SECONDS = 60;
 
-// Both in one statement: a message that was heard but came to nothing could never be heard again.
+// One statement for both: if only the message were stored, its repeat would be refused without the revocation being in
+// force.
 const insert = `
   with message as (
     insert into revoked_tokens (token_id, expires_at)
@@ -75,14 +79,14 @@ interface Row extends Revocation {
 const isMessage = ({ key }: Revocation): boolean => key.includes('#logout:');
 
 /**
- * The revocations of `revoked_tokens`, kept in memory and refreshed by polling. Resolves once all are loaded. While
- * Postgres cannot be reached, what was known stays refused.
+ * The revocations of `revoked_tokens`, cached in memory and refreshed by polling. Resolves once all are loaded. While
+ * Postgres cannot be reached, the cached ones stay in force.
  */
 export const createRevocations = async (options: {
   pool: Pool;
   log: Logger;
   poll_ms?: number;
-  /** Milliseconds since 1970. */
+  /** The current time in milliseconds since 1970. */
   now?: () => number;
 }): Promise<DurableRevocations> => {
   const { pool, log, poll_ms = POLL_MS, now = Date.now } = options;
@@ -166,7 +170,7 @@ export const createRevocations = async (options: {
     isRevoked: (token) =>
       keysOf(token).some((key) => {
         const entry = revoked.get(key);
-        return entry !== undefined && meets(entry, token);
+        return entry !== undefined && appliesTo(entry, token);
       }),
     live: () => revoked.values(),
     async close() {

@@ -7,7 +7,7 @@ import type { SharedState } from '../../ports/shared-state.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import {
   keysOf,
-  meets,
+  appliesTo,
   type Revocation,
   revocationOfEnded,
   revocationsOf,
@@ -15,39 +15,39 @@ import {
 } from './revocation-entries.ts';
 import { type DurableRevocations, KEEP_SECONDS, type Revocations } from './revocations.ts';
 
-const ASK_AGAIN_MS = 10_000;
+const RECHECK_MS = 10_000;
 const RECONCILE_MS = 60_000;
-const ANSWER_WITHIN_MS = 1_000;
-/** A store that does not answer is left alone for this long: every new token would wait for it. */
-const LEAVE_ALONE_MS = 5_000;
-const REMEMBERED_TOKENS = 10_000;
+const TIMEOUT_MS = 1_000;
+/** How long a failed store is not asked again: otherwise every new token would wait for it. */
+const SUSPEND_MS = 5_000;
+const CACHED_TOKENS = 10_000;
 const PREFIX = 'bud-logout:';
-/** Gone when the store has lost its data; BudApp then puts back what Postgres knows. */
+/** Missing when the store has lost its data; BudApp then restores the revocations from Postgres. */
 const MARKER = `${PREFIX}complete`;
 const MARKER_TTL_SECONDS = 24 * 60 * 60;
 
-/** What stands in the store under `bud-logout:<key>`. */
+/** The value in the store under `bud-logout:<key>`. */
 const Shared = z.object({ expires_at: z.number(), issued_until: z.number().nullable() });
 
 export interface SharedRevocationsOptions {
-  /** Its owner closes it. */
+  /** Closed by its owner. */
   revocations: DurableRevocations;
   state: SharedState;
   log: Logger;
-  ask_again_ms?: number;
+  recheck_ms?: number;
   reconcile_ms?: number;
-  answer_within_ms?: number;
-  leave_alone_ms?: number;
-  /** Milliseconds since 1970. */
+  timeout_ms?: number;
+  suspend_ms?: number;
+  /** The current time in milliseconds since 1970. */
   now?: () => number;
 }
 
 export interface SharedRevocations extends Revocations {
-  /** Throws where the store cannot be used now. */
+  /** Throws where the store cannot be used. */
   check(): Promise<void>;
 }
 
-/** Somebody revoked it, whatever else the value says. */
+/** A value that cannot be parsed still means that the token was revoked. */
 const parseShared = (key: string, text: string, token: TokenIdentity): Revocation => {
   try {
     return { key, ...Shared.parse(JSON.parse(text)) };
@@ -57,15 +57,16 @@ const parseShared = (key: string, text: string, token: TokenIdentity): Revocatio
 };
 
 /**
- * The revocations, shared with the other services of the platform through a state store: whatever is revoked is put there
- * until it expires, and what others put there counts here, at the first sight of a token and every ten seconds. Postgres
- * stays what holds: where the store cannot be reached its word stands, and what the store lost is put back from it.
+ * The revocations, shared with the other services of the platform through a state store. A revocation is put there
+ * until it expires; those of other services are read when a token is first seen, and then every ten seconds. Postgres
+ * stays authoritative: while the store is unavailable only its revocations count, and what the store has lost is
+ * restored from it.
  */
 export const createSharedRevocations = (options: SharedRevocationsOptions): SharedRevocations => {
   const { revocations, state, log, now = Date.now } = options;
-  const { ask_again_ms = ASK_AGAIN_MS, reconcile_ms = RECONCILE_MS, leave_alone_ms = LEAVE_ALONE_MS } = options;
-  const { answer_within_ms = ANSWER_WITHIN_MS } = options;
-  const asked = new LRUCache<string, { until: number; answer: Promise<boolean> }>({ max: REMEMBERED_TOKENS });
+  const { recheck_ms = RECHECK_MS, reconcile_ms = RECONCILE_MS, suspend_ms = SUSPEND_MS } = options;
+  const { timeout_ms = TIMEOUT_MS } = options;
+  const answers = new LRUCache<string, { until: number; answer: Promise<boolean> }>({ max: CACHED_TOKENS });
   const outage = createOutage({
     logger: log,
     failing: (err) => ({
@@ -75,21 +76,21 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
     }),
     working: 'the state store for logged-out tokens can be used again',
   });
-  let leaveAloneUntil = 0;
-  // What an earlier process could not put must be put by this one.
+  let suspendedUntil = 0;
+  // False at the start, so that this process puts what an earlier one could not.
   let complete = false;
-  let missed = 0;
+  let failedPuts = 0;
   let closed = false;
 
   const failed = (error: unknown): void => {
-    leaveAloneUntil = now() + leave_alone_ms;
+    suspendedUntil = now() + suspend_ms;
     outage.failed(error);
   };
 
   const use = async <T>(work: () => Promise<T>): Promise<T> => {
     const result = await pTimeout(work(), {
-      milliseconds: answer_within_ms,
-      message: `the state store did not answer within ${answer_within_ms} ms`,
+      milliseconds: timeout_ms,
+      message: `the state store did not answer within ${timeout_ms} ms`,
     });
     outage.ok();
     return result;
@@ -105,40 +106,40 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
     try {
       for (const entry of entries) await put(entry);
     } catch (error) {
-      // Postgres has it; the reconciliation puts it as soon as the store is back.
+      // Postgres has the revocation; the reconciliation puts it once the store is available.
       complete = false;
-      missed += 1;
+      failedPuts += 1;
       failed(error);
     }
   };
 
   const reconcile = async (): Promise<void> => {
-    const before = missed;
+    const before = failedPuts;
     try {
       if (complete && (await use(() => state.get(MARKER))) !== null) return;
       if (complete) log.warn('the state store has lost its data: logged-out tokens are put back; look at its Redis');
       for (const entry of [...revocations.live()]) {
-        // The next process puts what is left: it takes nothing for complete.
+        // The next process puts the rest, since it starts as incomplete.
         if (closed) return;
         await put(entry);
       }
       await use(() => state.put(MARKER, new Date(now()).toISOString(), { ttl_seconds: MARKER_TTL_SECONDS }));
-      // What could not be put meanwhile came too late to be among the live ones above.
-      complete = missed === before;
+      // A put that failed in the meantime may not be among the live ones above.
+      complete = failedPuts === before;
     } catch (error) {
       failed(error);
     }
   };
 
   const findShared = async (token: TokenIdentity): Promise<Revocation[]> => {
-    if (now() < leaveAloneUntil) return [];
+    if (now() < suspendedUntil) return [];
     try {
       const found = await use(() =>
         Promise.all(keysOf(token).map(async (key) => [key, await state.get(`${PREFIX}${key}`)] as const)),
       );
       return found
         .flatMap(([key, text]) => (text === null ? [] : [parseShared(key, text, token)]))
-        .filter((entry) => meets(entry, token));
+        .filter((entry) => appliesTo(entry, token));
     } catch (error) {
       failed(error);
       return [];
@@ -148,7 +149,7 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
   const askStore = async (token: TokenIdentity): Promise<boolean> => {
     const found = await findShared(token);
     if (found.length === 0) return false;
-    // From here on it holds, even where the store loses it.
+    // Stored in Postgres, so that it stays in force where the store loses it.
     await revocations.record(found).catch((error: unknown) => {
       log.warn({ err: error }, 'a logout of another service could not be kept: it counts while the state store has it');
     });
@@ -157,14 +158,14 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
 
   const ask = (token: TokenIdentity): Promise<boolean> => {
     const key = `${token.issuer}#${token.token_id}`;
-    const last = asked.get(key);
+    const last = answers.get(key);
     if (last !== undefined && last.until > now()) return last.answer;
     const answer = askStore(token);
-    asked.set(key, { until: now() + ask_again_ms, answer });
+    answers.set(key, { until: now() + recheck_ms, answer });
     return answer;
   };
 
-  const loop = startLoop(reconcile, () => (complete ? reconcile_ms : Math.min(reconcile_ms, leave_alone_ms)));
+  const loop = startLoop(reconcile, () => (complete ? reconcile_ms : Math.min(reconcile_ms, suspend_ms)));
 
   return {
     async revoke(token, time = now() / 1000) {
@@ -187,7 +188,7 @@ export const createSharedRevocations = (options: SharedRevocationsOptions): Shar
   };
 };
 
-/** Runs it now and again and again, never twice at once, until closed. */
+/** Runs `work` now and then repeatedly with a pause, one run at a time, until closed. */
 const startLoop = (work: () => Promise<void>, pauseMs: () => number): Closable => {
   let closed = false;
   let timer: NodeJS.Timeout | undefined;

@@ -8,7 +8,7 @@ import type { TokenIdentity } from './revocation-entries.ts';
 const Names = z.array(z.string()).catch([]);
 const Roles = z.object({ roles: Names }).catch({ roles: [] });
 
-/** The claims that are read, from a token of the local provider or of Keycloak; everything else is ignored. */
+/** The claims that BudApp reads from a token of the local provider or of Keycloak; others are ignored. */
 const AccessTokenPayload = z.object({
   iss: z.string(),
   sub: z.string().min(1),
@@ -30,16 +30,16 @@ const AccessTokenPayload = z.object({
 });
 type AccessTokenPayload = z.output<typeof AccessTokenPayload>;
 
-/** From the most to the least powerful: whoever has several is the first. */
+/** From the most to the least powerful: the first role of a user counts. */
 const ROLES = ['admin', 'developer', 'viewer'] as const;
 
 const invalid = (detail: string, cause?: unknown) =>
   new Rejected('unauthenticated', 'invalid-token', `The access token ${detail}.`, { cause });
 
 /**
- * Somebody who is known to the provider but has none of our roles may look, and no more. Keycloak leaves out what is empty,
- * so a token of our client without any roles says so; one that was made for another client may lack the scope for them,
- * and says nothing: null.
+ * The role of a user. A user of the provider without any of BudApp's roles is a viewer. Keycloak omits empty claims, so
+ * a token for BudApp's own client without roles means that there are none. A token for another client may lack the
+ * scope for roles, so the role is unknown: null.
  */
 const roleOf = (payload: AccessTokenPayload, clientId: string): Claims['role'] => {
   const sources = [
@@ -54,23 +54,23 @@ const roleOf = (payload: AccessTokenPayload, clientId: string): Claims['role'] =
   return ROLES.find((role) => named.includes(role)) ?? 'viewer';
 };
 
-/** Both providers sign ID tokens with the same keys for the same audience: those open nothing. */
+/** Both providers sign ID tokens with the same keys and audience: those are refused. */
 const isAccessToken = (header: JWTHeaderParameters, payload: AccessTokenPayload): boolean =>
   header.typ?.toLowerCase().replace('application/', '') === 'at+jwt' || payload.typ === 'Bearer';
 
-/** Keycloak's `aud` is `account` unless a mapper is set up; the client that asked for the token stands in `azp`. */
+/** Keycloak's `aud` is `account` unless a mapper is set up; `azp` names the client that requested the token. */
 const isForUs = (payload: AccessTokenPayload, clientId: string): boolean =>
   payload.aud?.includes(clientId) === true || payload.azp === clientId;
 
 export interface ClaimRules {
   client_id: string;
   /**
-   * Which tenant the bearer belongs to. `claim`: the token says so in `tenant_id`, and where it does not, it is
-   * `default_tenant_id` (where that is absent, too, the token is refused). `realm`: all of a realm are one tenant, and what
-   * the token says counts for nothing: its realm's administrator could name the tenant of another one.
+   * The tenant of the bearer. `claim`: the token's `tenant_id`, or `default_tenant_id` where it has none (if that is
+   * absent too, the token is refused). `realm`: all users of a realm are one tenant, and the token's claim is ignored,
+   * since a realm's administrator could name the tenant of another realm.
    */
   tenant: { by: 'claim'; default_tenant_id?: TenantId | undefined } | { by: 'realm'; tenant_id: TenantId };
-  /** A token that lives longer is refused: see `LONGEST_TOKEN_SECONDS`. */
+  /** Maximum lifetime of a token; a longer one is refused: see `LONGEST_TOKEN_SECONDS`. */
   longest_seconds?: number | undefined;
 }
 
@@ -88,7 +88,7 @@ export interface VerifiedToken {
 }
 
 /**
- * What a token whose signature, issuer and expiry were checked says about its bearer. Throws `Rejected`
+ * Reads the claims of a token whose signature, issuer and expiry have been verified. Throws `Rejected`
  * `unauthenticated` with code `invalid-token`.
  */
 export const verifiedToken = (
@@ -102,7 +102,7 @@ export const verifiedToken = (
   if (!isForUs(payload, client_id)) throw invalid('was made for another application');
   const tenantId = tenantOf(payload.tenant_id, tenant);
   if (longest_seconds !== undefined && payload.exp - payload.iat > longest_seconds) {
-    throw invalid('lives too long: the end of its session would be forgotten before');
+    throw invalid('has too long a lifetime: the end of its session is not kept that long');
   }
   const email = payload.email ?? payload.preferred_username ?? payload.sub;
   const { sub: subject, jti: token_id, exp: expires_at, iat: issued_at, sid: session_id = null } = payload;

@@ -9,7 +9,7 @@ import { type ClaimRules, type VerifiedToken, verifiedToken } from './token-clai
 
 const CACHED_TOKENS = 10_000;
 
-/** Whose tokens are taken. */
+/** An issuer whose tokens are accepted. */
 export interface Issuer {
   issuer: string;
   keys: JWTVerifyGetKey;
@@ -20,7 +20,7 @@ export interface TokenVerifierOptions {
   issuers: readonly Issuer[];
   revocations: Pick<Revocations, 'isRevoked'>;
   clock: ClockWatch;
-  /** Milliseconds since 1970. */
+  /** The current time in milliseconds since 1970. */
   now: () => number;
 }
 
@@ -45,8 +45,11 @@ const refusalOf = (error: unknown): Rejected => {
   return unauthenticated('invalid-token', 'The access token is not valid.', error);
 };
 
-/** The one of `issuers` that the token says it is from; whether that is true is for whoever checks its signature. */
-export const issuerOf = <Known extends { issuer: string }>(token: string, issuers: readonly Known[]): Known | null => {
+/** The issuer among `issuers` that the token names. The caller has to verify the signature. */
+export const issuerOf = <Candidate extends { issuer: string }>(
+  token: string,
+  issuers: readonly Candidate[],
+): Candidate | null => {
   const [only, ...others] = issuers;
   if (only !== undefined && others.length === 0) return only;
   try {
@@ -58,16 +61,15 @@ export const issuerOf = <Known extends { issuer: string }>(token: string, issuer
 };
 
 /**
- * Checks access tokens with the provider's public keys, without asking it. A token that was found good is remembered
- * by its hash until it expires; whether it was revoked is looked up every time. New signing keys are fetched when a
- * token names one.
+ * Verifies access tokens with the provider's public keys, without calling it. A verified token is cached by its hash
+ * until it expires; whether it was revoked is checked every time. New signing keys are fetched when a token names one.
  */
 export const createTokenVerifier = ({ issuers, revocations, clock, now }: TokenVerifierOptions): TokenVerifier => {
   const known = new LRUCache<string, VerifiedToken>({ max: CACHED_TOKENS });
 
   const check = async (accessToken: string): Promise<VerifiedToken> => {
     const from = issuerOf(accessToken, issuers);
-    if (from === null) throw unauthenticated('invalid-token', 'The access token is not one of ours.');
+    if (from === null) throw unauthenticated('invalid-token', 'The access token is from an unknown issuer.');
     try {
       const token = await jwtVerify(accessToken, from.keys, {
         issuer: from.issuer,
@@ -76,7 +78,7 @@ export const createTokenVerifier = ({ issuers, revocations, clock, now }: TokenV
         requiredClaims: ['exp'],
       });
       const verified = verifiedToken(token, from.rules);
-      clock.shown(verified.identity.issued_at);
+      clock.tokenReceived(verified.identity.issued_at);
       return verified;
     } catch (error) {
       throw refusalOf(error);

@@ -3,7 +3,7 @@ import { SystemUnusable } from '../../errors.ts';
 import { tlsFaultOf } from '../certificates.ts';
 import { codeOf } from '../failure-code.ts';
 
-/** The oldest server that BudApp works with, as `server_version_num` writes it. */
+/** The oldest supported server, in the form of `server_version_num`. */
 const OLDEST = 150_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -13,48 +13,48 @@ interface Finding {
   passing: boolean;
 }
 
-const NOBODY_ANSWERS: Finding = {
+const NO_ANSWER: Finding = {
   problem: 'does not answer',
   settings: ['POSTGRES_HOST', 'POSTGRES_PORT'],
   passing: true,
 };
 
-/** By SQLSTATE, or by Node's code. */
+/** The problems by SQLSTATE or Node's code. */
 const FINDINGS: Readonly<Record<string, Finding>> = {
   '28P01': { problem: 'refuses the user', settings: ['POSTGRES_USER', 'POSTGRES_PASSWORD'], passing: false },
-  // Its pg_hba.conf: a user that may not log in, or not from here, or not without TLS.
+  // Refused by pg_hba.conf: the user may not log in, or not from this host, or not without TLS.
   '28000': {
-    problem: 'refuses the user, or to be reached this way',
+    problem: 'refuses the user, or the way of connecting',
     settings: ['POSTGRES_USER', 'POSTGRES_SSL', "the server's pg_hba.conf"],
     passing: false,
   },
   '3D000': { problem: 'has no such database', settings: ['POSTGRES_DB'], passing: false },
   '42501': {
-    problem: 'does not let the user into the database',
+    problem: 'does not let the user connect to the database',
     settings: ['POSTGRES_USER', 'POSTGRES_DB'],
     passing: false,
   },
-  ENOTFOUND: { problem: 'has a host name that nobody knows', settings: ['POSTGRES_HOST'], passing: true },
+  ENOTFOUND: { problem: 'has an unknown host name', settings: ['POSTGRES_HOST'], passing: true },
 };
 
-/** Of a server that lets us in. */
-const unfit = (problem: string, settings: readonly string[]): SystemUnusable =>
+/** The error for a server that accepts the connection but cannot be used. */
+const unsupported = (problem: string, settings: readonly string[]): SystemUnusable =>
   new SystemUnusable('Postgres', problem, { settings, passing: false });
 
-/** The driver says in words only that a server does not speak TLS. */
-const speaksNoTls = (error: unknown): boolean => error instanceof Error && error.message.includes('SSL connections');
+/** The driver's error for a server without TLS has no code, only this text. */
+const lacksTls = (error: unknown): boolean => error instanceof Error && error.message.includes('SSL connections');
 
 const findingOf = (error: unknown): Finding => {
-  if (speaksNoTls(error)) return { problem: 'does not speak TLS', settings: ['POSTGRES_SSL'], passing: false };
+  if (lacksTls(error)) return { problem: 'does not speak TLS', settings: ['POSTGRES_SSL'], passing: false };
   const code = codeOf(error);
   const fault = tlsFaultOf(code);
   if (fault) return { problem: fault.problem, settings: ['POSTGRES_SSL', ...fault.settings], passing: false };
-  return FINDINGS[code] ?? NOBODY_ANSWERS;
+  return FINDINGS[code] ?? NO_ANSWER;
 };
 
 /**
- * Asks the server whether BudApp can work with it. Throws `SystemUnusable` where it cannot be reached, refuses the user,
- * lacks the database, lets the user make no tables in it, or is older than 15.
+ * Checks that BudApp can work with the server. Throws `SystemUnusable` where it cannot be reached, refuses the user,
+ * lacks the database, does not let the user create tables, or is older than 15.
  */
 export const checkPostgres = async ({ connectionString }: { connectionString: string }): Promise<void> => {
   const client = new pg.Client({
@@ -72,9 +72,9 @@ export const checkPostgres = async ({ connectionString }: { connectionString: st
     );
     const version = Number(rows[0]?.version);
     if (version < OLDEST)
-      throw unfit(`is version ${Math.floor(version / 10_000)}, and BudApp needs 15 or newer`, ['POSTGRES_HOST']);
+      throw unsupported(`is version ${Math.floor(version / 10_000)}, and BudApp needs 15 or newer`, ['POSTGRES_HOST']);
     if (!rows[0]?.may_create)
-      throw unfit('lets the user make no tables in the database, whose owner it should be', [
+      throw unsupported('does not let the user create tables in the database: the user should be its owner', [
         'POSTGRES_USER',
         'POSTGRES_DB',
       ]);

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { Rejected } from '../../errors.ts';
 import { createOutage } from '../../resilience/outage.ts';
 
-/** SQLSTATE classes and codes that say "not now" and nothing about the statement. */
+/** SQLSTATE classes and codes of failures that may pass and do not depend on the statement. */
 const PASSING = [
   /^08/, // connection exceptions
   /^53/, // too few resources, too many connections
@@ -18,7 +18,8 @@ const MISTAKES = [Rejected, TypeError, RangeError, SyntaxError];
 /** True where the same statement may succeed later: no connection, a restart, a fail-over. */
 export const isPassing = (error: unknown): boolean => {
   if (error instanceof pg.DatabaseError) return PASSING.some((code) => code.test(error.code ?? ''));
-  // The driver reports a lost connection, and its own time-outs, as plain errors; mistakes in code have classes of their own.
+  // The driver reports a lost connection and its own time-outs as plain errors; mistakes in code have error classes of
+  // their own.
   return error instanceof Error && !MISTAKES.some((mistake) => error instanceof mistake);
 };
 
@@ -30,13 +31,13 @@ export const logClosed = (): Rejected => new Rejected('unavailable', 'log-closed
 export interface RetryOptions {
   /** Milliseconds after which the last failure is thrown as `log-unavailable`; absent: never. */
   giveUpAfter?: number;
-  /** Ends the retrying; its reason is thrown then. */
+  /** Stops the retries; its reason is thrown then. */
   signal: AbortSignal;
 }
 
 export type Retry = <T>(run: () => Promise<T>) => Promise<T>;
 
-/** Makes a function that runs another one, again with jittered back-off as long as only the connection is at fault. */
+/** Makes a function that runs another one, and retries it with jittered back-off where the connection failed. */
 export const retryWith =
   ({ giveUpAfter, signal }: RetryOptions): Retry =>
   async (run) => {
@@ -57,12 +58,12 @@ export const retryWith =
     }
   };
 
-/** Longer than any statement of the log takes; a server that is mute for so long is taken for dead. */
+/** More than any statement of the log takes; a server that does not answer for so long counts as unavailable. */
 const STATEMENT_TIMEOUT_MS = 30_000;
 
 /**
- * Runs a statement on a connection of the pool. One that gets no answer in time is cut off, and its failure is a passing
- * one. The driver's own `query_timeout` is not used: it costs a quarter of the speed of reading many rows.
+ * Runs a statement on a connection of the pool. After a time-out the connection is closed, and the failure is one that
+ * may pass. The driver's own `query_timeout` is not used, since it makes reading many rows a quarter slower.
  */
 export const queryWithin = async <Row extends pg.QueryResultRow>(
   pool: pg.Pool,
@@ -72,7 +73,7 @@ export const queryWithin = async <Row extends pg.QueryResultRow>(
   let cutOff = false;
   const timer = setTimeout(() => {
     cutOff = true;
-    // Gives the connection up while its statement runs, which makes the statement fail.
+    // Closes the connection while its statement runs, which makes the statement fail.
     client.release(true);
   }, STATEMENT_TIMEOUT_MS);
   try {
@@ -80,7 +81,7 @@ export const queryWithin = async <Row extends pg.QueryResultRow>(
     if (!cutOff) client.release();
     return result;
   } catch (error) {
-    // A refused statement leaves a sound connection; whatever else went wrong may have been the connection's fault.
+    // After a refused statement the connection is fine; after any other error it may be broken.
     if (!cutOff) client.release(!(error instanceof pg.DatabaseError));
     throw error;
   } finally {
@@ -89,16 +90,17 @@ export const queryWithin = async <Row extends pg.QueryResultRow>(
 };
 
 /**
- * Keeps the loss of a connection from ending the process. An idle one has been taken out of the pool already. One that is
- * lost in the moment between leaving the pool and its first statement would tell nobody: the statement then fails.
+ * Handles the errors of lost connections, which would otherwise end the process. The pool has removed an idle one
+ * already. A connection that is lost between leaving the pool and its first statement has no other listener; its
+ * statement then fails.
  */
 export const surviveLostConnections = (pool: pg.Pool, onIdle: (error: Error) => void = () => undefined): void => {
   pool.on('error', onIdle);
   pool.on('connect', (client) => client.on('error', () => undefined));
 };
 
-/** The same, and says once that connections are lost, however many an outage takes, and once that one can be made again. */
-export const tellLostConnections = (pool: pg.Pool, logger: Logger): void => {
+/** As `surviveLostConnections`, and logs the beginning and the end of an outage once each. */
+export const logLostConnections = (pool: pg.Pool, logger: Logger): void => {
   const outage = createOutage({
     logger,
     failing: (err) => ({
@@ -108,13 +110,13 @@ export const tellLostConnections = (pool: pg.Pool, logger: Logger): void => {
     working: 'the database can be reached again',
   });
   surviveLostConnections(pool, (error) => {
-    // A pool that is ending does not wait for the server, which may be told to end, too, before it has let go.
+    // A pool that is ending may see the server close its connections first, which is not an outage.
     if (!pool.ending) outage.failed(error);
   });
   pool.on('connect', () => outage.ok());
 };
 
-/** A pool whose lost connections end no process. */
+/** A pool that survives lost connections. */
 export const createPool = (connectionString: string | undefined): pg.Pool => {
   const pool = new pg.Pool({
     ...(connectionString === undefined ? {} : { connectionString }),

@@ -8,7 +8,7 @@ import { eventIdsTaken } from '../append-check.ts';
 import { isPassing, logClosed, logUnavailable, queryWithin } from './connection.ts';
 import { types } from './log-row.ts';
 
-/** Enough to fill a commit; a batch this large still takes only some tens of milliseconds. */
+/** Enough for an efficient commit; a batch of this size still takes only some tens of milliseconds. */
 const MAX_BATCH_EVENTS = 2000;
 const BACKOFF = { first_ms: 25, longest_ms: 1000 };
 
@@ -18,9 +18,9 @@ interface Append {
   data: readonly string[];
   meta: readonly string[];
   expected: ExpectedRevision;
-  /** Milliseconds of `performance.now()`. */
+  /** The deadline in milliseconds of `performance.now()`. */
   deadline: number;
-  /** Set once a batch failed for a reason of its own: it may be this append's fault, so it goes by itself. */
+  /** Set once a batch was refused: this append may be the reason, so it is sent alone. */
   alone: boolean;
   resolve: (appended: Appended) => void;
   reject: (error: unknown) => void;
@@ -80,17 +80,17 @@ const settle = ({ stream, expected, resolve, reject }: Append, answer: z.output<
 
 export interface Appender {
   append(stream: string, events: readonly NewEvent[], expected: ExpectedRevision): Promise<Appended>;
-  /** Waits for what is on its way; what comes after is refused. */
+  /** Waits for pending appends; refuses later ones. */
   close(): Promise<void>;
 }
 
 /**
- * Group commit: while one batch is being flushed the next one gathers. A batch holds at most one append a stream, since
- * the second one's expected revision depends on what becomes of the first.
+ * Group commit: while one batch is written, the next one is collected. A batch has at most one append per stream, since
+ * the expected revision of a second one depends on the outcome of the first.
  *
- *     append -> waiting -> batch -> append_to_log() -> each caller's answer
+ *     append -> waiting -> batch -> append_to_log() -> each caller's result
  *                  ^         |
- *                  +---------+ connection lost: again, with the same ids, so that a commit that was not heard of counts
+ *                  +---------+ connection lost: retried with the same ids, so that an unconfirmed commit is recognised
  */
 export const createAppender = ({ pool, timeout }: { pool: Pool; timeout: number }): Appender => {
   let waiting: Append[] = [];
@@ -111,7 +111,7 @@ export const createAppender = ({ pool, timeout }: { pool: Pool; timeout: number 
         size += append.events.length;
         for (const { id } of append.events) ids.add(id);
       } else later.push(append);
-      // Also of an append that waits: a later one to the same stream must not overtake it.
+      // Also blocks the stream of an append that waits: a later one must not overtake it.
       streams.add(append.stream);
     }
     waiting = later;
@@ -128,12 +128,12 @@ export const createAppender = ({ pool, timeout }: { pool: Pool; timeout: number 
     const answers = Answers.parse(rows);
     batch.forEach((append, index) => {
       const answer = answers[index];
-      if (answer === undefined) throw new TypeError('append_to_log() answered for fewer appends than it was given');
+      if (answer === undefined) throw new TypeError('append_to_log() returned fewer results than appends');
       settle(append, answer);
     });
   };
 
-  /** Puts back what may succeed another time and refuses the rest; answers whether to pause first. */
+  /** Requeues the appends that may succeed later and rejects the others. Returns whether to pause first. */
   const recover = (batch: readonly Append[], error: unknown): boolean => {
     const passing = isPassing(error);
     const [only, ...others] = batch;
@@ -160,7 +160,7 @@ export const createAppender = ({ pool, timeout }: { pool: Pool; timeout: number 
           await waitForRetry(failures, BACKOFF);
         }
       }
-      // The callers that were just answered get to append again, so that the next batch holds all of them.
+      // Lets the callers that just got their results append again, so that the next batch contains those appends.
       await new Promise(setImmediate);
     }
     flushing = undefined;

@@ -4,8 +4,8 @@ import type { RecordedEvent } from '../../events/event.ts';
 import type { LogImport } from '../../ports/log.ts';
 import { LOG_CHANNEL, LOG_TABLE } from './log-row.ts';
 
-/** Where a stream does not go on as its next event says; no row: all do. */
-const BROKEN_STREAM = `
+/** The first event whose revision does not continue its stream; no row where all do. */
+const REVISION_GAP = `
   with event as (
     select stream, revision, n,
       row_number() over (partition by stream order by n) - 1 as nth
@@ -26,7 +26,7 @@ const INSERT = `
   order by e.n`;
 
 const checkRevisions = async (client: ClientBase, events: readonly RecordedEvent[]): Promise<void> => {
-  const { rows } = await client.query<{ stream: string; revision: number; actual: number | null }>(BROKEN_STREAM, [
+  const { rows } = await client.query<{ stream: string; revision: number; actual: number | null }>(REVISION_GAP, [
     events.map(({ stream }) => stream),
     events.map(({ revision }) => revision),
   ]);
@@ -37,7 +37,7 @@ const checkRevisions = async (client: ClientBase, events: readonly RecordedEvent
 };
 
 const insert = async (client: ClientBase, events: readonly RecordedEvent[]): Promise<void> => {
-  // The lock of append_to_log(): positions are given out in the order of commits, whoever writes.
+  // Takes the lock of append_to_log(), so that positions are assigned in the order of commits.
   await client.query("select pg_advisory_xact_lock(hashtextextended('log_events', 0))");
   await checkRevisions(client, events);
   await client.query(INSERT, [
@@ -53,7 +53,10 @@ const insert = async (client: ClientBase, events: readonly RecordedEvent[]): Pro
   await client.query(`select pg_notify($1, (select max(position)::text from ${LOG_TABLE}))`, [LOG_CHANNEL]);
 };
 
-/** Takes the history of another log into the log of this database, each call all or nothing. The pool stays the caller's. */
+/**
+ * Imports the history of another log into the log of this database, each call all or nothing. The pool stays the
+ * caller's.
+ */
 export const createPostgresLogImport = ({ pool }: { pool: Pool }): LogImport => ({
   importEvents: async (events) => {
     if (events.length === 0) return;
@@ -64,17 +67,17 @@ export const createPostgresLogImport = ({ pool }: { pool: Pool }): LogImport => 
       await client.query('commit');
       client.release();
     } catch (error) {
-      // Gives the connection up, which ends the transaction, whatever state it is in.
+      // Closes the connection, which ends the transaction in any state.
       client.release(true);
       throw error;
     }
   },
 });
 
-/** Which log the one in this database is: a UUID that was made with it. */
+/** The id of this database's log: a UUID that was made with it. */
 export const postgresLogIdentity = async (pool: Pool): Promise<string> => {
   const { rows } = await pool.query<{ id: string }>('select id from log_identity');
   const [identity] = rows;
-  if (!identity) throw new Error('log_identity has no row: somebody has deleted it by hand');
+  if (!identity) throw new Error('log_identity has no row: it was deleted by hand');
   return identity.id;
 };

@@ -4,7 +4,7 @@ import type { LogFilter, ReadStreamOptions } from '../../ports/log.ts';
 import type { Retry } from './connection.ts';
 import { selectEvents, selectPage } from './log-row.ts';
 
-/** Events a page: few round trips, and never more than two pages in memory. */
+/** Events per page: few round trips, and at most two pages in memory. */
 const PAGE = 2000;
 
 export interface ReadLog {
@@ -30,20 +30,20 @@ const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter }: Range): Pro
   return retry(() => selectPage(pool, rest, values));
 };
 
-/** All events of the range that pass the filter, page by page; the next page is fetched while one is being handled. */
+/** Reads the events of the range that pass the filter, page by page; the next page is fetched while one is handled. */
 export async function* readLog(log: ReadLog, range: Range): AsyncGenerator<readonly RecordedEvent[]> {
   let page: Promise<RecordedEvent[]> | undefined = readPage(log, range);
   while (page) {
     const events: RecordedEvent[] = await page;
     const last = events.at(-1);
     page = last && events.length === PAGE ? readPage(log, { ...range, after: last.position }) : undefined;
-    // Whoever leaves in the middle never awaits the next page; its failure is of no interest then.
+    // A reader that stops early never awaits the next page, so its failure must not be unhandled.
     page?.catch(() => undefined);
     if (events.length > 0) yield events;
   }
 }
 
-/** The events of one stream, from `from` to `to` (inclusive), at most `limit`. */
+/** Reads the events of one stream, from `from` to `to` (inclusive), at most `limit`. */
 export async function* readStream(
   { pool, retry }: ReadLog,
   stream: string,

@@ -8,36 +8,36 @@ import { queryWithin } from './connection.ts';
 export const LOG_TABLE = 'log_events';
 export const LOG_CHANNEL = 'log_events';
 
-/** Wide enough for every position that a number can hold exactly, so that positions sort as text. */
+/** Enough for every safe integer, so that positions sort as text. */
 const POSITION_DIGITS = 16;
 
 const toPosition = (position: string): string => position.padStart(POSITION_DIGITS, '0');
 
 const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);
 
-/** The position that a notification carries; null where it carries something else. */
+/** The position in a notification; null where it has none. */
 export const parsePosition = (payload: string | undefined): Position | null => {
   const position = toPosition(payload ?? '');
   return payload && isPosition(position) ? position : null;
 };
 
-/** Refuses a cursor that another adapter or a client made up: `Rejected` `invalid`, code `unknown-position`. */
+/** Refuses a position of another log or a malformed one: `Rejected` `invalid`, code `unknown-position`. */
 export const checkPosition = (position: Position): Position => {
   if (isPosition(position)) return position;
-  throw new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`);
+  throw new Rejected('invalid', 'unknown-position', `${position} is not a position of this log.`);
 };
 
 const parseTimestamp = pg.types.getTypeParser(pg.types.builtins.TIMESTAMPTZ);
 
-/** `2026-01-31 12:00:00.25+00` as RFC 3339 with milliseconds. */
+/** Converts `2026-01-31 12:00:00.25+00` to RFC 3339 with milliseconds. */
 const toTime = (text: string): string => {
-  // Reading a whole log, this runs once an event; the way round by a Date takes five times as long.
+  // Runs once per event when a whole log is read; a conversion via Date takes five times as long.
   if (text.length >= 23 && text.length <= 26 && text.endsWith('+00') && text[19] === '.')
     return `${text.slice(0, 10)}T${text.slice(11, -3).padEnd(12, '0')}Z`;
   return parseTimestamp(text).toISOString();
 };
 
-/** Makes rows come out of the driver as the port wants them, without a second pass over them. */
+/** Type parsers that return rows in the form of the port, without a second pass. */
 export const types: NonNullable<QueryConfig['types']> = {
   getTypeParser: (oid: number) => {
     switch (oid) {
@@ -63,18 +63,18 @@ const selection = (rest: string, values: readonly unknown[]): QueryConfig => ({
   types,
 });
 
-/** Runs `select <the columns of an event> from log_events <rest>`; a server that is mute does not keep us waiting. */
+/** Runs `select <the columns of an event> from log_events <rest>`, with a time-out. */
 export const selectEvents = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<RecordedEvent[]> =>
   (await queryWithin<RecordedEvent>(pool, selection(rest, values))).rows;
 
 /**
- * The same for those who read in the background, page after page, and whom nobody waits for: without a time limit, since
- * a timer that is pending while many rows arrive costs a quarter of the speed.
+ * As `selectEvents`, for background reads of many pages: without a time-out, since a pending timer makes reading many
+ * rows a quarter slower.
  */
 export const selectPage = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<RecordedEvent[]> =>
   (await pool.query<RecordedEvent>(selection(rest, values))).rows;
 
-/** Position of the newest event. */
+/** The position of the newest event; null where the log is empty. */
 export const selectHead = async (pool: Pool): Promise<Position | null> => {
   const text = `select max("position") as head from ${LOG_TABLE}`;
   const { rows } = await queryWithin<{ head: Position | null }>(pool, { text, types });

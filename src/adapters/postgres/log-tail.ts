@@ -2,13 +2,13 @@ import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { LogFilter } from '../../ports/log.ts';
 import { type ReadLog, readLog } from './log-read.ts';
 
-/** Live readers are within milliseconds of each other; who is further behind reads from the log itself. */
+/** Live readers are within milliseconds of each other; one that is further behind reads from the log itself. */
 const CAPACITY = 4000;
 
 export interface Tail {
   /**
-   * The events after `after` up to `upTo`, in order; null where the tail does not reach back so far. They are shared:
-   * nobody may change them.
+   * The events after `after` up to `upTo`, in order; null where the tail does not reach back so far. They are shared,
+   * so callers must not change them.
    */
   between(after: Position, upTo: Position): Promise<readonly RecordedEvent[] | null>;
 }
@@ -22,17 +22,17 @@ export const filtered = (events: readonly RecordedEvent[], filter: LogFilter | u
 
 /**
  * The newest events, read and parsed once for all live readers of this process: read models, processes and the status
- * feed all follow the same log, and would ask the same question at the same moment.
+ * feed follow the same log, and would run the same query at the same moment.
  */
 export const createTail = (log: ReadLog): Tail => {
   let events: RecordedEvent[] = [];
-  /** All events after `start` up to `end` are in `events`; null: nobody has asked yet. */
+  /** `events` has all events after `start` up to `end`; null before the first read. */
   let start: Position | null = null;
   let end: Position | null = null;
   let filling: Promise<void> | undefined;
 
   const fill = async (after: Position, upTo: Position): Promise<void> => {
-    // Taken in whole or not at all: a read that breaks in the middle begins again where this one began.
+    // Added only once complete, so that a failed read is repeated from the same position.
     const pages: (readonly RecordedEvent[])[] = [];
     for await (const page of readLog(log, { after, upTo, filter: undefined })) pages.push(page);
     events = events.concat(...pages);

@@ -11,13 +11,16 @@ import { checkPosition, selectHead } from './log-row.ts';
 import { createTail, filtered } from './log-tail.ts';
 
 export interface PostgresLogOptions {
-  /** The database, whose schema has been migrated; the log opens (and closes) a small pool of its own. */
+  /** The migrated database; the log opens (and closes) its own small pool. */
   connectionString?: string;
-  /** Or a pool of the caller's, which stays open. One of its connections is kept for listening. */
+  /**
+   * Alternatively a pool of the caller, which the log does not close. The log keeps one of its connections for
+   * listening.
+   */
   pool?: Pool;
-  /** Milliseconds for which an append or a read is tried again while the server cannot be reached. */
+  /** Milliseconds for which an append or a read is retried while the server cannot be reached. */
   timeout?: number;
-  /** Milliseconds between two looks for new events when no notification comes. */
+  /** Milliseconds between polls for new events when no notification arrives. */
   pollInterval?: number;
 }
 
@@ -47,7 +50,7 @@ export const createPostgresLog = async ({
     if (!givenPool) await pool.end();
   };
 
-  /** What is new to a live reader: shared with the others where they are as far. */
+  /** The new events of a live reader: from the tail where it reaches back far enough, else from the log. */
   async function* news(log: ReadLog, range: Range & { caughtUp: boolean }) {
     const { after, upTo, filter, caughtUp } = range;
     const shared = caughtUp && after !== null ? await log.retry(() => tail.between(after, upTo)) : null;
@@ -59,7 +62,7 @@ export const createPostgresLog = async ({
     { after, filter, live, signal }: SubscribeOptions,
     ending: AbortSignal,
   ): AsyncGenerator<readonly (RecordedEvent | CaughtUp)[], void> {
-    // A live reader is in no hurry: it waits for the server for as long as it takes.
+    // A live reader waits for the server without a limit.
     const reading: ReadLog = live ? { pool, retry: retryWith({ signal: ending }) } : bounded;
     let position: Position | null = after === 'start' ? null : checkPosition(after);
     let caughtUp = false;

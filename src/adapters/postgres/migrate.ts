@@ -6,9 +6,9 @@ import { listBreaks, readMigrations, recordBreaks } from './schema-breaks.ts';
 const MIGRATIONS = fileURLToPath(new URL('../../../migrations', import.meta.url));
 const MIGRATIONS_TABLE = 'schema_migrations';
 
-/** The database has been migrated by a newer BudApp, and this one cannot work with what that made of it. */
+/** A newer BudApp has migrated the database in a way that this version cannot work with. */
 export class SchemaTooNew extends Error {
-  /** What is in the way; not known here. */
+  /** The migrations that this version does not know. */
   readonly migrations: readonly string[];
 
   constructor(migrations: readonly string[], why: string) {
@@ -22,9 +22,9 @@ export class SchemaTooNew extends Error {
 
 export interface MigrateOptions {
   connectionString: string;
-  /** Folder of plain SQL files `0001-what-it-does.sql`, run once each, in this order. */
+  /** The folder of plain SQL files `0001-what-it-does.sql`, each run once, in this order. */
   dir?: string;
-  /** Gets one line a migration. */
+  /** Called with one line per migration. */
   log?: (line: string) => void;
 }
 
@@ -37,7 +37,9 @@ const listRan = async (client: pg.Client): Promise<string[]> => {
   return rows.map(({ name }) => name);
 };
 
-/** Older code works on a newer schema, unless a migration says that it breaks code that lacks a certain migration. */
+/**
+ * Older code can work on a newer schema, unless a migration declares that it breaks code without a certain migration.
+ */
 const refuseBroken = async (client: pg.Client, ran: readonly string[], known: ReadonlySet<string>): Promise<void> => {
   const broken = (await listBreaks(client, ran)).filter(({ needs }) => !known.has(needs));
   if (broken.length === 0) return;
@@ -48,19 +50,19 @@ const refuseBroken = async (client: pg.Client, ran: readonly string[], known: Re
   );
 };
 
-/** Two lines of versions have parted: nobody has tried the migrations of one on the schema of the other. */
-const refuseParted = (unknown: readonly string[], pending: readonly string[]): void => {
+/** Refuses a schema from a diverged version: the migrations of one have not been tested on the schema of the other. */
+const refuseDiverged = (unknown: readonly string[], pending: readonly string[]): void => {
   if (unknown.length === 0 || pending.length === 0) return;
   throw new SchemaTooNew(
     unknown,
-    `it has ${unknown.join(', ')}, which is not known here, and lacks ${pending.join(', ')} of this version`,
+    `it has ${unknown.join(', ')}, which this version does not know, and lacks ${pending.join(', ')} of this version`,
   );
 };
 
 /**
- * Brings the schema up to date, forward only and all or nothing; answers the names of what it ran. Several starts at once
- * wait for each other. A newer schema is left as it is, so that the version before can start on it; where it cannot work
- * with it, throws `SchemaTooNew`.
+ * Migrates the schema, forward only and all or nothing. Returns the names of the migrations that ran. Concurrent starts
+ * wait for each other. A newer schema is left unchanged, so that the previous version can start on it; throws
+ * `SchemaTooNew` where it cannot work with it.
  */
 export const migrate = async ({
   connectionString,
@@ -70,14 +72,14 @@ export const migrate = async ({
   const client = new pg.Client({ connectionString, application_name: 'budapp-migrate' });
   await client.connect();
   try {
-    // The migrator's own lock comes after the check above it would have to guard; a session's locks end with the session.
+    // Taken here, since the migrator's own lock would come after the check. The session's end releases it.
     await client.query("select pg_advisory_lock(hashtextextended('budapp migrations', 0))");
     const migrations = await readMigrations(dir);
     const known = new Set(migrations.map(({ name }) => name));
     const before = await listRan(client);
     await refuseBroken(client, before, known);
     const unknown = before.filter((name) => !known.has(name));
-    refuseParted(
+    refuseDiverged(
       unknown,
       [...known].filter((name) => !before.includes(name)),
     );
@@ -86,7 +88,7 @@ export const migrate = async ({
     const ran = await runner({
       dbClient: client,
       dir,
-      // Editors and file managers leave files of their own.
+      // Ignores other files, which editors and file managers may leave.
       ignorePattern: String.raw`(?!.*\.sql$).*`,
       direction: 'up',
       migrationsTable: MIGRATIONS_TABLE,

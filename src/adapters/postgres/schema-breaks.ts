@@ -5,13 +5,13 @@ import type pg from 'pg';
 /** A migration after which older code cannot work. */
 export interface SchemaBreak {
   migration: string;
-  /** Code that does not have this migration is the code that cannot work; often the breaking migration itself. */
+  /** The migration that code must have to work; often the breaking migration itself. */
   needs: string;
   reason: string;
 }
 
 export interface MigrationFile {
-  /** Without `.sql`. */
+  /** The name without `.sql`. */
   name: string;
   breaks: SchemaBreak | null;
 }
@@ -30,7 +30,7 @@ const breakOf = (name: string, sql: string): SchemaBreak | null => {
   return { migration: name, needs, reason };
 };
 
-/** The migrations that this version has, in order. Throws where a first line begins as a breaking one and is none. */
+/** Reads the migrations of this version, in order. Throws where a first line starts like a break and is malformed. */
 export const readMigrations = async (dir: string): Promise<MigrationFile[]> => {
   const files = (await readdir(dir)).filter((file) => extname(file) === '.sql').sort();
   const migrations = await Promise.all(
@@ -46,7 +46,7 @@ export const readMigrations = async (dir: string): Promise<MigrationFile[]> => {
   return migrations;
 };
 
-/** Here and not in a migration: it must be there before the first breaking one runs, whichever that is. */
+/** Created here and not in a migration, since it must exist before the first breaking migration runs. */
 const createTable = `
   create table if not exists schema_breaks (
     migration text primary key,
@@ -55,8 +55,8 @@ const createTable = `
   )`;
 
 /**
- * Tells older code, which does not have the files, what breaks it. Called before the migrations run: a break counts only
- * once its migration has been run, so that a run that fails leaves nothing behind that counts.
+ * Records what breaks older code, which does not have the files. Called before the migrations run: a break is in force
+ * only once its migration has run, so that a failed run has no effect.
  */
 export const recordBreaks = async (client: pg.Client, migrations: readonly MigrationFile[]): Promise<void> => {
   await client.query(createTable);
@@ -70,7 +70,7 @@ export const recordBreaks = async (client: pg.Client, migrations: readonly Migra
   }
 };
 
-/** Every recorded break whose migration is among those that were run. */
+/** The recorded breaks whose migration has run. */
 export const listBreaks = async (client: pg.Client, ran: readonly string[]): Promise<SchemaBreak[]> => {
   const { rows: tables } = await client.query<{ exists: boolean }>(
     "select to_regclass('schema_breaks') is not null as exists",

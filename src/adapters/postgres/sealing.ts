@@ -12,7 +12,10 @@ export interface Ciphertext {
   data: Buffer;
 }
 
-/** AES-256-GCM with a fresh random iv; `context` is authenticated with it: the text opens only where it was meant. */
+/**
+ * AES-256-GCM with a random iv. `context` is authenticated with the text, so it can only be opened with the same
+ * context.
+ */
 export const encrypt = (key: Buffer, clear: Buffer, context: string): Ciphertext => {
   const iv = randomBytes(IV_BYTES);
   const cipher = createCipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(context));
@@ -20,7 +23,7 @@ export const encrypt = (key: Buffer, clear: Buffer, context: string): Ciphertext
   return { iv, tag: cipher.getAuthTag(), data };
 };
 
-/** Throws where key, context or any byte differs from what was encrypted. */
+/** Throws where the key, the context or any byte is not the one of the encryption. */
 export const decrypt = (key: Buffer, { iv, tag, data }: Ciphertext, context: string): Buffer => {
   const decipher = createDecipheriv(CIPHER, key, iv, { authTagLength: TAG_BYTES }).setAAD(Buffer.from(context));
   decipher.setAuthTag(tag);
@@ -33,16 +36,16 @@ const DATA_AT = TAG_AT + TAG_BYTES;
 
 const wrapContext = (subject: string): string => `subject-key:${WRAP_VERSION}:${subject}`;
 
-/** A subject's key under the master key, as one value: version, iv, tag, ciphertext. */
+/** Encrypts a subject's key under the master key: version, iv, tag, ciphertext. */
 export const wrapKey = (masterKey: Buffer, subjectKey: Buffer, subject: string): Buffer => {
   const { iv, tag, data } = encrypt(masterKey, subjectKey, wrapContext(subject));
   return Buffer.concat([Buffer.from([WRAP_VERSION]), iv, tag, data]);
 };
 
-/** Throws where the master key is another one or the value was changed. */
+/** Throws where the master key is a different one or the value was changed. */
 export const unwrapKey = (masterKey: Buffer, wrapped: Buffer, subject: string): Buffer => {
   if (wrapped[0] !== WRAP_VERSION || wrapped.length !== DATA_AT + KEY_BYTES) {
-    throw new Error(`the key of ${subject} is stored in a form that this version does not know`);
+    throw new Error(`the key of ${subject} is stored in a format that this version does not support`);
   }
   const parts = {
     iv: wrapped.subarray(1, TAG_AT),

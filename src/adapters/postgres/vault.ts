@@ -8,22 +8,22 @@ import { decrypt, encrypt, KEY_BYTES, unwrapKey, wrapKey } from './sealing.ts';
 
 export interface VaultOptions {
   pool: Pool;
-  /** 32 bytes. */
+  /** The master key, 32 bytes. */
   master_key: Buffer;
-  /** How long an unwrapped key is kept, and so how late other processes notice an erasure. */
+  /** Milliseconds for which an unwrapped key is cached, and so the delay until other processes notice an erasure. */
   cache_ttl_ms?: number;
-  /** Milliseconds since 1970. */
+  /** The current time in milliseconds since 1970. */
   now?: () => number;
 }
 
 export interface PostgresVault extends Vault {
-  /** Throws where the stored keys were wrapped by another master key; for the start. */
+  /** Throws where the stored keys were wrapped by another master key; called at the start. */
   checkMasterKey(): Promise<void>;
 }
 
 const CACHE_TTL_MS = 5_000;
 const CACHED_KEYS = 10_000;
-const CANARY = 'master-key-check';
+const CHECK_SUBJECT = 'master-key-check';
 
 const selectKey = 'select wrapped_key from subject_keys where subject = $1';
 const insertKey = 'insert into subject_keys (subject, wrapped_key) values ($1, $2) on conflict (subject) do nothing';
@@ -31,11 +31,11 @@ const eraseKey = `
   insert into subject_keys (subject, wrapped_key, erased_at) values ($1, null, now())
   on conflict (subject) do update set wrapped_key = null, erased_at = coalesce(subject_keys.erased_at, now())`;
 
-/** A key, or `erased`: that never changes back. */
+/** A key, or `erased`, which is final. */
 type SubjectKey = Buffer | 'erased';
 
 const subjectErased = (subject: string) =>
-  rejected('subject-erased', `The personal data of ${subject} was erased; nothing can be kept under it any more.`);
+  rejected('subject-erased', `The personal data of ${subject} was erased; nothing can be sealed under it any more.`);
 
 const seal = (key: Buffer, subject: string, text: string): Sealed => {
   const { iv, tag, data } = encrypt(key, Buffer.from(text, 'utf8'), subject);
@@ -58,9 +58,9 @@ const unseal = (key: Buffer, sealed: Sealed): string => {
 };
 
 /**
- * Seals with one key a subject, kept in `subject_keys` and wrapped by the master key. `erase` is immediate here; another
- * process may go on opening and sealing with a key that it has in memory for at most `cache_ttl_ms` (5 seconds).
- * Erased stays erased: `sealer` then throws `Rejected` `conflict` with code `subject-erased`.
+ * Seals with one key per subject, stored in `subject_keys` and wrapped by the master key. `erase` takes effect at once
+ * in this process; another process may still open and seal with its cached key for at most `cache_ttl_ms` (5 seconds).
+ * An erasure is final: `sealer` then throws `Rejected` `conflict` with code `subject-erased`.
  */
 export const createVault = (options: VaultOptions): PostgresVault => {
   const { pool, master_key, cache_ttl_ms = CACHE_TTL_MS, now = Date.now } = options;
@@ -78,7 +78,7 @@ export const createVault = (options: VaultOptions): PostgresVault => {
     }
   };
 
-  /** A read that began before an erasure and ends after it must not bring the key back. */
+  /** Keeps an erasure in the cache: a read that began before it must not overwrite it with the key. */
   const remember = (subject: string, key: SubjectKey): SubjectKey => {
     const lasting = cache.get(subject)?.key === 'erased' ? 'erased' : key;
     cache.set(subject, { key: lasting, until: now() + cache_ttl_ms });
@@ -95,17 +95,17 @@ export const createVault = (options: VaultOptions): PostgresVault => {
     return remember(subject, key);
   };
 
-  /** Two processes may make the subject's key at once: the first insert wins, and both use what it wrote. */
-  const makeKey = async (subject: string): Promise<SubjectKey> => {
+  /** Creates the subject's key. Where two processes do so at once, the first insert wins and both use its key. */
+  const createKey = async (subject: string): Promise<SubjectKey> => {
     await pool.query(insertKey, [subject, wrapKey(master_key, randomBytes(KEY_BYTES), subject)]);
     const key = await findKey(subject);
-    if (key === null) throw new Error(`the key of ${subject} was removed by hand while it was being made`);
+    if (key === null) throw new Error(`the key of ${subject} was removed by hand while it was being created`);
     return key;
   };
 
   const sealer = async (subject: string): Promise<(text: string) => Sealed> => {
     if (subject === '' || subject.includes(':')) throw new Error(`"${subject}" cannot be the subject of a key`);
-    const key = (await findKey(subject)) ?? (await makeKey(subject));
+    const key = (await findKey(subject)) ?? (await createKey(subject));
     if (key === 'erased') throw subjectErased(subject);
     return (text) => seal(key, subject, text);
   };
@@ -116,8 +116,8 @@ export const createVault = (options: VaultOptions): PostgresVault => {
       const parsed = Sealed.parse(sealed);
       const subject = subjectOf(parsed);
       const key = await findKey(subject);
-      // No row at all: the keys were restored from an older backup, or the text is another installation's.
-      if (key === null) throw new Error(`there is no key of ${subject} to open a sealed text with`);
+      // No row: the keys were restored from an older backup, or the text is from another installation.
+      if (key === null) throw new Error(`the key of ${subject}, which a sealed text needs, does not exist`);
       return key === 'erased' ? null : unseal(key, parsed);
     },
     async erase(subject) {
@@ -125,7 +125,7 @@ export const createVault = (options: VaultOptions): PostgresVault => {
       remember(subject, 'erased');
     },
     async checkMasterKey() {
-      await sealer(CANARY);
+      await sealer(CHECK_SUBJECT);
     },
   };
 };

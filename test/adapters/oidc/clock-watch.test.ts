@@ -14,8 +14,8 @@ describe('clock watch', () => {
 
   it('says nothing while the clocks agree', () => {
     const { lines, clock } = open();
-    for (const issuedAt of [NOW, NOW - 4, NOW + 4]) clock.madeJustNow(issuedAt);
-    clock.shown(NOW - 3600);
+    for (const issuedAt of [NOW, NOW - 4, NOW + 4]) clock.tokenIssued(issuedAt);
+    clock.tokenReceived(NOW - 3600);
     expect(lines).to.deep.equal([]);
   });
 
@@ -25,12 +25,12 @@ describe('clock watch', () => {
   ] as const) {
     it(`says that our clock is ${words} the provider's, once a minute`, () => {
       const { lines, time, clock } = open();
-      clock.madeJustNow(NOW + ahead);
-      clock.madeJustNow(NOW + ahead);
+      clock.tokenIssued(NOW + ahead);
+      clock.tokenIssued(NOW + ahead);
       expect(lines).to.have.length(1);
       expect(lines[0]).to.contain(words).and.contain('NTP');
       time.now += 60_000;
-      clock.madeJustNow(NOW + 60 + ahead);
+      clock.tokenIssued(NOW + 60 + ahead);
       expect(lines).to.have.length(2);
       expect(clock.providerNow()).to.equal(NOW + 60 + ahead);
     });
@@ -38,18 +38,18 @@ describe('clock watch', () => {
 
   it('learns from a token of the future, but from none of the past', () => {
     const { lines, clock } = open();
-    clock.shown(NOW + 90);
+    clock.tokenReceived(NOW + 90);
     expect(lines.join()).to.contain('90 s behind');
     expect(clock.providerNow()).to.equal(NOW + 90);
-    clock.shown(NOW - 500);
-    clock.shown(NOW + 30);
+    clock.tokenReceived(NOW - 500);
+    clock.tokenReceived(NOW + 30);
     expect(clock.providerNow()).to.equal(NOW + 90);
   });
 
   it('believes what is new: a clock that was set right is right', () => {
     const { clock } = open();
-    clock.madeJustNow(NOW + 120);
-    clock.madeJustNow(NOW);
+    clock.tokenIssued(NOW + 120);
+    clock.tokenIssued(NOW);
     expect(clock.providerNow()).to.equal(NOW);
   });
 });

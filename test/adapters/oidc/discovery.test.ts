@@ -70,7 +70,7 @@ describe('discovery of a realm', () => {
   it('refuses what is no OpenID provider', async () => {
     const issuer_url = await serve((_request, response) => response.end('<h1>Welcome to nginx!</h1>'));
     const message = await unusable(discoverRealm({ name: 'bud', issuer_url }, CLIENT), false);
-    expect(message).to.contain('no OpenID provider').and.contain('KEYCLOAK_URL');
+    expect(message).to.contain('not an OpenID provider').and.contain('KEYCLOAK_URL');
   });
 
   it('reaches a realm under an address of our own, also where it calls itself by its public one', async () => {

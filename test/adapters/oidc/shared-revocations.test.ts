@@ -79,7 +79,7 @@ describe('shared revocations', () => {
     { values, double, state }: ReturnType<typeof createStateDouble>,
     options: Partial<SharedRevocationsOptions> = {},
   ) => {
-    const shared = createSharedRevocations({ revocations, state, log, leave_alone_ms: 20, ...options });
+    const shared = createSharedRevocations({ revocations, state, log, suspend_ms: 20, ...options });
     if (!double.away && !double.mute) await eventually(() => values.has('bud-logout:complete'));
     return shared;
   };
@@ -174,7 +174,7 @@ describe('shared revocations', () => {
   it('do not keep requests waiting for a store that does not answer', async () => {
     const store = createStateDouble();
     const time = Date.now();
-    const shared = await open(store, { answer_within_ms: 500, leave_alone_ms: 60_000, now: () => time });
+    const shared = await open(store, { timeout_ms: 500, suspend_ms: 60_000, now: () => time });
     store.double.mute = true;
     expect(await shared.isRevoked(aToken())).to.equal(false);
     // Left alone from here on: only the first had to wait.
@@ -226,7 +226,7 @@ describe('shared revocations', () => {
   it('put later what could not be put while they were putting back the others', async () => {
     await revocations.revoke(aToken());
     const { gated, values, state, reached, release } = createGated(createStateDouble());
-    const options = { revocations, state, log, leave_alone_ms: 20, reconcile_ms: 20 };
+    const options = { revocations, state, log, suspend_ms: 20, reconcile_ms: 20 };
     const shared = createSharedRevocations(options);
     await reached;
     const late = aToken();

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import pg from 'pg';
-import { surviveLostConnections, tellLostConnections } from '../../../src/adapters/postgres/connection.ts';
+import { logLostConnections, surviveLostConnections } from '../../../src/adapters/postgres/connection.ts';
 import { createPostgresSocket } from '../../../src/adapters/postgres/socket.ts';
 import { problemOf } from '../../../src/api/http/problem.ts';
 import { createLogger } from '../../../src/telemetry.ts';
@@ -60,7 +60,7 @@ describe('the sockets of a pool of connections to Postgres', () => {
       lines.push(JSON.parse(line));
       resolve();
     };
-    tellLostConnections(pool, createLogger({ level: 'info', destination: { write } }));
+    logLostConnections(pool, createLogger({ level: 'info', destination: { write } }));
     await Promise.all(Array.from({ length: 2 }, () => pool.query('select pg_sleep(0.1)')));
     // Not `once` of node:events, which rejects at an error.
     const bothGone = new Promise<void>((done) => pool.on('remove', () => pool.totalCount === 0 && done()));

@@ -11,7 +11,7 @@ export const createRespelledLog = (): Log & LogImport => {
   const spell = (position: Position): Position => Position.parse(`${PREFIX}${position}`);
   const read = (position: Position): Position => {
     if (position.startsWith(PREFIX)) return Position.parse(position.slice(PREFIX.length));
-    throw new Rejected('invalid', 'unknown-position', `${position} is no position of this log.`);
+    throw new Rejected('invalid', 'unknown-position', `${position} is not a position of this log.`);
   };
   const respell = (event: RecordedEvent): RecordedEvent => ({ ...event, position: spell(event.position) });
 

@@ -1,12 +1,12 @@
-export interface InTurn {
-  /** Runs `work` once everything that came before it for the same key is done, however that ended. */
+export interface KeyedQueue {
+  /** Runs `work` once all earlier work for the same key has ended, successfully or not. */
   run<T>(key: string, work: () => Promise<T>): Promise<T>;
-  /** Resolves when nothing is left to do. */
+  /** Resolves when the queue is empty. */
   idle(): Promise<void>;
 }
 
-/** Things that must happen one after the other within a key, and side by side otherwise. */
-export const createInTurn = (): InTurn => {
+/** Runs work one after the other per key, and concurrently for different keys. */
+export const createKeyedQueue = (): KeyedQueue => {
   const lastOf = new Map<string, Promise<unknown>>();
 
   const run = <T>(key: string, work: () => Promise<T>): Promise<T> => {
