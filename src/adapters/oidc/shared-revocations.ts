@@ -6,8 +6,8 @@ import type { Closable } from '../../ports/closable.ts';
 import type { SharedState } from '../../ports/shared-state.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import {
-  keysOf,
   appliesTo,
+  keysOf,
   type Revocation,
   revocationOfEnded,
   revocationsOf,
