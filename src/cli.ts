@@ -4,8 +4,8 @@ import { ConfigError, inheritedEnvironment, loadConfig } from './config/config.t
 import { explain } from './failures/failure-text.ts';
 import { createLogger } from './telemetry.ts';
 
-// What a command does is loaded when it is asked for: most of it is needed by that one only, and what the demo and the
-// local services need is no production dependency.
+// Each command loads its modules when it runs: most of them are needed by that command only, and those of the demo and
+// the local services need development dependencies.
 
 interface DemoFlags {
   url?: string;
@@ -17,10 +17,10 @@ const program = new Command('budapp').description('BudApp from the command line.
 
 program
   .command('demo')
-  .description('Do the main job end to end: upload, deploy, infer, heal, delete, replay')
-  .option('--url <url>', 'use a BudApp that runs already, instead of starting one')
-  .option('--email <email>', 'who logs in at --url (default: ADMIN_EMAIL)')
-  .option('--password <password>', 'with which password (default: ADMIN_PASSWORD)')
+  .description('Run the main job end to end: upload, deploy, infer, recover, delete, replay')
+  .option('--url <url>', 'use a running BudApp instead of starting one')
+  .option('--email <email>', 'e-mail address for --url (default: ADMIN_EMAIL)')
+  .option('--password <password>', 'password for --url (default: ADMIN_PASSWORD)')
   .action(async (flags: DemoFlags) => {
     const { runDemo } = await import('./demo/demo.ts');
     const { admin } = loadConfig();
@@ -30,7 +30,7 @@ program
 
 program
   .command('migrate')
-  .description('Bring the schema of Postgres up to date, and do nothing else')
+  .description('Migrate the schema of Postgres, and do nothing else')
   .action(async () => {
     const { migrateDatabase } = await import('./wiring/migrate-database.ts');
     const config = loadConfig();
@@ -40,11 +40,11 @@ program
 
 program
   .command('local-service <name>')
-  .description('Serve one stand-in (budcluster, budmodel, budsim or budmetrics) as a process of its own')
-  .requiredOption('--port <port>', 'where it listens')
-  .option('--host <host>', 'on which address', '127.0.0.1')
-  .option('--public-url <url>', 'where others reach it (default: http://<host>:<port>)')
-  .option('--data-dir <folder>', 'where it keeps what it must remember (default: .data/<name>)')
+  .description('Serve one stand-in (budcluster, budmodel, budsim or budmetrics) in its own process')
+  .requiredOption('--port <port>', 'port to listen on')
+  .option('--host <host>', 'address to listen on', '127.0.0.1')
+  .option('--public-url <url>', 'URL at which others reach it (default: http://<host>:<port>)')
+  .option('--data-dir <folder>', 'folder for its data (default: .data/<name>)')
   .action(async (name: string, flags: { port: string; host: string; publicUrl?: string; dataDir?: string }) => {
     const { runLocalService } = await import('./wiring/local-service/run-local-service.ts');
     const { port, host, publicUrl: public_url, dataDir: data_dir = `.data/${name}` } = flags;
@@ -67,13 +67,13 @@ program
   .command('copy')
   .description('Copy the log to another system, compare both, and cut over: docs/operations.md, "Moving between logs"')
   .requiredOption('--from <log>', 'postgres, eventstore, or an address (postgres://, esdb://, esdb+discover://)')
-  .requiredOption('--to <log>', 'as --from; empty, or holding the beginning of the same history')
-  .option('--batch <events>', 'how many are handed over at once', '500')
-  .option('--verify', 'copy nothing, only compare')
-  .option('--follow', 'go on with what is appended meanwhile, until Ctrl-C')
-  .option('--cut-over', 'then move the checkpoints of this installation to the target; BudApp must be stopped')
-  .option('--reset-checkpoints', 'with --cut-over: build the read models anew instead of moving them')
-  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 the logs differ, 3 the source has got new events since.')
+  .requiredOption('--to <log>', 'as --from; empty, or with the beginning of the same history')
+  .option('--batch <events>', 'events per append', '500')
+  .option('--verify', 'only compare, copy nothing')
+  .option('--follow', 'continue with new events until Ctrl-C')
+  .option('--cut-over', 'afterwards move the checkpoints of this installation to the target; BudApp must be stopped')
+  .option('--reset-checkpoints', 'with --cut-over: rebuild the read models instead of moving them')
+  .addHelpText('after', '\nExit codes: 0 done, 1 failed, 2 the logs differ, 3 the source has new events since.')
   .action(async ({ from, to, ...flags }: LogCopyFlags) => {
     const { runLogCopy } = await import('./wiring/log-copy/run-log-copy.ts');
     const ending = new AbortController();

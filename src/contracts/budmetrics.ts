@@ -47,10 +47,10 @@ const Series = z.looseObject({
   points: z.array(Figures.extend({ at: z.string() })),
 });
 
-/** One item a namespace that was asked for. */
+/** One item per requested namespace. */
 export const AggregatedMetricsAnswer = z.looseObject({ items: z.array(Aggregated) });
 
-/** One series a namespace; a bucket without requests has no point. */
+/** One series per namespace; a bucket without requests has no point. */
 export const TimeSeriesAnswer = z.looseObject({ items: z.array(Series) });
 
 export const AnalyticsAnswer = z.looseObject({ aggregated: z.array(Aggregated), series: z.array(Series) });

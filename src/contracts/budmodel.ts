@@ -25,7 +25,7 @@ export const ExtractCloudModelRequest = z.strictObject({ model_uri: z.string().m
 /** `DELETE model-info/local-models?path` */
 export const DeleteModelFilesRequest = z.strictObject({ path: z.string().min(1) });
 
-/** One tensor that a model takes or gives. In `shape`, -1 stands for a dynamic dimension; null: the rank is unknown. */
+/** One input or output tensor of a model. In `shape`, -1 means a dynamic dimension; null: the rank is unknown. */
 export const Tensor = z.looseObject({
   name: z.string(),
   /** Open Inference Protocol name (`FP32`, `INT64`, `BYTES`); null where the model does not say. */
@@ -33,7 +33,10 @@ export const Tensor = z.looseObject({
   shape: z.array(z.number()).nullish(),
 });
 
-/** What a model is made of. The local service reads `inputs`, `outputs`, `opset` and `producer` from the artefact itself. */
+/**
+ * The architecture of a model. The local service reads `inputs`, `outputs`, `opset` and `producer` from the artefact
+ * itself.
+ */
 const Architecture = z.looseObject({
   num_params: z.number().nullish(),
   inputs: z.array(Tensor).nullish(),
@@ -47,7 +50,7 @@ const Architecture = z.looseObject({
 const license = z.union([z.string(), z.looseObject({})]).nullish();
 const names = z.union([z.array(z.unknown()), z.string()]).nullish();
 
-/** What a service knows of a model; whatever it does not know is null. */
+/** The metadata of a model; null where the service does not know it. */
 export const ModelInfo = z.looseObject({
   author: z.string().nullish(),
   description: z.string().nullish(),

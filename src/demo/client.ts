@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** An answer that was not a success, told in the words of its problem document. */
+/** An error answer, described by its problem document. */
 export class RequestFailed extends Error {
   readonly status: number;
 
@@ -26,7 +26,7 @@ const detailOf = (text: string): string => {
   }
 };
 
-/** Speaks the public HTTP API, and knows nothing of what is behind it. */
+/** A client of the public HTTP API. */
 export const createClient = (url: string) => {
   let token = '';
 
@@ -69,7 +69,7 @@ export const createClient = (url: string) => {
 
 export type Client = ReturnType<typeof createClient>;
 
-/** Asks again until the answer satisfies, or says what it waited for in vain. */
+/** Polls until `look` returns a value. Throws after the time-out, naming what it waited for. */
 export const eventually = async <T>(
   what: string,
   look: () => Promise<T | null>,
@@ -81,5 +81,5 @@ export const eventually = async <T>(
     if (found !== null) return found;
     await sleep(everyMs);
   }
-  throw new Error(`waited ${timeoutMs / 1000} s in vain: ${what}`);
+  throw new Error(`waited ${timeoutMs / 1000} s without success: ${what}`);
 };

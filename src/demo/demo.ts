@@ -3,16 +3,16 @@ import { createClient } from './client.ts';
 import { openLiveStream } from './live-stream.ts';
 import { checkReplay, showHistory } from './look-back.ts';
 import { createProject, registerCluster, uploadModel } from './prepare.ts';
-import { deploy, infer, remove, survive } from './serve.ts';
+import { deploy, infer, killReplica, remove } from './serve.ts';
 import { type RunningServer, startServer } from './server-process.ts';
 import type { Say, Story } from './story.ts';
 
 export interface DemoOptions {
-  /** A BudApp that runs already; otherwise one is started for the demo and stopped afterwards. */
+  /** The URL of a running BudApp; by default one is started for the demo and stopped afterwards. */
   url?: string;
   email: string;
   password?: string | undefined;
-  /** For the BudApp that is started. */
+  /** The environment of the BudApp that is started. */
   environment: NodeJS.ProcessEnv;
 }
 
@@ -24,7 +24,7 @@ const STEPS: readonly Step[] = [
   ['Register the local cluster', registerCluster],
   ['Deploy the model with 2 replicas', deploy],
   ['Send an inference request', infer],
-  ["Kill a replica behind the platform's back", survive],
+  ["Kill a replica behind the platform's back", killReplica],
   ['Delete the endpoint', remove],
   ['Read its history from the log', showHistory],
   ['Rebuild its state as of the inference', checkReplay],
@@ -36,7 +36,7 @@ const connect = async ({ url, email, password, environment }: DemoOptions): Prom
   return { url, email, password, dataDir: null, close: async () => {} };
 };
 
-/** The Listr task of a step: it shows what the step says, and keeps how long it took. */
+/** The Listr task of a step: shows its output and records its duration. */
 const taskOf = ([title, run]: Step) => ({
   title,
   rendererOptions: { persistentOutput: true, outputBar: Number.POSITIVE_INFINITY },
@@ -53,22 +53,22 @@ const summarise = (story: Story, server: RunningServer, totalMs: number): string
   const width = Math.max(...story.timings.map(({ name }) => name.length));
   return [
     '',
-    `BudApp at ${server.url} did the whole job in ${(totalMs / 1000).toFixed(1)} s:`,
+    `BudApp at ${server.url} completed the demo in ${(totalMs / 1000).toFixed(1)} s:`,
     ...story.timings.map(({ name, ms }) => `  ${name.padEnd(width)}  ${ms.toFixed(0).padStart(6)} ms`),
     server.dataDir
       ? `The data of this run (log, read models, artefacts): ${server.dataDir}`
-      : 'The data is where that BudApp keeps it.',
+      : 'The data is in the folder of that BudApp.',
     'To use it yourself: npm start',
   ].join('\n');
 };
 
 /**
- * The main job, end to end, through the public HTTP and WebSocket API only. Throws what went wrong; whatever was
- * started has ended by then.
+ * The main job, end to end, through the public HTTP and WebSocket API only. Throws the first error, after everything
+ * that was started has been stopped.
  */
 export const runDemo = async (options: DemoOptions, print: (text: string) => void): Promise<void> => {
   const started = performance.now();
-  // Filled in step by step; every step may rely on what the ones before it put there.
+  // Filled in step by step; each step relies on the values of the earlier ones.
   const story = { run: Date.now().toString(36), timings: [] as Story['timings'] } as Story;
   let server: RunningServer | null = null;
   const begin: Step = [

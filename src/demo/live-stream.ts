@@ -2,7 +2,7 @@ import { EventEmitter, on } from 'node:events';
 import { WebSocket } from 'ws';
 import type { Client } from './client.ts';
 
-/** A frame of the live stream: a CloudEvent with the position that it has in the log. */
+/** A frame of the live stream: a CloudEvent with its position in the log. */
 export interface Frame {
   type: string;
   subject: string;
@@ -13,7 +13,7 @@ export interface Frame {
 
 const FINAL_TIMEOUT_MS = 60_000;
 
-/** The live status stream over WebSocket. Frames are kept, so that nobody misses what came before they asked. */
+/** The live stream over WebSocket. Frames are kept, so that `until` also sees those that arrived before its call. */
 export const openLiveStream = async (client: Client, from: string) => {
   const url = new URL('/stream', client.url);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
@@ -25,7 +25,7 @@ export const openLiveStream = async (client: Client, from: string) => {
 
   socket.on('message', (data) => {
     const message = JSON.parse(String(data)) as Partial<Frame>;
-    // Heartbeats and notices of the stream itself carry no position.
+    // Heartbeats and notices of the stream itself have no position.
     if (!message.position || !message.type || !message.data) return;
     frames.push(message as Frame);
     arrived.emit('frame', message);
@@ -41,8 +41,8 @@ export const openLiveStream = async (client: Client, from: string) => {
 
   return {
     /**
-     * Shows every frame of one of these resources, from the stream's start on, until one of them satisfies.
-     * Throws when that takes too long, or the stream ends.
+     * Passes every frame of these resources to `show`, from the first one kept, until `isLast` is true. Throws after a
+     * time-out, or when the stream ends.
      */
     async until(
       resources: readonly string[],
@@ -50,7 +50,7 @@ export const openLiveStream = async (client: Client, from: string) => {
       show: (frame: Frame) => void,
     ): Promise<Frame> {
       const signal = AbortSignal.timeout(FINAL_TIMEOUT_MS);
-      const news = on(arrived, 'frame', { signal });
+      const arrivals = on(arrived, 'frame', { signal });
       let next = 0;
       for (;;) {
         for (; next < frames.length; next += 1) {
@@ -58,19 +58,19 @@ export const openLiveStream = async (client: Client, from: string) => {
           if (!frame || !resources.some((id) => frame.subject.endsWith(id))) continue;
           show(frame);
           if (isLast(frame)) {
-            await news.return?.();
+            await arrivals.return?.();
             return frame;
           }
         }
         if (failure) throw failure;
         try {
-          await news.next();
+          await arrivals.next();
         } catch (cause) {
-          throw new Error(`no news for ${FINAL_TIMEOUT_MS / 1000} s on the live stream`, { cause });
+          throw new Error(`no frame on the live stream for ${FINAL_TIMEOUT_MS / 1000} s`, { cause });
         }
       }
     },
-    /** Forgets what was shown already: a later `until` starts with what comes from now on. */
+    /** Drops the kept frames: a later `until` starts with the next frame. */
     forget(): void {
       frames.length = 0;
     },

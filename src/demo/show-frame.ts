@@ -12,7 +12,7 @@ const reasonOf = (data: Frame['data']): string => {
   return reason ? `: ${reason.message}` : '';
 };
 
-/** Shows the frames of one workflow and its resource: steps with a progress bar, other news as lines. */
+/** Shows the frames of one workflow and its resource: steps with a progress bar, other events as lines. */
 export const frameShower = (say: Say) => {
   let steps: { id: string; title: string }[] = [];
   const done = new Set<string>();
@@ -42,7 +42,7 @@ export const frameShower = (say: Say) => {
         say(`placed on cluster ${text(data.cluster_name)}: ${(data.reasons as string[]).join('; ')}`);
         return;
       default:
-        // Calls and bare results are for the audit log; a person watches what changes.
+        // Skips calls and raw results, which only the audit log needs.
         if (/^workflow-(call|result|eta|timer|message)/.test(kind)) return;
         say(`${kind.replaceAll('-', ' ')}${reasonOf(data)}`);
     }

@@ -1,17 +1,17 @@
 import type { Client } from './client.ts';
 import type { LiveStream } from './live-stream.ts';
 
-/** What the steps of the demo tell each other. */
+/** The values that the steps of the demo pass on. */
 export interface Story {
   client: Client;
   stream: LiveStream;
-  /** Makes the names of this run its own. */
+  /** A suffix that makes the names of this run unique. */
   run: string;
   project: { id: string; name: string };
   model: ModelView;
   cluster: ClusterView;
   endpoint: EndpointView;
-  /** Position of the log and the endpoint as the read model showed it, right after the first inference. */
+  /** Position and endpoint as the read model returned them right after the first inference. */
   remembered: { position: string; endpoint: EndpointView };
   replicaPids: readonly number[];
   timings: { name: string; ms: number }[];
@@ -55,7 +55,7 @@ export interface EndpointView {
   workflow_id?: string;
 }
 
-/** Writes one line below the step that is running. */
+/** Writes one line below the running step. */
 export type Say = (line: string) => void;
 
 const BAR_WIDTH = 20;

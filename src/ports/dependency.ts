@@ -1,12 +1,12 @@
 /** One dependency as `/health/ready` shows it. */
 export interface Dependency {
   name: string;
-  /** What serves it now, for example `postgres (embedded)` or `nats://...`; never a password. */
+  /** The implementation in use, for example `postgres (embedded)` or `nats://...`; never with a password. */
   implementation: string;
-  /** True where it stands in for the real system. */
+  /** True for a stand-in of the embedded default. */
   stand_in: boolean;
-  /** Without it nothing can be served; without any other one, some things cannot. */
+  /** Whether the process is not ready without it; without any other dependency it is degraded. */
   needed: boolean;
-  /** Throws where it cannot be used now. */
+  /** Throws where the dependency cannot be used. */
   check(): Promise<void>;
 }

@@ -1,15 +1,15 @@
 import type { TenantId } from '../events/ids.ts';
 import type { Closable } from './closable.ts';
 
-/** What an access token says, after its signature, issuer, audience and expiry were checked. */
+/** The claims of an access token whose signature, issuer, audience and expiry have been verified. */
 export interface Claims {
   subject: string;
   tenant_id: TenantId;
   email: string;
   name: string;
-  /** Null where the token was made for another client and says nothing about roles or groups. */
+  /** Null where the token is for another client and has no roles or groups. */
   role: 'admin' | 'developer' | 'viewer' | null;
-  /** Seconds since 1970, by the provider's clock. */
+  /** When the token was issued, in seconds since 1970 by the provider's clock. */
   issued_at: number;
   expires_at: number;
   token_id: string;
@@ -23,7 +23,7 @@ export interface Tokens {
   expires_in: number;
 }
 
-/** What a browser's sign-in began with, to be kept until it comes back. */
+/** The state of a browser's sign-in, to be kept until the browser returns. */
 export interface PendingSignIn {
   state: string;
   code_verifier: string;
@@ -31,7 +31,7 @@ export interface PendingSignIn {
   realm: string;
 }
 
-/** The identity provider, spoken to over OpenID Connect. It may have several realms, each with users of its own. */
+/** The identity provider, over OpenID Connect. It may have several realms, each with its own users. */
 export interface Identity extends Closable {
   /**
    * `realm`: default the first. Throws `Rejected` `unauthenticated` with code `invalid-credentials`, `invalid` with code
@@ -40,19 +40,20 @@ export interface Identity extends Closable {
   login(credentials: { email: string; password: string; realm?: string | undefined }): Promise<Tokens>;
   /** Throws `Rejected` `unauthenticated` with code `invalid-refresh-token`. */
   refresh(refreshToken: string): Promise<Tokens>;
-  /** Ends the session: the refresh token is revoked, the access token is refused from now on. */
+  /** Ends the session: revokes the refresh token, and refuses the access token from now on. */
   logout(tokens: { access_token: string; refresh_token?: string | undefined }): Promise<void>;
   /**
-   * The provider says that a session ended (OpenID Connect Back-Channel Logout 1.0): its access tokens are refused from
-   * now on, or all of its user's where the logout token names no session. Throws `Rejected` `malformed` with code
-   * `invalid-logout-token`.
+   * Ends a session that has ended at the provider (OpenID Connect Back-Channel Logout 1.0): refuses its access tokens
+   * from now on, or all tokens of its user where the logout token names no session. Throws `Rejected` `malformed` with
+   * code `invalid-logout-token`.
    */
   endSession(logoutToken: string): Promise<void>;
   /** Throws `Rejected` `unauthenticated` with code `invalid-token`, `expired-token` or `revoked-token`. */
   verify(accessToken: string): Promise<Claims>;
   /**
-   * Authorization code with PKCE: where to send the browser, and what to keep until it comes back. `realm`: default the
-   * first. Throws `Rejected` `invalid` with code `unknown-realm` or `unknown-redirect-uri`.
+   * Starts an authorization code flow with PKCE: returns the URL for the browser, and the state to keep until it
+   * returns. `realm`: default the first. Throws `Rejected` `invalid` with code `unknown-realm` or
+   * `unknown-redirect-uri`.
    */
   authorizationUrl(options: {
     redirect_uri: string;

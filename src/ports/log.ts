@@ -7,11 +7,14 @@ export interface Appended {
   revision: number;
   /** Position of the last event of the append. */
   position: Position;
-  /** The time of the append, as its events bear it. */
+  /** The time of the append, which its events have as `at`. */
   at: string;
 }
 
-/** In band: the reader has handled all there was; `position` may be persisted even if no event of it passed the filter. */
+/**
+ * Comes between events: the reader has received all events up to the log's end. `position` may be persisted even where
+ * no event up to it passed the filter.
+ */
 export interface CaughtUp {
   caughtUp: true;
   position: Position | null;
@@ -27,7 +30,7 @@ export interface LogFilter {
 export interface SubscribeOptions {
   after: Position | 'start';
   filter?: LogFilter;
-  /** true: goes on after `CaughtUp` until aborted. false: ends after `CaughtUp`. */
+  /** true: continues after `CaughtUp` until aborted. false: ends after `CaughtUp`. */
   live: boolean;
   signal?: AbortSignal;
 }
@@ -39,30 +42,30 @@ export interface ReadStreamOptions {
   limit?: number;
 }
 
-/** The append-only log. `test/contract/log.ts` says what every adapter must do. */
+/** The append-only log. `test/contract/log.ts` specifies what every adapter must do. */
 export interface Log extends Closable {
   /**
-   * All events or none. Appending events whose ids already stand in the stream answers as the first time did and adds
-   * nothing; where only some of them do it is refused. A repeat names the expected revision of the first time, or 'any' or
-   * 'exists'. Whether ids that stand in another stream are refused is up to the adapter: EventStoreDB knows no ids but a
-   * stream's own. Throws `WrongExpectedRevision` (with the actual one) and, where the log cannot be reached in time,
+   * Appends all events or none. A repeated append of events whose ids are in the stream already returns the first
+   * answer and adds nothing; one with only some of them is refused. A repeat names the expected revision of the first
+   * append, or 'any' or 'exists'. An adapter may refuse ids that are in another stream; EventStoreDB does not compare
+   * those. Throws `WrongExpectedRevision` (with the actual one) and, where the log cannot be reached in time,
    * `Rejected` of kind `unavailable`.
    */
   append(stream: string, events: readonly NewEvent[], options: { expected: ExpectedRevision }): Promise<Appended>;
-  /** In order, or backwards; a stream that does not exist is empty. */
+  /** Reads a stream in order, or backwards; a stream that does not exist is empty. */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
-  /** Never ends in silence: ends when not live and caught up, when `signal` aborts, or by throwing. */
+  /** Reads the log. Ends only when not live and caught up, when `signal` aborts, or by throwing. */
   subscribe(options: SubscribeOptions): AsyncIterable<RecordedEvent | CaughtUp>;
   /** Position of the newest event; null while the log is empty. */
   head(): Promise<Position | null>;
 }
 
-/** A log that can take over the history of another one; `test/contract/log-import.ts` says what that means. */
+/** A log that can import the history of another one; `test/contract/log-import.ts` specifies it. */
 export interface LogImport {
   /**
-   * Appends events of another log in this order, each with the id, stream, revision and time that it has there; only the
-   * positions are new. Resolves when all of them are kept; where it throws, an unbroken beginning of them may be. Nothing
-   * is ever added twice. Throws `WrongExpectedRevision` where a stream does not go on at the revision of its next event.
+   * Appends events of another log in this order, each with its id, stream, revision and time there; only the positions
+   * are new. Resolves when all are stored; where it throws, a prefix of them may be. No event is ever added twice.
+   * Throws `WrongExpectedRevision` where the revision of an event does not continue its stream.
    */
   importEvents(events: readonly RecordedEvent[]): Promise<void>;
 }

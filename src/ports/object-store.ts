@@ -7,7 +7,7 @@ export interface StoredObject {
   sha256: string;
 }
 
-/** Keeps artefacts: model files and datasets. Keys look like paths. */
+/** Stores artefacts: model files and datasets. Keys look like paths. */
 export interface ObjectStore {
   /**
    * Writes the whole stream or nothing. Throws `Rejected`: `too-large` (over `maxBytes`), `invalid` with code
@@ -17,8 +17,8 @@ export interface ObjectStore {
   /** Throws `Rejected` `not-found` where there is no such object. */
   get(key: string): Promise<Readable>;
   find(key: string): Promise<StoredObject | null>;
-  /** Deleting what is not there is fine. */
+  /** Removes an object; does nothing where there is none. */
   remove(key: string): Promise<void>;
-  /** What the model service is given as `model_uri`, for example a file path or an s3 URL. */
+  /** The value of `model_uri` for the model service, for example a file path or an s3 URL. */
   uri(key: string): string;
 }

@@ -3,24 +3,24 @@ export interface ParkedInstanceKey {
   instance_id: string;
 }
 
-/** A process that could not digest an event: its instance, and all events that came for it since, wait. */
+/** A parked process instance: an event that it could not handle, and all later events for it, wait. */
 export interface ParkedInstance extends ParkedInstanceKey {
   tenant_id: string;
-  /** Of the event that is in the way. */
+  /** The position of the event that could not be handled. */
   position: string;
   event_type: string;
   error: string;
   attempts: number;
   parked_at: string;
-  /** How many events wait. */
+  /** The number of waiting events, including that one. */
   waiting: number;
 }
 
-/** What operators can do about processes that are stuck. */
+/** Operations on parked process instances, for operators. */
 export interface ProcessOperations {
   listParked(): Promise<readonly ParkedInstance[]>;
-  /** Tries again; `resumed` false: it, or one behind it, failed again. Throws `Rejected` `not-found`. */
+  /** Retries the event. `resumed` is false where it, or one behind it, failed again. Throws `Rejected` `not-found`. */
   retryParked(key: ParkedInstanceKey): Promise<{ resumed: boolean }>;
-  /** Leaves the event that is in the way out for good and goes on with those behind it. Throws `Rejected` `not-found`. */
+  /** Skips the event for good and continues with those behind it. Throws `Rejected` `not-found`. */
   skipParked(key: ParkedInstanceKey): Promise<{ resumed: boolean }>;
 }

@@ -5,11 +5,11 @@ export interface ServiceRequest extends CallRequest {
   traceparent?: string | undefined;
 }
 
-/** Calls the cluster, model, simulator, metrics and notify services: over Dapr, or straight over HTTP. */
+/** Calls the cluster, model, simulator, metrics and notify services, over Dapr or directly over HTTP. */
 export interface ServiceInvoker {
   /**
-   * The parsed JSON answer. Throws `ServiceFailure`: `retryable` where trying again can help (no connection, time-out,
-   * 429, 5xx), not retryable where the service understood and refused (other 4xx).
+   * Sends the request and returns the parsed JSON answer. Throws `ServiceFailure`: `retryable` where a retry can help
+   * (no connection, time-out, 429, 5xx), not retryable where the service refused the request (other 4xx).
    */
   invoke(request: ServiceRequest): Promise<unknown>;
 }

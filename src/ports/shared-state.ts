@@ -1,7 +1,10 @@
-/** Small, short-lived facts that the services of the platform share; whoever keeps them may lose them at any time. */
+/** Small, short-lived values that the services of the platform share. The store may lose them at any time. */
 export interface SharedState {
-  /** Replaces what was there. Throws `Rejected` `unavailable` where the store cannot be reached. */
+  /** Sets a value. Throws `Rejected` `unavailable` where the store cannot be reached. */
   put(key: string, value: string, options: { ttl_seconds: number }): Promise<void>;
-  /** null: never put, expired or lost. Throws `Rejected` `unavailable` where the store cannot be reached. */
+  /**
+   * Null where the value was never set, has expired or was lost. Throws `Rejected` `unavailable` where the store cannot
+   * be reached.
+   */
   get(key: string): Promise<string | null>;
 }

@@ -9,17 +9,17 @@ export interface StatusMessage {
 
 export interface StatusSubscriptionOptions {
   /**
-   * The connection was lost and is back, with the subscription in force: messages may have been missed, and perhaps none
-   * will follow that would tell. Whoever must not miss any reads the log now.
+   * Called when a lost connection is back and the subscription is in force again: messages may have been missed, and no
+   * later one may reveal it. A subscriber that must not miss any reads the log now.
    */
   onGap?: () => void;
 }
 
-/** Carries status messages between processes; at most once: whoever listens closes gaps from the log. */
+/** Carries status messages between processes, at most once: subscribers fill gaps from the log. */
 export interface StatusBus extends Closable {
-  /** Throws `Rejected` `unavailable` where the bus does not take the message, at once or after a short while. */
+  /** Throws `Rejected` `unavailable` where the bus does not accept the message, at once or after a short while. */
   publish(message: StatusMessage): Promise<void>;
-  /** `pattern` as in NATS (`bud.status.>`); answers a function that ends the subscription. */
+  /** Subscribes to subjects; `pattern` as in NATS (`bud.status.>`). Returns a function that ends the subscription. */
   subscribe(
     pattern: string,
     handler: (message: StatusMessage) => void,

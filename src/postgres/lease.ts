@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase, Pool } from 'pg';
 import { waitForRetry } from '../resilience/backoff.ts';
 
-/** After a failed lease or failed work. */
+/** Pauses after a failed lease or failed work. */
 const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 
 /**
@@ -10,7 +10,7 @@ const BACKOFF = { first_ms: 100, longest_ms: 5000 };
  * and fail-overs do not lose it; `token` grows with each new owner and fences off the one before.
  *
  *     free or expired -> held(token) -> renewed ... -> released
- *                                   \-> expired -> held(token + 1) by somebody else: a write with the old token is refused
+ *                                   \-> expired -> held(token + 1) by another owner: writes with the old token are refused
  */
 export interface Lease {
   name: string;
@@ -18,7 +18,7 @@ export interface Lease {
   token: string;
 }
 
-/** The lease has another owner by now; whatever was about to be written must not be. */
+/** The lease has another owner: nothing may be written under it any more. */
 export class LeaseLost extends Error {
   readonly lease: string;
 
@@ -31,13 +31,13 @@ export class LeaseLost extends Error {
 
 export interface LeaseRequest {
   name: string;
-  /** Unique to this run of this process. */
+  /** Unique per run of a process. */
   owner: string;
-  /** Milliseconds for which it is held unless renewed. */
+  /** Milliseconds until the lease expires unless renewed. */
   ttl_ms: number;
 }
 
-/** Takes the lease if nobody holds it; null where somebody does. */
+/** Acquires the lease; null where another owner holds it. */
 export const acquireLease = async (pool: Pool, { name, owner, ttl_ms }: LeaseRequest): Promise<Lease | null> => {
   const { rows } = await pool.query<{ token: string }>(
     `insert into leases (name, owner, token, expires_at)
@@ -52,7 +52,10 @@ export const acquireLease = async (pool: Pool, { name, owner, ttl_ms }: LeaseReq
   return token === undefined ? null : { name, owner, token };
 };
 
-/** Holds it for `ttl_ms` more; false where it has been taken over. An expired lease that nobody took is still ours. */
+/**
+ * Extends the lease by `ttl_ms`; false where another owner has taken it over. An expired lease that was not taken over
+ * can still be renewed.
+ */
 export const renewLease = async (pool: Pool, { name, token }: Lease, ttl_ms: number): Promise<boolean> => {
   const { rowCount } = await pool.query(
     `update leases set expires_at = clock_timestamp() + $3 * interval '1 ms' where name = $1 and token = $2`,
@@ -61,19 +64,19 @@ export const renewLease = async (pool: Pool, { name, token }: Lease, ttl_ms: num
   return rowCount === 1;
 };
 
-/** Lets others have it at once. */
+/** Releases the lease, so that others can acquire it at once. */
 export const releaseLease = async (pool: Pool, { name, token }: Lease): Promise<void> => {
   await pool.query(`update leases set expires_at = '-infinity' where name = $1 and token = $2`, [name, token]);
 };
 
-/** For a start that knows that it is alone on this database: what a crash left held is free at once. */
+/** Releases all leases that a crash left. Only for a start that is the only process on this database. */
 export const releaseAllLeases = async (pool: Pool): Promise<void> => {
   await pool.query(`update leases set expires_at = '-infinity'`);
 };
 
 /**
- * To be called inside the transaction that writes: throws `LeaseLost` where the token is not the newest, and keeps it the
- * newest until the transaction ends, since whoever takes over has to wait for this lock.
+ * To be called inside the writing transaction. Throws `LeaseLost` where the token is not the newest, and locks it until
+ * the transaction ends, since a take-over has to wait for this lock.
  */
 export const assertLease = async (client: ClientBase, { name, token }: Lease): Promise<void> => {
   const { rowCount } = await client.query('select 1 from leases where name = $1 and token = $2 for share', [
@@ -85,14 +88,14 @@ export const assertLease = async (client: ClientBase, { name, token }: Lease): P
 
 export interface UnderLeaseOptions extends LeaseRequest {
   pool: Pool;
-  /** Ends the holding: `work` is aborted and awaited, and the lease released. */
+  /** Aborts `work`, awaits its end and releases the lease. */
   signal: AbortSignal;
-  /** What there is to do while the lease is held; `signal` aborts once it is lost. */
+  /** The work under the lease; `signal` aborts once it is lost. */
   work(lease: Lease, signal: AbortSignal): Promise<void>;
 }
 
 export interface HoldLeaseOptions extends UnderLeaseOptions {
-  /** The lease or the work failed; it is tried again after a pause. */
+  /** Called when the lease or the work failed; both are retried after a pause. */
   onError(error: unknown): void;
 }
 
@@ -113,12 +116,12 @@ const keepRenewing = async (
     const askedAt = performance.now();
     const renewed = await renewLease(pool, lease, ttl_ms).catch(() => null);
     if (renewed) validUntil = askedAt + ttl_ms;
-    // Without a connection it may still be ours until its time is over; the token decides in any case.
+    // Without a connection the lease is valid until it expires; the token decides in any case.
     else if (renewed === false || performance.now() > validUntil) held.abort(new LeaseLost(lease.name));
   }
 };
 
-/** Works once, if nobody else holds the lease; answers whether it did. */
+/** Runs `work` once if the lease is free. Returns whether it did. */
 export const underLease = async (options: UnderLeaseOptions): Promise<boolean> => {
   const lease = await acquireLease(options.pool, options);
   if (!lease) return false;
@@ -129,13 +132,15 @@ export const underLease = async (options: UnderLeaseOptions): Promise<boolean> =
   } finally {
     held.abort();
     await renewing;
-    // Whoever cannot be told finds out when it expires.
+    // If the release fails, the lease expires by itself.
     await releaseLease(options.pool, lease).catch(() => undefined);
   }
   return true;
 };
 
-/** Waits for the lease, works while it is held, and again, until `signal` aborts. Resolves once all has ended. */
+/**
+ * Waits for the lease and runs `work` while it is held, repeatedly, until `signal` aborts. Resolves once all has ended.
+ */
 export const holdLease = async (options: HoldLeaseOptions): Promise<void> => {
   const { signal, ttl_ms } = options;
   let failures = 0;

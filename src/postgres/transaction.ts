@@ -1,8 +1,9 @@
 import type { ClientBase, Pool } from 'pg';
 
 /**
- * Commits what `work` did, or nothing. A connection that fails even at rolling back is thrown away. `durable` false does
- * not wait for the disk: a crash of the server may lose the transaction after it was committed, but never a part of it.
+ * Runs `work` in a transaction: commits, or rolls back where it throws. A connection that fails to roll back is closed.
+ * With `durable` false the commit does not wait for the disk: a crash of the server may lose the whole transaction, but
+ * never a part of it.
  */
 export const inTransaction = async <T>(
   pool: Pool,
@@ -11,7 +12,7 @@ export const inTransaction = async <T>(
 ): Promise<T> => {
   const client = await pool.connect();
   let broken: Error | undefined;
-  // A connection that is lost while nothing is being asked would otherwise end the process.
+  // Without this listener, a connection that is lost while idle would end the process.
   const onError = (error: Error): void => {
     broken = error;
   };

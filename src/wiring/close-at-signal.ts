@@ -6,10 +6,10 @@ const CLOSE_TIMEOUT_MS = 20_000;
 
 /**
  * Shuts down in order at the first SIGTERM or SIGINT, also at one that comes during the start: the signal aborts
- * `waiting`, where it is given, and a start that fails because of that counts as shut down. The end of the process that
+ * `stopping`, where it is given, and a start that fails because of that counts as shut down. The end of the process that
  * forked this one counts as a signal, too.
  */
-export const closeAtSignal = (starting: Promise<Closable>, logger: Logger, waiting?: AbortController): void => {
+export const closeAtSignal = (starting: Promise<Closable>, logger: Logger, stopping?: AbortController): void => {
   const close = async (signal: NodeJS.Signals): Promise<void> => {
     logger.info({ signal }, 'stopping');
     setTimeout(() => {
@@ -17,9 +17,9 @@ export const closeAtSignal = (starting: Promise<Closable>, logger: Logger, waiti
       process.exit(1);
     }, CLOSE_TIMEOUT_MS).unref();
     try {
-      waiting?.abort();
+      stopping?.abort();
       const started = await starting.catch((error: unknown) => {
-        if (waiting === undefined) throw error;
+        if (stopping === undefined) throw error;
         return null;
       });
       await started?.close();

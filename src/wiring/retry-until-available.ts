@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemUnusable } from '../errors.ts';
 import type { Logger } from '../telemetry.ts';
 
-const LOOK_AGAIN_MS = 500;
+const POLL_MS = 500;
 const REMIND_MS = 10_000;
 
 /** Opens a system, and retries while it is not available yet. */
@@ -35,7 +35,7 @@ export const createRetryUntilAvailable = ({ timeout_ms, logger, signal }: RetryO
           logger.warn({ err: error.cause, settings: error.settings }, `waiting: ${error.message}`);
           remindAt = now + REMIND_MS;
         }
-        await sleep(LOOK_AGAIN_MS, undefined, signal ? { signal } : {}).catch(() => undefined);
+        await sleep(POLL_MS, undefined, signal ? { signal } : {}).catch(() => undefined);
       }
     }
   };

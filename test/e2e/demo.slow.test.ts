@@ -26,8 +26,8 @@ describe('npm run demo', function () {
       /running again by itself: 2\/2/,
       /processes \d+, \d+ are gone/,
       /EndpointRequested <- DeployModel by user/,
-      /equal to what the read model said/,
-      /did the whole job in [\d.]+ s/,
+      /equal to what the read model returned/,
+      /completed the demo in [\d.]+ s/,
     ]) {
       expect(output).to.match(part);
     }
