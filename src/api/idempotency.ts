@@ -8,7 +8,7 @@ import type { Closable } from '../ports/closable.ts';
 import type { ApiCaller } from './callers/caller.ts';
 
 /** The id of a command, and whether it may have been performed before. */
-export interface Attempt {
+export interface CommandAttempt {
   command_id: CommandId;
   may_repeat: boolean;
   /** Absent where the request has no key. */
@@ -71,7 +71,7 @@ export const requestHash = (method: string, path: string, content: unknown): str
  */
 export const createIdempotency = ({ pool, logger }: { pool: Pool; logger: Logger }) => {
   /** Locks the key. Throws `Rejected` `idempotency-key-reused` or `request-in-progress`. */
-  const begin = async (id: readonly string[], hash: string): Promise<Attempt> => {
+  const begin = async (id: readonly string[], hash: string): Promise<CommandAttempt> => {
     const commandId = newId(CommandId);
     const claimed = await pool.query(claimKey, [...id, commandId, hash]);
     if (claimed.rowCount === 1) return { command_id: commandId, may_repeat: false, request_hash: hash };
@@ -91,7 +91,10 @@ export const createIdempotency = ({ pool, logger }: { pool: Pool; logger: Logger
 
   return {
     /** Runs `perform` with the command id of the request's key, or a new one where it has none. */
-    async run<T>({ caller, key, request_hash }: KeyedRequest, perform: (attempt: Attempt) => Promise<T>): Promise<T> {
+    async run<T>(
+      { caller, key, request_hash }: KeyedRequest,
+      perform: (attempt: CommandAttempt) => Promise<T>,
+    ): Promise<T> {
       if (key === undefined) return perform({ command_id: newId(CommandId), may_repeat: false });
       const id = [caller.tenant_id, caller.user_id, key];
       const attempt = await begin(id, request_hash);

@@ -5,7 +5,7 @@ import { Position } from '../events/event.ts';
 import type { ProjectId } from '../events/ids.ts';
 import { visibility } from '../events/visibility.ts';
 import type { ApiCaller } from './callers/caller.ts';
-import { type AnyRow, etagOf, openSealed, type Resource, resourceNotFound } from './resource.ts';
+import { type AnyRow, etagOf, type Resource, resourceNotFound, unsealRow } from './resource.ts';
 import { type Answer, answers, type Exchange, ok, type Route, route } from './route.ts';
 import type { ApiServices } from './services.ts';
 
@@ -79,7 +79,7 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
       const id = exchange.params[parameter] ?? '';
       const row = await getVisible(services, resource, { id, exchange });
       const headers = { ETag: etagOf(row), Position: row.position };
-      return unlessNotModified(exchange, ok(await openSealed(row, services), headers));
+      return unlessNotModified(exchange, ok(await unsealRow(row, services), headers));
     },
   });
 };
@@ -166,7 +166,7 @@ export const listRoute = (
         limit,
         ...(cursor === undefined ? {} : { cursor }),
       });
-      const items = await Promise.all(listed.items.map((row: AnyRow) => openSealed(row, services)));
+      const items = await Promise.all(listed.items.map((row: AnyRow) => unsealRow(row, services)));
       return ok({ ...listed, items }, listed.position === null ? {} : { Position: listed.position });
     },
   });

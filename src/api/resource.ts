@@ -91,7 +91,7 @@ export const resources: Readonly<Record<Area, Resource>> = {
 };
 
 /** Opens the sealed texts of a row, for a caller who may see it. No other code does. */
-export const openSealed = async (
+export const unsealRow = async (
   row: AnyRow,
   { vault }: Pick<ApiServices, 'vault'>,
 ): Promise<Record<string, unknown>> => {

@@ -7,8 +7,8 @@ import type { RecordedEvent } from '../events/event.ts';
 import { type CommandId, UserId } from '../events/ids.ts';
 import { reduce } from '../projections/projection.ts';
 import type { Callers } from './callers/caller.ts';
-import type { Attempt, Idempotency } from './idempotency.ts';
-import { type AnyRow, etagOf, openSealed, type Resource, resources } from './resource.ts';
+import type { CommandAttempt, Idempotency } from './idempotency.ts';
+import { type AnyRow, etagOf, type Resource, resources, unsealRow } from './resource.ts';
 import type { Answer, Exchange } from './route.ts';
 import type { ApiServices } from './services.ts';
 
@@ -68,7 +68,7 @@ const affectedUser = (command: AnyCommand, data: unknown, exchange: Exchange): U
 interface Performance {
   data: unknown;
   exchange: Exchange;
-  attempt: Attempt;
+  attempt: CommandAttempt;
   /** The caller of the command where it is not the request's caller: the system, on the caller's behalf. */
   as?: Caller;
 }
@@ -99,7 +99,7 @@ export const perform = async (
 export const findOutcome = async (
   { log }: Pick<ApiServices, 'log'>,
   { aggregate: { area } }: AnyCommand,
-  { id, attempt }: { id: string; attempt: Attempt },
+  { id, attempt }: { id: string; attempt: CommandAttempt },
 ): Promise<Recording | null> => {
   let last: RecordedEvent | null = null;
   for await (const event of log.readStream(streamOf(area, id))) {
@@ -113,11 +113,11 @@ export const findOutcome = async (
 export const writeAnswer = async (
   services: ApiServices,
   command: AnyCommand,
-  { outcome, attempt }: { outcome: Recording; attempt: Attempt },
+  { outcome, attempt }: { outcome: Recording; attempt: CommandAttempt },
 ): Promise<Answer> => {
   const resource = resources[command.aggregate.area];
   const { row, workflow_id } = await fold(services.log, resource, outcome, attempt.command_id);
-  const body = await openSealed(row, services);
+  const body = await unsealRow(row, services);
   return {
     success: workflow_id === undefined ? (command.creates ? 'created' : 'ok') : 'accepted',
     body: workflow_id === undefined ? body : { ...body, workflow_id },

@@ -35,19 +35,19 @@ const REPLACED_BY: Readonly<Record<StandIn, readonly string[]>> = {
 
 /** The parts of BudApp that may run in processes of their own. */
 export const ROLES = ['api', 'projector', 'processes'] as const;
-export type Role = (typeof ROLES)[number];
+export type ProcessRole = (typeof ROLES)[number];
 
 const CALLED = ['cluster', 'model', 'simulator', 'metrics'] as const;
 
 /** The systems that each role works with. */
-const NEEDED_BY: Readonly<Record<Role, readonly StandIn[]>> = {
+const NEEDED_BY: Readonly<Record<ProcessRole, readonly StandIn[]>> = {
   api: STAND_INS,
   projector: ['postgres', 'status-bus'],
   processes: ['postgres', 'object-store', ...CALLED],
 };
 
 /** The stand-ins that these settings lead to, in a process with these roles. */
-export const standInsOf = (given: Given, roles: readonly Role[]): StandIn[] =>
+export const standInsOf = (given: Given, roles: readonly ProcessRole[]): StandIn[] =>
   STAND_INS.filter(
     (name) =>
       roles.some((role) => NEEDED_BY[role].includes(name)) &&
@@ -55,7 +55,7 @@ export const standInsOf = (given: Given, roles: readonly Role[]): StandIn[] =>
   );
 
 interface Choice {
-  roles: readonly Role[];
+  roles: readonly ProcessRole[];
   /** The stand-ins that production accepts. */
   allowed: readonly StandIn[];
 }
@@ -69,7 +69,7 @@ const refusedStandIns = (given: Given, { roles, allowed }: Choice): string[] =>
     });
 
 /** Several processes must share their systems, and a stand-in serves one process, or one machine. */
-const unshared = (given: Given, roles: readonly Role[]): string[] => {
+const unshared = (given: Given, roles: readonly ProcessRole[]): string[] => {
   if (roles.length === ROLES.length) return [];
   const shared = standInsOf(given, roles).map((name) => {
     const way = REPLACED_BY[name].join(' or ');

@@ -1,10 +1,10 @@
 import * as contract from './budcluster.ts';
-import { call } from './call.ts';
+import { defineCall } from './call.ts';
 import { accepting, changing, reading, segment, whole } from './call-kinds.ts';
 
 /** The operations of the cluster service that BudApp uses, by name. */
 export const budclusterCalls = {
-  'cluster.register': call({
+  'cluster.register': defineCall({
     ...accepting,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -15,7 +15,7 @@ export const budclusterCalls = {
       configuration: { value: input.configuration, file_name: 'kubeconfig.yaml' },
     }),
   }),
-  'cluster.delete': call({
+  'cluster.delete': defineCall({
     ...accepting,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -23,7 +23,7 @@ export const budclusterCalls = {
     input: contract.DeleteClusterRequest,
     body: whole,
   }),
-  'cluster.edit': call({
+  'cluster.edit': defineCall({
     ...changing,
     app_id: contract.BUDCLUSTER,
     method: 'PATCH',
@@ -32,7 +32,7 @@ export const budclusterCalls = {
     body: (input) => ({ ingress_url: input.ingress_url }),
     answer: contract.PlainAnswer,
   }),
-  'cluster.cancel': call({
+  'cluster.cancel': defineCall({
     ...changing,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -40,7 +40,7 @@ export const budclusterCalls = {
     input: contract.CancelRequest,
     answer: contract.CancelAnswer,
   }),
-  'cluster.update-node-status': call({
+  'cluster.update-node-status': defineCall({
     ...changing,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -49,7 +49,7 @@ export const budclusterCalls = {
     body: whole,
     answer: contract.PlainAnswer,
   }),
-  'cluster.nodes': call({
+  'cluster.nodes': defineCall({
     ...reading,
     app_id: contract.BUDCLUSTER,
     method: 'GET',
@@ -57,7 +57,7 @@ export const budclusterCalls = {
     input: contract.ClusterReference,
     answer: contract.NodesAnswer,
   }),
-  'cluster.health': call({
+  'cluster.health': defineCall({
     ...reading,
     app_id: contract.BUDCLUSTER,
     method: 'GET',
@@ -66,7 +66,7 @@ export const budclusterCalls = {
     answer: contract.HealthAnswer,
   }),
 
-  'cluster.deploy': call({
+  'cluster.deploy': defineCall({
     ...accepting,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -74,7 +74,7 @@ export const budclusterCalls = {
     input: contract.DeployRequest,
     body: whole,
   }),
-  'cluster.add-worker': call({
+  'cluster.add-worker': defineCall({
     ...accepting,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -82,7 +82,7 @@ export const budclusterCalls = {
     input: contract.AddWorkerRequest,
     body: whole,
   }),
-  'cluster.delete-deployment': call({
+  'cluster.delete-deployment': defineCall({
     ...accepting,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -90,7 +90,7 @@ export const budclusterCalls = {
     input: contract.DeleteDeploymentRequest,
     body: whole,
   }),
-  'cluster.cancel-deployment': call({
+  'cluster.cancel-deployment': defineCall({
     ...changing,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -98,7 +98,7 @@ export const budclusterCalls = {
     input: contract.CancelRequest,
     answer: contract.CancelAnswer,
   }),
-  'cluster.autoscale': call({
+  'cluster.autoscale': defineCall({
     ...changing,
     app_id: contract.BUDCLUSTER,
     method: 'PUT',
@@ -107,7 +107,7 @@ export const budclusterCalls = {
     body: whole,
     answer: contract.PlainAnswer,
   }),
-  'cluster.deploy-adapter': call({
+  'cluster.deploy-adapter': defineCall({
     ...accepting,
     app_id: contract.BUDCLUSTER,
     method: 'POST',
@@ -116,7 +116,7 @@ export const budclusterCalls = {
     body: whole,
   }),
 
-  'cluster.delete-worker': call({
+  'cluster.delete-worker': defineCall({
     ...accepting,
     app_id: contract.BUDCLUSTER,
     method: 'DELETE',
@@ -124,7 +124,7 @@ export const budclusterCalls = {
     input: contract.DeleteWorkerRequest,
     body: whole,
   }),
-  'cluster.list-workers': call({
+  'cluster.list-workers': defineCall({
     ...reading,
     app_id: contract.BUDCLUSTER,
     method: 'GET',
@@ -133,7 +133,7 @@ export const budclusterCalls = {
     query: whole,
     answer: contract.WorkersAnswer,
   }),
-  'cluster.get-worker': call({
+  'cluster.get-worker': defineCall({
     ...reading,
     app_id: contract.BUDCLUSTER,
     method: 'GET',
@@ -141,7 +141,7 @@ export const budclusterCalls = {
     input: contract.WorkerReference,
     answer: contract.WorkerAnswer,
   }),
-  'cluster.worker-logs': call({
+  'cluster.worker-logs': defineCall({
     ...reading,
     app_id: contract.BUDCLUSTER,
     method: 'GET',

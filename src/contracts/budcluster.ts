@@ -149,7 +149,7 @@ export const WorkerReference = z.strictObject({ worker_id: theirId });
 const figure = z.union([z.number(), z.string()]).nullish();
 
 /** One replica as the cluster reports it. Only the local cluster reports `pid`. */
-export const Worker = z.looseObject({
+export const ReportedWorker = z.looseObject({
   id: z.string().nullish(),
   name: z.string().nullish(),
   status: z.string().nullish(),
@@ -165,15 +165,15 @@ export const Worker = z.looseObject({
   concurrency: figure,
   pid: z.number().nullish(),
 });
-export type Worker = z.infer<typeof Worker>;
+export type ReportedWorker = z.infer<typeof ReportedWorker>;
 
 /** A page of workers. */
-export const WorkersAnswer = z.looseObject({ workers: z.array(Worker) });
+export const WorkersAnswer = z.looseObject({ workers: z.array(ReportedWorker) });
 
 /** One worker, bare or under `worker`; parsed to the bare one. */
 export const WorkerAnswer = z.union([
-  z.looseObject({ worker: Worker }).transform((answer) => answer.worker),
-  Worker.extend({ id: z.string() }),
+  z.looseObject({ worker: ReportedWorker }).transform((answer) => answer.worker),
+  ReportedWorker.extend({ id: z.string() }),
 ]);
 
 /** The last lines that the worker wrote, as a list or as one text; parsed to a list. */
@@ -192,7 +192,7 @@ const Device = z.looseObject({
 });
 
 /** A node of a cluster. The local cluster adds what is free of it: `free: { cpu_millis, memory_mib }`. */
-export const ClusterNode = z.looseObject({
+export const ReportedNode = z.looseObject({
   id: z.string().nullish(),
   name: z.string(),
   /** true and `Ready` both occur. */
@@ -201,12 +201,12 @@ export const ClusterNode = z.looseObject({
   capacity: z.looseObject({ cpu_millis: z.number().nullish(), memory_mib: z.number().nullish() }).nullish(),
   free: z.looseObject({ cpu_millis: z.number().nullish(), memory_mib: z.number().nullish() }).nullish(),
 });
-export type ClusterNode = z.infer<typeof ClusterNode>;
+export type ReportedNode = z.infer<typeof ReportedNode>;
 
 /** Nodes at the top or under `param`; parsed to `{ nodes }`. */
 export const NodesAnswer = z.union([
-  z.looseObject({ nodes: z.array(ClusterNode) }),
-  z.looseObject({ param: z.looseObject({ nodes: z.array(ClusterNode) }) }).transform((answer) => answer.param),
+  z.looseObject({ nodes: z.array(ReportedNode) }),
+  z.looseObject({ param: z.looseObject({ nodes: z.array(ReportedNode) }) }).transform((answer) => answer.param),
 ]);
 
 /** The health of a cluster. Which fields there are depends on the kind of cluster. */

@@ -1,10 +1,10 @@
 import * as contract from './budmetrics.ts';
-import { call } from './call.ts';
+import { defineCall } from './call.ts';
 import { reading, whole } from './call-kinds.ts';
 
 /** The operations of the metrics service that BudApp uses, by name. */
 export const budmetricsCalls = {
-  'metrics.aggregated': call({
+  'metrics.aggregated': defineCall({
     ...reading,
     app_id: contract.BUDMETRICS,
     method: 'POST',
@@ -13,7 +13,7 @@ export const budmetricsCalls = {
     body: whole,
     answer: contract.AggregatedMetricsAnswer,
   }),
-  'metrics.time-series': call({
+  'metrics.time-series': defineCall({
     ...reading,
     app_id: contract.BUDMETRICS,
     method: 'POST',
@@ -22,7 +22,7 @@ export const budmetricsCalls = {
     body: whole,
     answer: contract.TimeSeriesAnswer,
   }),
-  'metrics.analytics': call({
+  'metrics.analytics': defineCall({
     ...reading,
     app_id: contract.BUDMETRICS,
     method: 'POST',

@@ -1,10 +1,10 @@
 import * as contract from './budmodel.ts';
-import { call } from './call.ts';
+import { defineCall } from './call.ts';
 import { accepting, changing, whole } from './call-kinds.ts';
 
 /** The operations of the model service that BudApp uses, by name. */
 export const budmodelCalls = {
-  'model.extract': call({
+  'model.extract': defineCall({
     ...accepting,
     app_id: contract.BUDMODEL,
     method: 'POST',
@@ -12,7 +12,7 @@ export const budmodelCalls = {
     input: contract.ExtractModelRequest,
     body: whole,
   }),
-  'model.scan': call({
+  'model.scan': defineCall({
     ...accepting,
     app_id: contract.BUDMODEL,
     method: 'POST',
@@ -20,7 +20,7 @@ export const budmodelCalls = {
     input: contract.ScanModelRequest,
     body: whole,
   }),
-  'model.extract-cloud': call({
+  'model.extract-cloud': defineCall({
     ...changing,
     app_id: contract.BUDMODEL,
     method: 'POST',
@@ -29,7 +29,7 @@ export const budmodelCalls = {
     body: whole,
     answer: contract.CloudModelAnswer,
   }),
-  'model.delete-files': call({
+  'model.delete-files': defineCall({
     ...changing,
     app_id: contract.BUDMODEL,
     method: 'DELETE',

@@ -1,10 +1,10 @@
 import * as contract from './budsim.ts';
-import { call } from './call.ts';
+import { defineCall } from './call.ts';
 import { accepting, reading, whole } from './call-kinds.ts';
 
 /** The operations of the simulator that BudApp uses, by name. */
 export const budsimCalls = {
-  'simulator.run': call({
+  'simulator.run': defineCall({
     ...accepting,
     app_id: contract.BUDSIM,
     method: 'POST',
@@ -12,7 +12,7 @@ export const budsimCalls = {
     input: contract.RunSimulationRequest,
     body: whole,
   }),
-  'simulator.recommendations': call({
+  'simulator.recommendations': defineCall({
     ...reading,
     app_id: contract.BUDSIM,
     method: 'GET',

@@ -47,7 +47,7 @@ const asText = (query: Record<string, string | number | boolean | undefined>): R
     Object.entries(query).flatMap(([name, value]) => (value === undefined ? [] : [[name, String(value)]])),
   );
 
-export const call = <Input extends z.ZodType, Answer extends z.ZodType>(
+export const defineCall = <Input extends z.ZodType, Answer extends z.ZodType>(
   definition: CallDefinition<Input, Answer>,
 ): Call<Input, z.output<Answer>> => ({
   app_id: definition.app_id,

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { ClusterNode, Worker } from './budcluster.ts';
+import { ReportedNode, ReportedWorker } from './budcluster.ts';
 import { ModelInfo } from './budmodel.ts';
 import { Recommendation } from './budsim.ts';
 
 /** The state of a step. */
-export const StepStatus = z.enum(['STARTED', 'RUNNING', 'COMPLETED', 'FAILED']);
-export type StepStatus = z.infer<typeof StepStatus>;
+export const ReportedStepStatus = z.enum(['STARTED', 'RUNNING', 'COMPLETED', 'FAILED']);
+export type ReportedStepStatus = z.infer<typeof ReportedStepStatus>;
 
 /** The part of a message that BudApp reads. `event` is a step id, `eta` or `results`. */
 export const NotificationPayload = z.looseObject({
@@ -46,7 +46,7 @@ export const DeliveryAnswer = z.looseObject({ status: z.enum(['SUCCESS', 'RETRY'
 export type DeliveryAnswer = z.infer<typeof DeliveryAnswer>;
 
 /** The numbers of a deployment's replicas, by state. */
-export const ReplicaCounts = z.looseObject({
+export const ReportedReplicaCounts = z.looseObject({
   total: z.number().nullish(),
   available: z.number().nullish(),
   failed: z.number().nullish(),
@@ -54,7 +54,7 @@ export const ReplicaCounts = z.looseObject({
   status: z.string().nullish(),
   reason: z.string().nullish(),
 });
-export type ReplicaCounts = z.infer<typeof ReplicaCounts>;
+export type ReportedReplicaCounts = z.infer<typeof ReportedReplicaCounts>;
 
 /** A list of paths, or an object whose keys with the value true are the paths. */
 const supportedEndpoints = z.union([z.array(z.string()), z.record(z.string(), z.unknown())]).nullish();
@@ -64,8 +64,8 @@ export const DeploymentStatus = z.looseObject({
   status: z.string(),
   ingress_health: z.boolean().nullish(),
   supported_endpoints: supportedEndpoints,
-  replicas: ReplicaCounts.nullish(),
-  worker_data_list: z.array(Worker).nullish(),
+  replicas: ReportedReplicaCounts.nullish(),
+  worker_data_list: z.array(ReportedWorker).nullish(),
 });
 export type DeploymentStatus = z.infer<typeof DeploymentStatus>;
 
@@ -102,13 +102,13 @@ export const DeploymentResult = z.looseObject({
 export type DeploymentResult = z.infer<typeof DeploymentResult>;
 
 /** Result of a registration: `id` is the cluster service's id of the cluster. */
-export const RegisteredCluster = z.looseObject({ id: z.string(), nodes: z.array(ClusterNode).nullish() });
+export const RegisteredCluster = z.looseObject({ id: z.string(), nodes: z.array(ReportedNode).nullish() });
 
 /** The current state of a cluster and its nodes; belongs to no workflow. */
 export const ClusterStatusUpdate = z.looseObject({
   cluster_id: z.string(),
   status: z.string(),
-  node_info: z.looseObject({ id: z.string().nullish(), nodes: z.array(ClusterNode).nullish() }).nullish(),
+  node_info: z.looseObject({ id: z.string().nullish(), nodes: z.array(ReportedNode).nullish() }).nullish(),
 });
 
 /** The current state of a deployment; belongs to no workflow. `deployment_name` is the namespace. */
@@ -144,7 +144,7 @@ export const resultSchemas = {
   performance_benchmark: DeploymentResult.extend({ namespace: z.string().nullish() }),
   delete_deployment: nothing,
   delete_cluster: nothing,
-  delete_worker: z.looseObject({ worker_data_list: z.array(Worker).nullish() }),
+  delete_worker: z.looseObject({ worker_data_list: z.array(ReportedWorker).nullish() }),
   add_adapter: z.looseObject({ deployment_name: z.string() }),
   delete_adapter: z.looseObject({ adapter_id: z.string() }),
   register_cluster: RegisteredCluster,

@@ -1,10 +1,10 @@
-import { call } from './call.ts';
+import { defineCall } from './call.ts';
 import { changing, whole } from './call-kinds.ts';
 import * as contract from './notify.ts';
 
 /** The operations of the notify service that BudApp uses, by name. */
 export const notifyCalls = {
-  'notify.send': call({
+  'notify.send': defineCall({
     ...changing,
     app_id: contract.NOTIFY,
     method: 'POST',

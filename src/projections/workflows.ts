@@ -62,7 +62,9 @@ interface Ending {
 
 const NOT_NEEDED: Reason = { code: 'not-needed', message: 'The workflow did not need this step.' };
 
-/** Closes a step when the workflow ends: a running step gets the workflow's outcome, a pending one is skipped. */
+/**
+ * Closes a step when the workflow ends: a running step has failed unless the workflow succeeded, any other is skipped.
+ */
 const closeStep = (step: WorkflowStep, { status, reason, at }: Ending): WorkflowStep => {
   if (hasEnded(step)) return step;
   const because = reason ?? NOT_NEEDED;

@@ -91,23 +91,23 @@ export const nameOf = (intent: Intent): string => {
 };
 
 /** What the last event of a history made a process ask for; null: it meant nothing. States pass through JSON in between. */
-export const given = <State>(process: Process<State>, ...history: readonly Happened[]) =>
-  follow(process, null, history);
+export const given = <State>(manager: Process<State>, ...history: readonly Happened[]) =>
+  follow(manager, null, history);
 
 /** The same, from a state that is in the database already. */
-export const goOnFrom = <State>(process: Process<State>, stored: unknown, ...history: readonly Happened[]) =>
-  follow(process, process.state.parse(stored), history);
+export const goOnFrom = <State>(manager: Process<State>, stored: unknown, ...history: readonly Happened[]) =>
+  follow(manager, manager.state.parse(stored), history);
 
-const follow = <State>(process: Process<State>, first: State | null, history: readonly Happened[]) => {
+const follow = <State>(manager: Process<State>, first: State | null, history: readonly Happened[]) => {
   let state = first;
   let last: readonly Intent[] | null = null;
   let ended = false;
   for (const [index, event] of history.entries()) {
     last = null;
     if (ended) continue;
-    const reaction = process.react(state, record(event, index));
+    const reaction = manager.react(state, record(event, index));
     if (!reaction) continue;
-    state = process.state.parse(JSON.parse(JSON.stringify(reaction.state)));
+    state = manager.state.parse(JSON.parse(JSON.stringify(reaction.state)));
     last = reaction.intents;
     ended = last.some(({ kind }) => kind === 'end');
   }

@@ -4,7 +4,7 @@ import { Client, S3Error } from 'minio';
 import pRetry from 'p-retry';
 import { SystemUnusable } from '../../errors.ts';
 
-export interface MinioSettings {
+export interface MinioConnection {
   /** `host` or `host:port`. */
   endpoint: string;
   access_key: string;
@@ -57,7 +57,7 @@ export const withRetries = <Result>(work: () => Promise<Result>, { retries = RET
  * A client of MinIO, or of another store that speaks S3. Connections are kept for the next request, and closed after
  * `idle_ms` without a byte. Throws `SystemUnusable` where the endpoint or a key is missing or cannot be read.
  */
-export const createMinioClient = (settings: MinioSettings, { idle_ms }: { idle_ms: number }): Client => {
+export const createMinioClient = (settings: MinioConnection, { idle_ms }: { idle_ms: number }): Client => {
   const { endpoint, access_key, secret_key, secure } = settings;
   const url = URL.parse(`http://${endpoint}`);
   if (url === null || access_key === '' || secret_key === '') {

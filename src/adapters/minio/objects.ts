@@ -7,7 +7,7 @@ import { notFound } from '../../errors.ts';
 import type { ObjectStore, StoredObject } from '../../ports/object-store.ts';
 import { codeOf } from '../failure-code.ts';
 import { assertObjectKey } from '../object-key.ts';
-import { createMinioClient, type MinioSettings, withRetries } from './client.ts';
+import { createMinioClient, type MinioConnection, withRetries } from './client.ts';
 import { createMinioFailures, unusable } from './failures.ts';
 import { upload } from './upload.ts';
 
@@ -22,7 +22,7 @@ const Metadata = z.object({
   'sha256-of': z.string().optional(),
 });
 
-export interface MinioObjectsOptions extends MinioSettings {
+export interface MinioObjectsOptions extends MinioConnection {
   logger?: Logger;
   /** Milliseconds without a byte after which a connection is closed. */
   idle_ms?: number;
@@ -37,7 +37,7 @@ const notedHash = ({ metaData, etag }: BucketItemStat): string | undefined => {
 const isMissing = (error: unknown): boolean => codeOf(error) === 'NoSuchKey';
 
 /** Reads, and begins an upload, with the same requests as later work. Throws `SystemUnusable`. */
-const assertUsable = async (client: Client, settings: MinioSettings): Promise<void> => {
+const assertUsable = async (client: Client, settings: MinioConnection): Promise<void> => {
   const { bucket } = settings;
   try {
     const found = await client.getObject(bucket, PROBE).catch((error: unknown) => {

@@ -12,7 +12,7 @@ export interface RealmAddress {
   reached_at?: string | undefined;
 }
 
-export interface ClientOptions {
+export interface OidcClientOptions {
   client_id: string;
   client_secret: string;
   /** Allows plain http to another machine: for private networks only. */
@@ -97,11 +97,11 @@ const readMetadata = async (realm: RealmAddress, reachedAt: string): Promise<Ser
   throw unusable(problem, ['KEYCLOAK_PUBLIC_URL', 'KEYCLOAK_URL']);
 };
 
-const basic = ({ client_id, client_secret }: ClientOptions): string =>
+const basic = ({ client_id, client_secret }: OidcClientOptions): string =>
   `Basic ${Buffer.from(`${encodeURIComponent(client_id)}:${encodeURIComponent(client_secret)}`).toString('base64')}`;
 
 /** Asks about a token that does not exist: the provider answers only a client that it knows. */
-const checkClient = async (endpoint: string, client: ClientOptions, realm: RealmAddress): Promise<void> => {
+const checkClient = async (endpoint: string, client: OidcClientOptions, realm: RealmAddress): Promise<void> => {
   const response = await ask(endpoint, {
     method: 'POST',
     headers: { authorization: basic(client) },
@@ -120,7 +120,7 @@ const checkClient = async (endpoint: string, client: ClientOptions, realm: Realm
  * provider does not answer; not passing for a missing realm, a wrong client or secret, an invalid certificate, or
  * another issuer than expected.
  */
-export const discoverRealm = async (realm: RealmAddress, client: ClientOptions): Promise<DiscoveredRealm> => {
+export const discoverRealm = async (realm: RealmAddress, client: OidcClientOptions): Promise<DiscoveredRealm> => {
   const reachedAt = realm.reached_at ?? realm.issuer_url;
   refuseOpenHttp(new URL(reachedAt), client.allow_http);
   const metadata = await readMetadata(realm, reachedAt);

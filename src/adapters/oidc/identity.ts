@@ -3,7 +3,7 @@ import { Rejected } from '../../errors.ts';
 import type { Identity } from '../../ports/identity.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import { createClockWatch } from './clock-watch.ts';
-import type { ClientOptions, RealmAddress } from './discovery.ts';
+import type { OidcClientOptions, RealmAddress } from './discovery.ts';
 import { unauthenticated } from './identity-errors.ts';
 import { readLogoutToken, repeatedLogoutToken } from './logout-token.ts';
 import { INVALID_CREDENTIALS, INVALID_REFRESH_TOKEN, openOidcRealm } from './realm.ts';
@@ -13,7 +13,7 @@ import { createTokenVerifier, issuerOf } from './token-verifier.ts';
 
 export interface OidcRealmSetup extends RealmAddress, Pick<ClaimRules, 'tenant' | 'longest_seconds'> {}
 
-export interface OidcIdentityOptions extends ClientOptions {
+export interface OidcIdentityOptions extends OidcClientOptions {
   /** The first realm is the default of a login. */
   realms: readonly [OidcRealmSetup, ...OidcRealmSetup[]];
   /** The allowed redirect URIs; absent where the provider's own list decides. */

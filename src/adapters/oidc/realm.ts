@@ -3,7 +3,7 @@ import * as oidc from 'openid-client';
 import type { Logger } from 'pino';
 import type { PendingSignIn, Tokens } from '../../ports/identity.ts';
 import type { ClockWatch } from './clock-watch.ts';
-import { type ClientOptions, discoverRealm, type RealmAddress } from './discovery.ts';
+import { discoverRealm, type OidcClientOptions, type RealmAddress } from './discovery.ts';
 import { createRefusals, identityUnavailable, unauthenticated } from './identity-errors.ts';
 import { createSigningKeys } from './signing-keys.ts';
 
@@ -19,7 +19,7 @@ export interface OidcRealm {
   exchangeCode(pending: PendingSignIn & { callback_url: string }): Promise<Tokens>;
 }
 
-export interface OidcRealmOptions extends ClientOptions {
+export interface OidcRealmOptions extends OidcClientOptions {
   clock: ClockWatch;
   log: Logger;
   jwks_cooldown_ms?: number | undefined;

@@ -11,7 +11,7 @@ import { AuditRow } from '../../projections/audit-log.ts';
 import type { AuditQuery } from '../../projections/queries/audit-query.ts';
 import { replay } from '../../projections/queries/replay.ts';
 import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
-import { type AnyRow, openSealed, resourceNotFound, resources } from '../resource.ts';
+import { type AnyRow, resourceNotFound, resources, unsealRow } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 
@@ -187,7 +187,7 @@ const stateRoute = (services: WriteServices): Route =>
           : { to: Time.safeParse(as_of).success ? { time: as_of } : { position: Position.parse(as_of) } };
       const row: AnyRow | null = await replay(resource.projection, services.log, { id, ...to });
       if (!row) throw new Rejected('not-found', `${area}-not-found`, `The ${area} ${id} did not exist then.`);
-      return ok(await openSealed(row, services), { Position: row.position });
+      return ok(await unsealRow(row, services), { Position: row.position });
     },
   });
 

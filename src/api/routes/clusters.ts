@@ -11,7 +11,7 @@ import { ClusterType } from '../../events/cluster-events.ts';
 import { ClusterId } from '../../events/ids.ts';
 import { ClusterRow, ClusterStatus } from '../../projections/clusters.ts';
 import { commandRoutes } from '../command-route.ts';
-import { type Attempt, requestHash } from '../idempotency.ts';
+import { type CommandAttempt, requestHash } from '../idempotency.ts';
 import { freshness, getVisible, itemRoute, listRoute } from '../read-route.ts';
 import { etagOf, resources } from '../resource.ts';
 import { type Answer, answers, type Exchange, ok, type Route, route } from '../route.ts';
@@ -110,7 +110,7 @@ const reportFor = async (services: WriteServices, exchange: SyncExchange) => {
 };
 
 /** Asks the cluster service and records its report as the system, so that no caller can forge one. */
-const sync = async (services: WriteServices, exchange: SyncExchange, attempt: Attempt): Promise<Answer> => {
+const sync = async (services: WriteServices, exchange: SyncExchange, attempt: CommandAttempt): Promise<Answer> => {
   const { caller, params } = exchange;
   // A repeated request is answered from the log: the service could answer differently now, or be unavailable.
   const earlier = attempt.may_repeat && allows(caller.access, 'cluster:manage', null);

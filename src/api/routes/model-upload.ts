@@ -6,7 +6,7 @@ import { uploadLocalModel } from '../../commands/model/upload-local-model.ts';
 import { type InputError, Rejected, rejected } from '../../errors.ts';
 import type { StoredObject } from '../../ports/object-store.ts';
 import { type FormFields, type FormFile, isMultipart, readForm } from '../http/multipart.ts';
-import type { Attempt } from '../idempotency.ts';
+import type { CommandAttempt } from '../idempotency.ts';
 import { requestHash } from '../idempotency.ts';
 import { resources } from '../resource.ts';
 import type { Answer, Exchange, Route } from '../route.ts';
@@ -99,7 +99,7 @@ const refuseTakenName = async (services: WriteServices, { caller }: Exchange, fi
 interface Upload {
   services: WriteServices;
   exchange: Exchange;
-  attempt: Attempt;
+  attempt: CommandAttempt;
 }
 
 interface Stored extends StoredObject {

@@ -1,4 +1,4 @@
-import type { ClusterNode as ReportedNode } from '../../contracts/budcluster.ts';
+import type { ReportedNode } from '../../contracts/budcluster.ts';
 import type { ClusterNode } from '../../events/values.ts';
 
 const whole = (value: number | null | undefined): number =>

@@ -1,9 +1,9 @@
-import type { Worker as ReportedWorker } from '../../contracts/budcluster.ts';
+import type { ReportedWorker } from '../../contracts/budcluster.ts';
 import type { DeploymentResult, DeploymentStatus } from '../../contracts/notification.ts';
 import type { ReplicaCounts, Worker } from '../../events/values.ts';
 
 /** What a cluster reports about an endpoint. */
-export interface Observed {
+export interface EndpointReport {
   replicas: ReplicaCounts;
   ingress_healthy: boolean | null;
   workers: Worker[];
@@ -35,7 +35,7 @@ export const countWorkers = (workers: readonly Worker[]): ReplicaCounts => {
 };
 
 /** Converts a deployment's status. Missing counts are taken from the workers. */
-export const toObserved = (status: DeploymentStatus): Observed => {
+export const toObserved = (status: DeploymentStatus): EndpointReport => {
   const workers = toWorkers(status.worker_data_list);
   const counted = countWorkers(workers);
   const replicas = status.replicas;

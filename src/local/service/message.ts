@@ -1,6 +1,6 @@
 import { v7 } from 'uuid';
 import type { NotificationMetadata } from '../../contracts/asynchronous.ts';
-import type { Notification, StepStatus } from '../../contracts/notification.ts';
+import type { Notification, ReportedStepStatus } from '../../contracts/notification.ts';
 
 /** What a message says. `event` is a step id, `eta` (minutes as text, in `message`) or `results`. */
 export interface MessageContent {
@@ -9,7 +9,7 @@ export interface MessageContent {
   event: string;
   title: string;
   message: string;
-  status: StepStatus;
+  status: ReportedStepStatus;
   result?: unknown;
 }
 

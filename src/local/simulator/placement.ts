@@ -1,4 +1,4 @@
-import type { ClusterNode } from '../../contracts/budcluster.ts';
+import type { ReportedNode } from '../../contracts/budcluster.ts';
 import type { Recommendation } from '../../contracts/budsim.ts';
 import { countFitting, sumResources } from '../../events/resources.ts';
 import type { Resources } from '../../events/values.ts';
@@ -7,12 +7,12 @@ import type { Resources } from '../../events/values.ts';
 export interface ClusterFacts {
   cluster_id: string;
   name: string;
-  nodes: readonly ClusterNode[];
+  nodes: readonly ReportedNode[];
 }
 
-const isReady = (node: ClusterNode): boolean => node.status === true || node.status === 'Ready';
+const isReady = (node: ReportedNode): boolean => node.status === true || node.status === 'Ready';
 
-const freeOf = (node: ClusterNode): Resources => ({
+const freeOf = (node: ReportedNode): Resources => ({
   cpu_millis: node.free?.cpu_millis ?? 0,
   memory_mib: node.free?.memory_mib ?? 0,
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { countWorkers, toWorkers } from '../../commands/endpoint/endpoint-report.ts';
 import { recordEndpointRecoveryOverdue } from '../../commands/endpoint/internal/record-endpoint-recovery-overdue.ts';
 import { recordEndpointReport } from '../../commands/endpoint/internal/record-endpoint-report.ts';
-import { type Worker as ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
+import { type ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { EndpointId, WorkflowId } from '../../events/ids.ts';
 import { after, ask, call } from '../process.ts';

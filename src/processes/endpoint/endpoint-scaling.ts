@@ -1,8 +1,8 @@
 import { reserveCapacity } from '../../commands/cluster/internal/reserve-capacity.ts';
-import { countWorkers, type Observed, toObserved, toWorkers } from '../../commands/endpoint/endpoint-report.ts';
+import { countWorkers, type EndpointReport, toObserved, toWorkers } from '../../commands/endpoint/endpoint-report.ts';
 import { failEndpointScaling } from '../../commands/endpoint/internal/fail-endpoint-scaling.ts';
 import { recordEndpointScaled } from '../../commands/endpoint/internal/record-endpoint-scaled.ts';
-import { type Worker as ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
+import { type ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { timesResources } from '../../events/resources.ts';
@@ -136,7 +136,7 @@ const reactReserving = ({ wanted }: In<'reserving'>, event: Recorded): Reacted |
   };
 };
 
-const record = (wanted: ScalingSpec, observed: Observed, before: Intent[]): Reacted => {
+const record = (wanted: ScalingSpec, observed: EndpointReport, before: Intent[]): Reacted => {
   const { endpoint_id, workflow_id } = wanted;
   return {
     state: { phase: 'recording', wanted },

@@ -15,8 +15,8 @@ import {
   timerFired,
 } from '../given.ts';
 
-const process = createEndpointScaling({ objectUri: (key) => `file:///objects/${key}` });
-const given = (...history: readonly Happened[]) => givenProcess(process, ...history);
+const manager = createEndpointScaling({ objectUri: (key) => `file:///objects/${key}` });
+const given = (...history: readonly Happened[]) => givenProcess(manager, ...history);
 
 const requested = (previous_replicas: number, replicas: number) =>
   happened('EndpointScalingRequested', {

@@ -18,8 +18,8 @@ import {
   timerFired,
 } from '../given.ts';
 
-const process = createModelDeployment({ objectUri: (key) => `file:///objects/${key}`, placement_seconds: 120 });
-const given = (...history: readonly Happened[]) => givenProcess(process, ...history);
+const manager = createModelDeployment({ objectUri: (key) => `file:///objects/${key}`, placement_seconds: 120 });
+const given = (...history: readonly Happened[]) => givenProcess(manager, ...history);
 
 const requested = happened('EndpointRequested', {
   endpoint_id: ids.endpoint_id,
@@ -287,7 +287,7 @@ describe('the deployment process', () => {
       awaiting: 'cancel',
       namespace: null,
     };
-    const { names, commandData } = goOnFrom(process, stored, answered('cluster.cancel-deployment', null));
+    const { names, commandData } = goOnFrom(manager, stored, answered('cluster.cancel-deployment', null));
     expect(names).to.deep.equal(['abandon-calls', 'ReleaseCapacity', 'CancelEndpoint', 'MarkWorkflowCancelled']);
     expect(commandData('MarkWorkflowCancelled')).to.have.nested.property('reason.code', 'cancelled');
   });

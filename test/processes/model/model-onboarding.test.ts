@@ -17,8 +17,8 @@ import {
   timerFired,
 } from '../given.ts';
 
-const process = createModelOnboarding({ objectUri: (key) => `file:///objects/${key}` });
-const given = (...history: readonly Happened[]) => givenProcess(process, ...history);
+const manager = createModelOnboarding({ objectUri: (key) => `file:///objects/${key}` });
+const given = (...history: readonly Happened[]) => givenProcess(manager, ...history);
 
 const artefact = { object_key: 'models/ocr.onnx', file_name: 'ocr.onnx', size_bytes: 5, sha256: 'a'.repeat(64) };
 const described = { model_id: ids.model_id, name: 'ocr', description: '', tags: [], deadline: DEADLINE_AT };
