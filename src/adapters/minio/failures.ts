@@ -4,7 +4,7 @@ import { Rejected, SystemUnusable } from '../../errors.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import { tlsFaultOf } from '../certificates.ts';
 import { codeOf } from '../failure-code.ts';
-import { type MinioSettings, MinioTimeout } from './client.ts';
+import { type MinioConnection, MinioTimeout } from './client.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 const FULL = new Set(['XMinioStorageFull', 'XMinioAdminBucketQuotaExceeded', 'QuotaExceeded']);
@@ -22,7 +22,7 @@ interface Diagnosis {
 const lasting = (problem: string, settings: readonly string[]): Diagnosis => ({ problem, settings, passing: false });
 const passing = (problem: string): Diagnosis => ({ problem, settings: ADDRESS, passing: true });
 
-const refusalOf = (code: string, { bucket }: MinioSettings): Diagnosis => {
+const refusalOf = (code: string, { bucket }: MinioConnection): Diagnosis => {
   switch (code) {
     case 'InvalidAccessKeyId':
       return lasting('does not know the access key', KEYS);
@@ -46,7 +46,7 @@ const refusalOf = (code: string, { bucket }: MinioSettings): Diagnosis => {
   }
 };
 
-const diagnose = (error: unknown, settings: MinioSettings): Diagnosis => {
+const diagnose = (error: unknown, settings: MinioConnection): Diagnosis => {
   const code = codeOf(error);
   if (error instanceof S3Error) return refusalOf(code, settings);
   if (error instanceof MinioTimeout) return passing('does not answer');
@@ -58,13 +58,13 @@ const diagnose = (error: unknown, settings: MinioSettings): Diagnosis => {
 };
 
 /** The error of a start that cannot use MinIO. */
-export const unusable = (error: unknown, settings: MinioSettings): SystemUnusable => {
+export const unusable = (error: unknown, settings: MinioConnection): SystemUnusable => {
   const { problem, ...options } = diagnose(error, settings);
   return new SystemUnusable('MinIO', `at ${settings.endpoint} ${problem}`, { ...options, cause: error });
 };
 
 /** Converts failures of MinIO to the port's refusals, and logs one line whenever the problem changes. */
-export const createMinioFailures = (settings: MinioSettings, logger: Logger | undefined) => {
+export const createMinioFailures = (settings: MinioConnection, logger: Logger | undefined) => {
   const outage = createOutage<Diagnosis & { error: unknown }>({
     logger,
     failing: ({ problem, settings: look_at, error }) => ({

@@ -3,9 +3,9 @@ import type { Logger } from 'pino';
 import type { Closable } from '../../ports/closable.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import {
+  appliesTo,
   type EndedSession,
   keysOf,
-  appliesTo,
   mergedRevocation,
   messageKey,
   type Revocation,

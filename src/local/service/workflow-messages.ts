@@ -1,4 +1,4 @@
-import type { Notification, StepStatus } from '../../contracts/notification.ts';
+import type { Notification, ReportedStepStatus } from '../../contracts/notification.ts';
 import { messageOf, type Sender } from './message.ts';
 import type { Plan, StepDescription } from './plan.ts';
 import { StepFailed } from './step-failed.ts';
@@ -16,8 +16,11 @@ export interface Wording {
 
 /** The messages of one workflow, in the order in which they are sent. */
 export const createMessages = (plan: Plan, wording: Wording) => {
-  const compose = (event: string, status: StepStatus, content: { title: string; message: string; result?: unknown }) =>
-    messageOf(wording.sender, plan.to, { type: plan.type, event, status, ...content });
+  const compose = (
+    event: string,
+    status: ReportedStepStatus,
+    content: { title: string; message: string; result?: unknown },
+  ) => messageOf(wording.sender, plan.to, { type: plan.type, event, status, ...content });
   const eta = () => compose('eta', 'RUNNING', { title: plan.title ?? 'eta', message: String(plan.eta_minutes) });
   const reasonOf = (error: unknown) => (error instanceof StepFailed ? error.message : wording.fault(error));
 
