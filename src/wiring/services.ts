@@ -8,10 +8,10 @@ import { BUDMODEL } from '../contracts/budmodel.ts';
 import { BUDSIM } from '../contracts/budsim.ts';
 import type { ArtefactStore } from '../local/service/artefact-cache.ts';
 import type { Callback } from '../local/service/callback.ts';
-import type { LocalService } from '../local/service/loopback.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { ServiceInvoker } from '../ports/service-invoker.ts';
 import { probe } from './probe.ts';
+import { openStandIn, type ServiceName } from './stand-ins.ts';
 import type { SystemNeeds } from './systems.ts';
 
 interface ServiceNeeds extends SystemNeeds {
@@ -26,8 +26,8 @@ interface OpenedServices {
   dependencies: Dependency[];
 }
 
-/** The name of each service in `ALLOW_STAND_INS` and `/health/ready`, by app id. */
-const NAMES: Readonly<Record<string, StandIn>> = {
+/** The name of each service in `ALLOW_STAND_INS`, in `/health/ready` and below the data directory, by app id. */
+const NAMES: Readonly<Record<ServiceName, StandIn>> = {
   [BUDCLUSTER]: 'cluster',
   [BUDMODEL]: 'model',
   [BUDSIM]: 'simulator',
@@ -35,7 +35,7 @@ const NAMES: Readonly<Record<string, StandIn>> = {
 };
 
 interface ServiceAddress {
-  app_id: string;
+  app_id: ServiceName;
   url: string;
   stand_in: boolean;
 }
@@ -45,43 +45,19 @@ const openAddresses = async (
   { service_urls, data_dir }: Config,
   { closing, logger, callback, artefacts }: ServiceNeeds,
 ): Promise<ServiceAddress[]> => {
-  const open = async (app_id: string, url: string | null, start: () => Promise<LocalService>) => {
+  const open = async (app_id: ServiceName, cluster: { url: string } | null): Promise<ServiceAddress> => {
+    const url = service_urls[app_id];
     if (url) return { app_id, url, stand_in: false };
-    const service = closing.add(`local ${app_id}`, await start());
-    return { app_id, url: service.url, stand_in: true };
+    const service = await openStandIn(app_id, {
+      data_dir: join(data_dir, NAMES[app_id]),
+      log: logger.child({ part: app_id }),
+      cluster: cluster && { url: cluster.url, headers: {} },
+      ...{ callback, artefacts },
+    });
+    return { app_id, url: closing.add(`local ${app_id}`, service).url, stand_in: true };
   };
-
-  const cluster = await open(BUDCLUSTER, service_urls.budcluster, async () => {
-    const { createLocalCluster } = await import('../local/cluster/local-cluster.ts');
-    const { ENGINES: engines } = await import('../local/engine/catalog.ts');
-    return createLocalCluster({
-      data_dir: join(data_dir, 'cluster'),
-      ...{ callback, artefacts, engines },
-      log: logger.child({ part: BUDCLUSTER }),
-    });
-  });
-  const model = await open(BUDMODEL, service_urls.budmodel, async () => {
-    const { createLocalModelService } = await import('../local/model/local-model-service.ts');
-    const { ENGINES: engines } = await import('../local/engine/catalog.ts');
-    return createLocalModelService({
-      data_dir: join(data_dir, 'model'),
-      ...{ callback, artefacts, engines },
-      log: logger.child({ part: BUDMODEL }),
-    });
-  });
-  const simulator = await open(BUDSIM, service_urls.budsim, async () => {
-    const { createLocalSimulator } = await import('../local/simulator/local-simulator.ts');
-    const { readClusters } = await import('../local/simulator/read-clusters.ts');
-    const { ENGINES: engines } = await import('../local/engine/catalog.ts');
-    const log = logger.child({ part: BUDSIM });
-    const clusters = () => readClusters(cluster.url);
-    return createLocalSimulator({ data_dir: join(data_dir, 'simulator'), clusters, engines, callback, artefacts, log });
-  });
-  const metrics = await open(BUDMETRICS, service_urls.budmetrics, async () => {
-    const { createLocalMetrics } = await import('../local/metrics/local-metrics.ts');
-    return createLocalMetrics({ cluster_url: cluster.url, log: logger.child({ part: BUDMETRICS }) });
-  });
-  return [cluster, model, simulator, metrics];
+  const cluster = await open(BUDCLUSTER, null);
+  return [cluster, await open(BUDMODEL, null), await open(BUDSIM, cluster), await open(BUDMETRICS, cluster)];
 };
 
 const openStraight = async (config: Config, needs: ServiceNeeds): Promise<OpenedServices> => {
@@ -89,7 +65,7 @@ const openStraight = async (config: Config, needs: ServiceNeeds): Promise<Opened
   return {
     invoker: createHttpInvoker({ urls: Object.fromEntries(addresses.map(({ app_id, url }) => [app_id, url])) }),
     dependencies: addresses.map(({ app_id, url, stand_in }) => ({
-      name: NAMES[app_id] ?? app_id,
+      name: NAMES[app_id],
       implementation: `${app_id}${stand_in ? ', local,' : ''} at ${url}`,
       stand_in,
       needed: false,

@@ -3,12 +3,14 @@ import { join, resolve } from 'node:path';
 import { ConfigError, loadLocalServiceConfig } from '../../config/config.ts';
 import type { LocalServiceConfig } from '../../config/local-service.ts';
 import { lockOwner } from '../../local/machine/owner-lock.ts';
+import type { Callback } from '../../local/service/callback.ts';
+import { publishOver } from '../../local/service/delivery.ts';
 import type { LocalService } from '../../local/service/loopback.ts';
 import { createLogger, type Logger } from '../../telemetry.ts';
 import { closeAtSignal } from '../close-at-signal.ts';
 import { createClosing } from '../closing.ts';
 import { createRetryUntilAvailable } from '../retry-until-available.ts';
-import { LOCAL_SERVICES } from './local-services.ts';
+import { isServiceName, needsOf, openStandIn, SERVICE_NAMES, type ServiceName } from '../stand-ins.ts';
 
 /** The command line's options, as text. */
 export interface LocalServiceFlags {
@@ -19,7 +21,7 @@ export interface LocalServiceFlags {
 }
 
 interface Asked {
-  name: string;
+  name: ServiceName;
   port: number;
   flags: LocalServiceFlags;
   config: LocalServiceConfig;
@@ -32,6 +34,10 @@ const openArtefacts = async ({ minio, start_timeout_ms }: LocalServiceConfig, lo
   return retryUntilAvailable(() => createMinioObjects({ ...minio, logger }));
 };
 
+/** Null where neither a sidecar nor BudApp's address is set: the rules demand one of them where messages are sent. */
+const callbackOf = ({ sidecar, notifications }: LocalServiceConfig, log: Logger): Callback | null =>
+  sidecar === null ? notifications : { deliver: publishOver({ ...sidecar, log }) };
+
 const openService = async ({ name, port, flags, config }: Asked, log: Logger): Promise<LocalService> => {
   const closing = createClosing();
   try {
@@ -39,9 +45,10 @@ const openService = async ({ name, port, flags, config }: Asked, log: Logger): P
     await mkdir(data_dir, { recursive: true });
     closing.add('lock', await lockOwner(join(data_dir, 'service.lock'), data_dir));
     const listen = { host: flags.host, port, public_url: flags.public_url };
-    const kind = kindOf(name);
-    const artefacts = kind.artefacts ? await openArtefacts(config, log) : undefined;
-    const service = closing.add(name, await kind.open({ data_dir, listen, config, log, artefacts }));
+    const artefacts = needsOf(name).artefacts ? await openArtefacts(config, log) : undefined;
+    const { cluster } = config;
+    const opening = { data_dir, listen, log, artefacts, cluster, callback: callbackOf(config, log) };
+    const service = closing.add(name, await openStandIn(name, opening));
     return { url: service.url, close: () => closing.close() };
   } catch (error) {
     await closing.close();
@@ -49,10 +56,9 @@ const openService = async ({ name, port, flags, config }: Asked, log: Logger): P
   }
 };
 
-const kindOf = (name: string) => {
-  const kind = Object.hasOwn(LOCAL_SERVICES, name) ? LOCAL_SERVICES[name] : undefined;
-  if (kind) return kind;
-  throw new ConfigError([`there is no local service ${name}: one of ${Object.keys(LOCAL_SERVICES).join(', ')}`]);
+const parseName = (name: string): ServiceName => {
+  if (isServiceName(name)) return name;
+  throw new ConfigError([`there is no local service ${name}: one of ${SERVICE_NAMES.join(', ')}`]);
 };
 
 const portOf = (text: string): number => {
@@ -65,8 +71,9 @@ const portOf = (text: string): number => {
  * Serves one local service until SIGTERM or SIGINT. Throws `ConfigError` for a wrong name, port or setting, or else the
  * error that the opening failed with.
  */
-export const runLocalService = async (name: string, flags: LocalServiceFlags): Promise<void> => {
-  const { messages, cluster } = kindOf(name);
+export const runLocalService = async (named: string, flags: LocalServiceFlags): Promise<void> => {
+  const name = parseName(named);
+  const { messages, cluster } = needsOf(name);
   const config = loadLocalServiceConfig({ messages, cluster });
   const log = createLogger({ level: config.log_level }).child({ part: name });
   const starting = openService({ name, port: portOf(flags.port), flags, config }, log);
