@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SystemUnusable } from '../errors.ts';
+import { createOutage } from '../resilience/outage.ts';
 import type { Logger } from '../telemetry.ts';
 
 const POLL_MS = 500;
@@ -24,17 +25,24 @@ export const createRetryUntilAvailable = ({ timeout_ms, logger, signal }: RetryO
   const giveUpAt = performance.now() + timeout_ms;
 
   return async (open) => {
-    let remindAt = 0;
+    const outage = createOutage<SystemUnusable>({
+      logger,
+      failing: ({ message, cause, settings }) => ({
+        message: `waiting: ${message}`,
+        fields: { err: cause, settings },
+      }),
+      working: 'the system that was waited for is available',
+      repeat_ms: REMIND_MS,
+    });
     for (;;) {
       try {
-        return await open();
+        const opened = await open();
+        outage.ok();
+        return opened;
       } catch (error) {
-        const now = performance.now();
-        if (!(error instanceof SystemUnusable) || !error.passing || now >= giveUpAt || signal?.aborted) throw error;
-        if (now >= remindAt) {
-          logger.warn({ err: error.cause, settings: error.settings }, `waiting: ${error.message}`);
-          remindAt = now + REMIND_MS;
-        }
+        const isOver = performance.now() >= giveUpAt || signal?.aborted;
+        if (!(error instanceof SystemUnusable) || !error.passing || isOver) throw error;
+        outage.failed(error);
         await sleep(POLL_MS, undefined, signal ? { signal } : {}).catch(() => undefined);
       }
     }
