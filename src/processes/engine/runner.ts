@@ -5,7 +5,7 @@ import type { Position } from '../../events/event.ts';
 import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ProcessOperations } from '../../ports/process-operations.ts';
-import { createThrottle } from '../../resilience/throttle.ts';
+import { createOutage } from '../../resilience/outage.ts';
 import type { Process } from '../process.ts';
 import { createDispatcher } from './dispatcher.ts';
 import { countOpenIntents } from './intent-queue.ts';
@@ -66,14 +66,16 @@ export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunne
     onIntents: dispatcher.wake,
   });
 
-  const throttled = createThrottle();
+  const outage = createOutage({
+    logger,
+    failing: (err) => ({ message: 'processes: cannot retry parked instances', fields: { err } }),
+    working: 'processes: parked instances are retried again',
+  });
   const keepRetrying = async (): Promise<void> => {
     while (!signal.aborted) {
       await delay(PARKED_POLL_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
-      await retryDue().catch((error) =>
-        throttled(() => logger.warn({ err: error }, 'processes: cannot retry parked instances')),
-      );
+      await retryDue().then(() => outage.ok(), outage.failed);
     }
   };
 
