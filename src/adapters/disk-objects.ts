@@ -7,9 +7,9 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { notFound, Rejected } from '../errors.ts';
 import { newUuid } from '../events/ids.ts';
+import { codeOf } from '../failures/failure-code.ts';
 import type { ObjectStore, StoredObject } from '../ports/object-store.ts';
 import { moveIntoPlace } from '../resilience/atomic-file.ts';
-import { codeOf } from './failure-code.ts';
 import { assertObjectKey } from './object-key.ts';
 
 const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);

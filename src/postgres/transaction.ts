@@ -1,4 +1,5 @@
 import type { ClientBase, Pool } from 'pg';
+import { codeOf } from '../failures/failure-code.ts';
 
 /**
  * Runs `work` in a transaction: commits, or rolls back where it throws. A connection that fails to roll back is closed.
@@ -34,5 +35,4 @@ export const inTransaction = async <T>(
 };
 
 /** Errors of the data, not of the connection: class 22 data exception, 23 integrity, 54 limit exceeded. */
-export const isDataError = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && /^(22|23|54)/.test(String(error.code));
+export const isDataError = (error: unknown): boolean => /^(22|23|54)/.test(codeOf(error));

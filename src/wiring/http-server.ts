@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { newUuid } from '../events/ids.ts';
+import { codeOf } from '../failures/failure-code.ts';
 import type { Closable } from '../ports/closable.ts';
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -60,11 +61,11 @@ const NOT_HTTP = {
 
 /** Refuses what is no readable HTTP request, in the same form as the API refuses requests. */
 const refuseClient = (error: Error, socket: Duplex): void => {
-  if (hasCode(error, 'ECONNRESET') || !socket.writable) {
+  if (codeOf(error) === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const known = Object.entries(CLIENT_ERRORS).find(([code]) => hasCode(error, code))?.[1] ?? NOT_HTTP;
+  const known = Object.entries(CLIENT_ERRORS).find(([code]) => codeOf(error) === code)?.[1] ?? NOT_HTTP;
   const body = JSON.stringify({ type: `urn:budapp:problem:${known.code}`, ...known, request_id: newUuid() });
   const head = [
     `HTTP/1.1 ${known.status} ${known.title}`,
@@ -75,9 +76,6 @@ const refuseClient = (error: Error, socket: Duplex): void => {
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);
 };
 
-const hasCode = (error: unknown, code: string): boolean =>
-  error instanceof Error && 'code' in error && error.code === code;
-
 /**
  * Listens before anything else is opened, so that a port in use is noticed at once and services can be told the address
  * for their messages. Until `serve` is called, every request is answered with 503. Throws `AddressInUse`.
@@ -87,7 +85,9 @@ export const openHttpServer = async ({ host, port }: { host: string; port: numbe
   const server = createServer(TIMEOUTS, (request, response) => handler(request, response));
   server.on('clientError', refuseClient);
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error) => reject(hasCode(error, 'EADDRINUSE') ? new AddressInUse(host, port, error) : error));
+    server.once('error', (error) =>
+      reject(codeOf(error) === 'EADDRINUSE' ? new AddressInUse(host, port, error) : error),
+    );
     server.listen(port, host, resolve);
   });
   const address = server.address();

@@ -3,7 +3,7 @@ import { createServer as createPlainServer } from 'node:http';
 import { connect, createServer, type TlsOptions } from 'node:tls';
 import { expect } from 'chai';
 import { tlsFaultOf } from '../../src/adapters/certificates.ts';
-import { codeOf } from '../../src/adapters/failure-code.ts';
+import { codeOf } from '../../src/failures/failure-code.ts';
 import { aCertificate } from '../certificate.ts';
 
 describe('what a failed TLS handshake says', () => {

@@ -3,8 +3,8 @@ import { connect as connectPlain, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { ErrorType, isCommandError } from '@eventstore/db-client';
 import { Rejected, type SystemUnusable } from '../../errors.ts';
+import { codeOf } from '../../failures/failure-code.ts';
 import { tlsFaultOf } from '../certificates.ts';
-import { codeOf } from '../failure-code.ts';
 import { unusable } from './address.ts';
 import type { ClientSettings } from './client.ts';
 

@@ -1,9 +1,9 @@
 import { S3Error } from 'minio';
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
+import { codeOf } from '../../failures/failure-code.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import { tlsFaultOf } from '../certificates.ts';
-import { codeOf } from '../failure-code.ts';
 import { type MinioConnection, MinioTimeout } from './client.ts';
 
 const RETRY_AFTER_SECONDS = 5;

@@ -2,11 +2,11 @@ import { type ConnectionOptions, connect, DebugEvents, ErrorCode, Events, type N
 import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import { Rejected, SystemUnusable } from '../../errors.ts';
+import { codeOf } from '../../failures/failure-code.ts';
 import type { StatusBus, StatusMessage } from '../../ports/status-bus.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import { tlsFaultOf } from '../certificates.ts';
-import { codeOf } from '../failure-code.ts';
 import { isPattern } from '../subject-pattern.ts';
 import { natsServersOf } from './servers.ts';
 

@@ -1,6 +1,7 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
 import { SystemUnusable } from '../../errors.ts';
+import { innerCodeOf } from '../../failures/failure-code.ts';
 import { tlsFaultOf } from '../certificates.ts';
 
 /** A realm of the identity provider: an issuer with its own users and keys. */
@@ -43,12 +44,6 @@ const ServerMetadata = z
   .catchall(z.json());
 type ServerMetadata = z.output<typeof ServerMetadata>;
 
-/** `fetch` wraps what the connection failed of. */
-const codeOf = (error: unknown): string => {
-  if (!(error instanceof Error)) return '';
-  return 'code' in error && typeof error.code === 'string' ? error.code : codeOf(error.cause);
-};
-
 const unusable = (problem: string, settings: readonly string[], passing = false, cause?: unknown): SystemUnusable =>
   new SystemUnusable('Keycloak', problem, { settings, passing, ...(cause === undefined ? {} : { cause }) });
 
@@ -72,7 +67,7 @@ const ask = async (url: string, init: RequestInit = {}): Promise<Response> => {
     return await fetch(url, { ...init, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_SECONDS * 1000) });
   } catch (error) {
     const { origin } = new URL(url);
-    const fault = tlsFaultOf(codeOf(error));
+    const fault = tlsFaultOf(innerCodeOf(error));
     if (fault) throw unusable(`at ${origin} ${fault.problem}`, ['KEYCLOAK_URL', ...fault.settings], false, error);
     throw unusable(`at ${origin} does not answer`, ['KEYCLOAK_URL'], true, error);
   }

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { SystemUnusable } from '../../errors.ts';
+import { codeOf } from '../../failures/failure-code.ts';
 import { tlsFaultOf } from '../certificates.ts';
-import { codeOf } from '../failure-code.ts';
 
 /** The oldest supported server, in the form of `server_version_num`. */
 const OLDEST = 150_000;

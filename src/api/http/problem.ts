@@ -1,5 +1,6 @@
 import type { InputError, RejectionKind } from '../../errors.ts';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
+import { codeOf } from '../../failures/failure-code.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
 
 /**
@@ -125,7 +126,7 @@ const PASSING_CODES = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|08\w{3}|53\w{3}
 
 const isPassing = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false;
-  if ('code' in error && typeof error.code === 'string' && PASSING_CODES.test(error.code)) return true;
+  if (PASSING_CODES.test(codeOf(error))) return true;
   return error.cause !== undefined && isPassing(error.cause);
 };
 

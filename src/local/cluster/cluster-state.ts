@@ -11,6 +11,7 @@ import {
   DeployRequest,
 } from '../../contracts/budcluster.ts';
 import { Notification } from '../../contracts/notification.ts';
+import { codeOf } from '../../failures/failure-code.ts';
 import { clearUnfinished, writeAtomically } from '../../resilience/atomic-file.ts';
 
 const ClusterRecord = z.object({
@@ -123,7 +124,7 @@ const read = async (file: string): Promise<State> => {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return empty();
+    if (codeOf(error) === 'ENOENT') return empty();
     throw error;
   }
   try {

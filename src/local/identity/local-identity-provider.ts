@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import Provider from 'oidc-provider';
 import type { Logger } from 'pino';
+import { codeOf } from '../../failures/failure-code.ts';
 import type { Closable } from '../../ports/closable.ts';
 import { createAttemptLimit } from './attempt-limit.ts';
 import { openIdentityDatabase } from './identity-database.ts';
@@ -57,8 +58,7 @@ const listen = async (server: Server, port: number): Promise<number> => {
   return address.port;
 };
 
-const isPortTaken = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'EADDRINUSE' || error.code === 'EACCES');
+const isPortTaken = (error: unknown): boolean => ['EADDRINUSE', 'EACCES'].includes(codeOf(error));
 
 /** The port that was asked for or nothing; else the last start's port; else any free one. */
 const listenWhereItWas = async (

@@ -2,6 +2,7 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { codeOf } from '../../failures/failure-code.ts';
 import { writePrivateFile } from '../machine/private-file.ts';
 
 const SigningKey = z.looseObject({ kid: z.string(), kty: z.string(), alg: z.literal('ES256'), use: z.literal('sig') });
@@ -35,7 +36,7 @@ const findSecrets = (directory: string): ProviderSecrets | null => {
   try {
     return ProviderSecrets.parse(JSON.parse(readFileSync(fileIn(directory), 'utf8')));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw new Error(`${fileIn(directory)} cannot be read; restore it, or remove it to make new signing keys`, {
       cause: error,
     });

@@ -1,5 +1,6 @@
 import { open, readFile, rm } from 'node:fs/promises';
 import { z } from 'zod';
+import { codeOf } from '../../failures/failure-code.ts';
 import type { Closable } from '../../ports/closable.ts';
 import { startOfProcess } from './process-identity.ts';
 
@@ -20,7 +21,7 @@ const write = async (file: string): Promise<boolean> => {
     await handle.writeFile(JSON.stringify({ pid: process.pid, started: await startOfProcess(process.pid) }));
     return true;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   }
 };

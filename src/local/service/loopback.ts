@@ -4,6 +4,7 @@ import Router from '@koa/router';
 import Koa from 'koa';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { codeOf } from '../../failures/failure-code.ts';
 import type { Closable } from '../../ports/closable.ts';
 import { BodyTooLarge, readBounded } from '../../resilience/bounded-body.ts';
 
@@ -72,8 +73,7 @@ export const parse = <Schema extends z.ZodType>(schema: Schema, value: unknown):
   return parsed.data;
 };
 
-const isPortTaken = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'EADDRINUSE';
+const isPortTaken = (error: unknown): boolean => codeOf(error) === 'EADDRINUSE';
 
 const listenAt = (server: Server, { host, port }: Listen): Promise<void> =>
   new Promise((resolve, reject) => {

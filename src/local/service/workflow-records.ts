@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { Notification } from '../../contracts/notification.ts';
+import { codeOf } from '../../failures/failure-code.ts';
 import { writeAtomically } from '../../resilience/atomic-file.ts';
 
 /** `closing` are the messages that end a workflow; only where it is `told` they are sure to have been sent. */
@@ -62,7 +63,7 @@ const read = async (file: string): Promise<StoredRecord | null> => {
   try {
     return StoredRecord.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   }
 };
