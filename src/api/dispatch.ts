@@ -37,11 +37,6 @@ const readBody = async ({ body, writes }: Route, ctx: Context): Promise<unknown>
 
 const send = (ctx: Context, { success, body, type, headers = {} }: Answer): void => {
   ctx.set({ 'Cache-Control': 'no-store', ...headers });
-  if (ctx.state.not_modified === true) {
-    ctx.set('Cache-Control', 'private, no-cache');
-    ctx.status = 304;
-    return;
-  }
   ctx.status = SUCCESS_STATUS[success];
   if (body === undefined) {
     ctx.body = null;

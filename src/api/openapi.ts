@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { RejectionKind } from '../errors.ts';
 import { Position } from '../events/event.ts';
+import { type HeadersDeclared, headersDocumented } from './answer-headers.ts';
 import { type JsonSchema, jsonSchemaOf } from './http/json-schema.ts';
 import { PROBLEM_TYPE, statusOf, titleOf } from './http/problem.ts';
 import { IdempotencyKey, IfMatch } from './request-facts.ts';
@@ -33,6 +34,7 @@ const headersTaken = (route: Route): string[] => [
   'X-Request-Id',
   ...(route.writes ? writeHeaders(route) : []),
   ...('min_position' in route.query.shape ? ['Min-Position'] : []),
+  ...('not-modified' in route.answers ? ['If-None-Match'] : []),
 ];
 
 const content = (type: string, schema: z.ZodType, example: unknown) => ({
@@ -55,17 +57,16 @@ const requestBody = (body: BodySchema) => {
   };
 };
 
-const answerHeaders = ({ writes }: Route, success: Success) => {
-  const names = writes ? ['ETag', 'Position'] : [];
-  const located = writes && (success === 'created' || success === 'accepted') ? ['Location'] : [];
-  return Object.fromEntries(
-    ['X-Request-Id', ...names, ...located].map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-  );
-};
+const writtenHeaders = (success: Success): HeadersDeclared => ({
+  ETag: 'always',
+  // Absent where nothing was written.
+  Position: 'sometimes',
+  ...(success === 'created' || success === 'accepted' ? { Location: 'always' } : {}),
+});
 
-const answer = (route: Route, success: Success, { description, schema, type }: AnswerSchema) => ({
+const answer = (route: Route, success: Success, { description, schema, type, headers = {} }: AnswerSchema) => ({
   description,
-  headers: answerHeaders(route, success),
+  headers: headersDocumented({ ...(route.writes ? writtenHeaders(success) : {}), ...headers }),
   ...(schema === null ? {} : { content: { 'application/json': { schema: answerSchema(schema) } } }),
   ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
 });
@@ -141,8 +142,9 @@ const Problem = z.looseObject({
   request_id: z.string(),
 });
 
-const problemResponse = (description: string) => ({
+const problemResponse = (description: string, headers: HeadersDeclared = {}) => ({
   description,
+  headers: headersDocumented(headers),
   content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
 });
 
@@ -160,6 +162,14 @@ const KINDS: readonly RejectionKind[] = [
   'unavailable',
 ];
 
+const PROBLEM_HEADERS: Readonly<Partial<Record<RejectionKind, HeadersDeclared>>> = {
+  unauthenticated: { 'WWW-Authenticate': 'always' },
+  // Where the first request with the same Idempotency-Key is still running.
+  conflict: { 'Retry-After': 'sometimes' },
+  'too-many': { 'Retry-After': 'always' },
+  unavailable: { 'Retry-After': 'always' },
+};
+
 const header = (name: string, description: string, schema: z.ZodType = z.string()) => ({
   name,
   in: 'header',
@@ -176,6 +186,7 @@ const PARAMETERS = [
     IdempotencyKey,
   ),
   header('If-Match', 'The ETag that the change is based on; 412 where the resource has changed since.', IfMatch),
+  header('If-None-Match', 'The ETag that the caller has; 304 where the resource has not changed since.'),
   header(
     'Min-Position',
     'Waits until the read model has reached this position; 503 where that takes too long.',
@@ -183,25 +194,15 @@ const PARAMETERS = [
   ),
 ];
 
-const HEADERS: Readonly<Record<string, string>> = {
-  'X-Request-Id': 'The id of this request',
-  ETag: 'The revision of the resource, in quotes',
-  Position: 'Position of the log after the change; for Min-Position and the live stream',
-  Location: 'Path of the resource',
-};
-
 const components = () => ({
   schemas: {
     ...Object.fromEntries(Object.values(resources).map(({ title, schema }) => [title, jsonSchemaOf(schema, 'output')])),
     Problem: jsonSchemaOf(Problem, 'output'),
   },
   parameters: Object.fromEntries(PARAMETERS.map((parameter) => [parameter.name, parameter])),
-  headers: Object.fromEntries(
-    Object.entries(HEADERS).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
-  ),
   responses: {
-    ...Object.fromEntries(KINDS.map((kind) => [kind, problemResponse(titleOf(kind))])),
-    problem: problemResponse('Any other problem'),
+    ...Object.fromEntries(KINDS.map((kind) => [kind, problemResponse(titleOf(kind), PROBLEM_HEADERS[kind])])),
+    problem: problemResponse('A fault of BudApp or of a service behind it'),
   },
   securitySchemes: {
     bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },

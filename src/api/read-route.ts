@@ -48,11 +48,13 @@ export const getVisible = async (
   });
 };
 
-/** Answers 304 where the caller has this revision already. */
-const unlessNotModified = ({ facts, ctx }: Exchange, answer: Answer): Answer => {
-  const etag = answer.headers?.ETag;
-  if (etag !== undefined && facts.if_none_match === etag) ctx.state.not_modified = true;
-  return answer;
+/** Headers of an answer that was made from one row. */
+export const ROW_HEADERS = { ETag: 'always', Position: 'always' } as const;
+
+/** 304 where the caller has this revision already, else null. */
+const notModified = ({ facts }: Exchange, { ETag, Position }: { ETag: string; Position: string }): Answer | null => {
+  if (facts.if_none_match !== ETag) return null;
+  return { success: 'not-modified', headers: { ETag, Position, 'Cache-Control': 'private, no-cache' } };
 };
 
 interface ItemOptions {
@@ -73,13 +75,16 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
     permission: visibility[resource.area].view,
     params,
     query: z.strictObject(freshness),
-    answers: answers(resource.schema, `The ${resource.area}`),
+    answers: {
+      ...answers(resource.schema, `The ${resource.area}`, ROW_HEADERS),
+      'not-modified': { description: 'The caller has this revision already', schema: null, headers: ROW_HEADERS },
+    },
     refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       const id = exchange.params[parameter] ?? '';
       const row = await getVisible(services, resource, { id, exchange });
       const headers = { ETag: etagOf(row), Position: row.position };
-      return unlessNotModified(exchange, ok(await unsealRow(row, services), headers));
+      return notModified(exchange, headers) ?? ok(await unsealRow(row, services), headers);
     },
   });
 };
@@ -149,7 +154,7 @@ export const listRoute = (
     tag,
     permission: visibility[resource.area].view,
     query: z.strictObject({ ...paged.shape, ...Object.fromEntries(filterSchemas) }),
-    answers: answers(page(resource.schema), `A page of ${resource.area}s`),
+    answers: answers(page(resource.schema), `A page of ${resource.area}s`, { Position: 'sometimes' }),
     refusals: ['forbidden', 'invalid', 'malformed', 'unavailable'],
     handle: async (exchange) => {
       // The filters differ from list to list; `paged` has the parameters that all lists share.

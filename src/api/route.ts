@@ -3,19 +3,21 @@ import { z } from 'zod';
 import type { Permission } from '../commands/access.ts';
 import type { RejectionKind } from '../errors.ts';
 import type { Scope } from '../events/values.ts';
+import type { HeadersDeclared } from './answer-headers.ts';
 import type { ApiCaller } from './callers/caller.ts';
 import type { RequestFacts } from './request-facts.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The outcomes of a successful request, by name; `SUCCESS_STATUS` has the numbers. */
-export type Success = 'ok' | 'created' | 'accepted' | 'no-content' | 'found' | 'not-ready';
+export type Success = 'ok' | 'created' | 'accepted' | 'no-content' | 'found' | 'not-modified' | 'not-ready';
 export const SUCCESS_STATUS: Readonly<Record<Success, number>> = {
   ok: 200,
   created: 201,
   accepted: 202,
   'no-content': 204,
   found: 302,
+  'not-modified': 304,
   'not-ready': 503,
 };
 
@@ -46,6 +48,8 @@ export interface AnswerSchema {
   description: string;
   schema: z.ZodType | null;
   type?: string;
+  /** Headers besides those that every answer of the route's kind has. */
+  headers?: HeadersDeclared;
 }
 
 export type BodySchema =
@@ -124,6 +128,8 @@ export const ok = (body: unknown, headers: Readonly<Record<string, string>> = {}
 });
 
 /** Documents an answer with a body. */
-export const answers = (schema: z.ZodType, description = 'Done'): { ok: AnswerSchema } => ({
-  ok: { description, schema },
-});
+export const answers = (
+  schema: z.ZodType,
+  description = 'Done',
+  headers: HeadersDeclared = {},
+): { ok: AnswerSchema } => ({ ok: { description, schema, headers } });

@@ -119,6 +119,9 @@ const eventRoute = (services: WriteServices): Route =>
     },
   });
 
+/** `area` decides which one it is. */
+const AnyResource = z.union(Object.values(resources).map(({ schema }) => schema));
+
 const params = z.strictObject({ area: Area, id: z.uuid() });
 
 /** Returns the current row, also of a deleted resource, since its history stays. Throws `Rejected` `not-found`. */
@@ -174,7 +177,7 @@ const stateRoute = (services: WriteServices): Route =>
       /** A time or a position; default: now. */
       as_of: z.union([Time, Position]).optional(),
     }),
-    answers: answers(z.looseObject({ id: z.uuid(), revision: z.int() }), 'The resource as of that time or position'),
+    answers: answers(AnyResource, 'The resource as of that time or position', { Position: 'always' }),
     refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       await getForAudit(services, exchange);

@@ -7,17 +7,9 @@ import { type PublicExchange, publicRoute } from '../public-route.ts';
 import { answers, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 import { backchannelLogoutRoute } from './backchannel-logout.ts';
-import { RealmName, signInRoutes } from './sign-in.ts';
+import { RealmName, signInRoutes, TokenAnswer } from './sign-in.ts';
 
 const tag = 'auth';
-
-const TokenAnswer = z.object({
-  access_token: z.string(),
-  refresh_token: z.string(),
-  token_type: z.literal('Bearer'),
-  /** Seconds until the access token expires. */
-  expires_in: z.number(),
-});
 
 const Me = z.object({
   user_id: UserId,
@@ -143,7 +135,9 @@ export const authRoutes = (services: WriteServices): Route[] => [
     tag,
     body: Registration,
     example: { ...example, name: 'Ada' },
-    answers: { created: { description: 'Registered and logged in', schema: TokenAnswer } },
+    answers: {
+      created: { description: 'Registered and logged in', schema: TokenAnswer, headers: { Location: 'always' } },
+    },
     refusals: ['conflict', 'invalid', 'unavailable'],
     handle: (exchange) => register(services, exchange),
   }),

@@ -12,7 +12,7 @@ import { ClusterId } from '../../events/ids.ts';
 import { ClusterRow, ClusterStatus } from '../../projections/clusters.ts';
 import { commandRoutes } from '../command-route.ts';
 import { type CommandAttempt, requestHash } from '../idempotency.ts';
-import { freshness, getVisible, itemRoute, listRoute } from '../read-route.ts';
+import { freshness, getVisible, itemRoute, listRoute, ROW_HEADERS } from '../read-route.ts';
 import { etagOf, resources } from '../resource.ts';
 import { type Answer, answers, type Exchange, ok, type Route, route } from '../route.ts';
 import { callService } from '../service-call.ts';
@@ -46,7 +46,7 @@ const statusRoute = (services: WriteServices): Route =>
     permission: 'cluster:view',
     params,
     query,
-    answers: answers(StatusAnswer, 'The status of the cluster'),
+    answers: answers(StatusAnswer, 'The status of the cluster', ROW_HEADERS),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const row = await getVisible(services, resources.cluster, { id: exchange.params.cluster_id, exchange });
@@ -68,7 +68,7 @@ const nodesRoute = (services: WriteServices): Route =>
     permission: 'cluster:view',
     params,
     query,
-    answers: answers(z.object({ items: ClusterRow.shape.nodes }), 'The nodes, as last reported'),
+    answers: answers(z.object({ items: ClusterRow.shape.nodes }), 'The nodes, as last reported', ROW_HEADERS),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const row = await getVisible(services, resources.cluster, { id: exchange.params.cluster_id, exchange });

@@ -3,7 +3,7 @@ import { Rejected, rejected } from '../../errors.ts';
 import { EndpointId } from '../../events/ids.ts';
 import { EndpointRow } from '../../projections/endpoints.ts';
 import { WorkflowRow, workflows } from '../../projections/workflows.ts';
-import { freshness, getVisible } from '../read-route.ts';
+import { freshness, getVisible, ROW_HEADERS } from '../read-route.ts';
 import { type AnyRow, etagOf, resources } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
 import { callService } from '../service-call.ts';
@@ -60,7 +60,7 @@ const statusRoute = (services: WriteServices): Route =>
     permission: 'endpoint:view',
     params,
     query,
-    answers: answers(StatusAnswer, 'The status of the endpoint'),
+    answers: answers(StatusAnswer, 'The status of the endpoint', ROW_HEADERS),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const { row, endpoint } = await getEndpoint(services, exchange);

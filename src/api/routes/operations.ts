@@ -69,7 +69,13 @@ const projectionRoutes = ({ projections }: WriteServices): Route[] => [
     tag,
     permission,
     params: z.strictObject({ name: z.string().min(1).max(100) }),
-    answers: { accepted: { description: 'The rebuild is scheduled', schema: z.object({ name: z.string() }) } },
+    answers: {
+      accepted: {
+        description: 'The rebuild is scheduled',
+        schema: z.object({ name: z.string() }),
+        headers: { Location: 'always' },
+      },
+    },
     refusals: ['not-found'],
     handle: async ({ params: { name } }) => {
       await projections.rebuild(name);

@@ -9,7 +9,7 @@ import { ProjectId, UserId } from '../../events/ids.ts';
 import { Scope } from '../../events/values.ts';
 import { ProjectRow } from '../../projections/projects.ts';
 import { commandRoutes } from '../command-route.ts';
-import { freshness, getVisible, itemRoute, listRoute } from '../read-route.ts';
+import { freshness, getVisible, itemRoute, listRoute, ROW_HEADERS } from '../read-route.ts';
 import { etagOf, resources } from '../resource.ts';
 import { answers, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
@@ -28,7 +28,7 @@ const membersRoute = (services: WriteServices): Route =>
     permission: 'project:view',
     params: z.strictObject({ project_id: ProjectId }),
     query: z.strictObject(freshness),
-    answers: answers(z.object({ items: z.array(Member) }), 'The owner and the members'),
+    answers: answers(z.object({ items: z.array(Member) }), 'The owner and the members', ROW_HEADERS),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const row = await getVisible(services, resources.project, { id: exchange.params.project_id, exchange });

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { sameSecret } from '../http/same-secret.ts';
 import { publicRoute } from '../public-route.ts';
-import { ok, type Route } from '../route.ts';
+import { answers, ok, type Route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 
 const tag = 'auth';
@@ -14,6 +14,14 @@ const CALLBACK = '/auth/callback';
 
 /** The name of a realm of the identity provider. */
 export const RealmName = z.string().min(1).max(255);
+
+export const TokenAnswer = z.object({
+  access_token: z.string(),
+  refresh_token: z.string(),
+  token_type: z.literal('Bearer'),
+  /** Seconds until the access token expires. */
+  expires_in: z.number(),
+});
 
 const Pending = z.object({
   state: z.string(),
@@ -70,7 +78,13 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
         /** The realm; default: the identity provider's first. */
         realm: RealmName.optional(),
       }),
-      answers: { found: { description: 'Redirect to the sign-in page', schema: null } },
+      answers: {
+        found: {
+          description: 'Redirect to the sign-in page',
+          schema: null,
+          headers: { Location: 'always', 'Set-Cookie': 'always' },
+        },
+      },
       refusals: ['invalid', 'unavailable'],
       handle: async ({ query, ctx }) => {
         const { url, ...pending } = await identity.authorizationUrl(query);
@@ -87,7 +101,7 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       tag,
       // Further parameters of the provider (session_state, iss) pass: `exchangeCode` checks them.
       query: z.looseObject({ code: z.string().optional(), state: z.string().optional(), error: z.string().optional() }),
-      answers: { ok: { description: 'Access and refresh token', schema: z.looseObject({ access_token: z.string() }) } },
+      answers: answers(TokenAnswer, 'Access and refresh token', { 'Set-Cookie': 'always' }),
       refusals: ['unauthenticated', 'unavailable'],
       handle: async ({ ctx }) => {
         const pending = unpack(secret, ctx.cookies.get(COOKIE));

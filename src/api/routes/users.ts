@@ -4,7 +4,7 @@ import { UserId } from '../../events/ids.ts';
 import { Role, Scope } from '../../events/values.ts';
 import { UserRow } from '../../projections/users.ts';
 import { commandRoutes } from '../command-route.ts';
-import { freshness, getVisible, itemRoute, listRoute } from '../read-route.ts';
+import { freshness, getVisible, itemRoute, listRoute, ROW_HEADERS } from '../read-route.ts';
 import { etagOf, resources } from '../resource.ts';
 import { answers, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
@@ -23,7 +23,7 @@ const permissionsRoute = (services: WriteServices): Route =>
     permission: 'user:view',
     params: z.strictObject({ user_id: UserId }),
     query: z.strictObject(freshness),
-    answers: answers(Permissions, 'The role and the scopes'),
+    answers: answers(Permissions, 'The role and the scopes', ROW_HEADERS),
     refusals: ['not-found', 'unavailable'],
     handle: async (exchange) => {
       const { user_id } = exchange.params;
