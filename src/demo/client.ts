@@ -26,15 +26,15 @@ const detailOf = (text: string): string => {
   }
 };
 
-/** A client of the public HTTP API. */
-export const createClient = (url: string) => {
+/** A client of the public HTTP API. Tests pass `send` to check the answers. */
+export const createClient = (url: string, send: (url: URL, init: RequestInit) => Promise<Response> = fetch) => {
   let token = '';
 
   const request = async <Body>(method: string, path: string, init: RequestInit = {}): Promise<Answer<Body>> => {
     const headers = new Headers(init.headers);
     if (token) headers.set('authorization', `Bearer ${token}`);
     const signal = AbortSignal.timeout(60_000);
-    const response = await fetch(new URL(path, url), { ...init, method, headers, signal }).catch((cause: Error) => {
+    const response = await send(new URL(path, url), { ...init, method, headers, signal }).catch((cause: Error) => {
       throw new Error(`${url} cannot be reached: ${cause.cause ?? cause.message}`, { cause });
     });
     const text = await response.text();

@@ -24,6 +24,7 @@ import { createReadPool } from '../../src/projections/queries/read-pool.ts';
 import { createLogger } from '../../src/telemetry.ts';
 import { openPool } from '../pool.ts';
 import { testDatabase } from '../postgres.ts';
+import { checkedFetch } from './checked-fetch.ts';
 import { createFakeIdentity, type Person } from './fake-identity.ts';
 
 export const SERVICE_TOKEN = 'a-service-token-of-the-tests';
@@ -122,7 +123,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   const request = async (method: string, path: string, init: RequestInit = {}) =>
-    readReply(await fetch(new URL(path, url), { method, redirect: 'manual', ...init }));
+    readReply(await checkedFetch(new URL(path, url), { method, ...init }));
 
   /** Somebody with a token, who can ask. */
   const as = (person: Person) => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { checkedFetch } from '../api/checked-fetch.ts';
 import { ADMIN } from './budapp.ts';
 
 export interface Reply {
@@ -20,7 +21,7 @@ export type Ask = (method: string, path: string, content?: Content) => Promise<R
 export const asking =
   (url: string, token: string | null = null): Ask =>
   async (method, path, { json, body, headers = {} } = {}) => {
-    const response = await fetch(new URL(path, url), {
+    const response = await checkedFetch(new URL(path, url), {
       method,
       headers: {
         ...(token === null ? {} : { authorization: `Bearer ${token}` }),

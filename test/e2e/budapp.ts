@@ -2,6 +2,7 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createClient } from '../../src/demo/client.ts';
+import { checkedFetch } from '../api/checked-fetch.ts';
 
 export const ADMIN = { email: 'admin@example.test', password: 'Correct-Horse-7' };
 
@@ -57,7 +58,7 @@ export const startBudApp = async (dataDir: string, env: Readonly<Record<string, 
 };
 
 export const loggedIn = async (budapp: BudApp) => {
-  const client = createClient(budapp.url);
+  const client = createClient(budapp.url, checkedFetch);
   await client.login(ADMIN.email, ADMIN.password);
   return client;
 };

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { createClient, eventually } from '../../src/demo/client.ts';
 import { Area } from '../../src/events/catalog.ts';
+import { checkedFetch } from '../api/checked-fetch.ts';
 import { type Ask, asking, type Reply } from './asking.ts';
 import { aCluster, aModel, settledEndpoint } from './deployment.ts';
 import { type JsonSchema, sampleBody } from './sample-body.ts';
@@ -102,7 +103,7 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
   };
 
   const makeEverything = async ({ url, amber: credentials }: TwoTenants) => {
-    const client = createClient(url);
+    const client = createClient(url, checkedFetch);
     await client.login(credentials.email, credentials.password);
     const model = await aModel(client, `${MARK}-model`);
     const cluster = await aCluster(client);

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { createClient } from '../../src/demo/client.ts';
 import { openLiveStream } from '../../src/demo/live-stream.ts';
 import type { EndpointView, ModelView } from '../../src/demo/story.ts';
+import { checkedFetch } from '../api/checked-fetch.ts';
 import { admin, asking, expectProblem, newcomer, type Person } from './asking.ts';
 import { type BudApp, loggedIn, startBudApp } from './budapp.ts';
 import { aCluster, aModel, settledEndpoint } from './deployment.ts';
@@ -130,7 +131,7 @@ describe("another one's project", function () {
   });
 
   it('is not in the live stream of a stranger, from the start on, nor live', async () => {
-    const clientOf = ({ token }: Person) => ({ ...createClient(budapp.url), token });
+    const clientOf = ({ token }: Person) => ({ ...createClient(budapp.url, checkedFetch), token });
     const [own, foreign] = [await openLiveStream(clientOf(ada), 'start'), await openLiveStream(clientOf(eve), 'start')];
     const seen: string[] = [];
     const subjects: string[] = [];
