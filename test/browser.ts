@@ -4,7 +4,8 @@ export interface Browser {
   submit(url: string, fields: Readonly<Record<string, string>>): Promise<Response>;
 }
 
-export const createBrowser = (): Browser => {
+/** `send`: for a test that checks what one of the sites answers. */
+export const createBrowser = (send: (url: string, init: RequestInit) => Promise<Response> = fetch): Browser => {
   const jar: { name: string; value: string; path: string }[] = [];
 
   const remember = (response: Response): void => {
@@ -18,20 +19,20 @@ export const createBrowser = (): Browser => {
     }
   };
 
-  const send = async (url: string, init: RequestInit): Promise<Response> => {
+  const load = async (url: string, init: RequestInit): Promise<Response> => {
     const { pathname } = new URL(url);
     const cookie = jar
       .filter(({ path }) => pathname.startsWith(path))
       .map(({ name, value }) => `${name}=${value}`)
       .join('; ');
-    const response = await fetch(url, { ...init, redirect: 'manual', headers: { cookie, accept: 'text/html' } });
+    const response = await send(url, { ...init, redirect: 'manual', headers: { cookie, accept: 'text/html' } });
     remember(response);
     return response;
   };
 
   return {
-    get: (url) => send(url, {}),
-    submit: (url, fields) => send(url, { method: 'POST', body: new URLSearchParams(fields) }),
+    get: (url) => load(url, {}),
+    submit: (url, fields) => load(url, { method: 'POST', body: new URLSearchParams(fields) }),
   };
 };
 

@@ -14,8 +14,8 @@ export class UndeclaredAnswer extends Error {
 const checksByDocument = new Map<string, AnswerCheck>();
 const checksByOrigin = new Map<string, AnswerCheck>();
 
-const readCheck = async (origin: string): Promise<AnswerCheck> => {
-  const response = await fetch(`${origin}/openapi.json`);
+const readCheck = async (origin: string, signal: AbortSignal | null): Promise<AnswerCheck> => {
+  const response = await fetch(`${origin}/openapi.json`, { signal });
   if (!response.ok) throw new Error(`${origin}/openapi.json answered ${response.status}`);
   // What differs between two BudApps of the same code says nothing of their answers.
   const { info: _, servers: __, ...document } = JSON.parse(await response.text());
@@ -32,7 +32,7 @@ const readCheck = async (origin: string): Promise<AnswerCheck> => {
  */
 export const checkedFetch = async (url: URL | string, init: RequestInit = {}): Promise<Response> => {
   const { origin, pathname: path } = new URL(url);
-  const check = checksByOrigin.get(origin) ?? (await readCheck(origin));
+  const check = checksByOrigin.get(origin) ?? (await readCheck(origin, init.signal ?? null));
   const response = await fetch(url, { redirect: 'manual', ...init });
   const { status, headers } = response;
   const isStream = STREAMS.some((type) => headers.get('content-type')?.startsWith(type));

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
 import { eventually } from '../../src/demo/client.ts';
+import { checkedFetch } from '../api/checked-fetch.ts';
 import { type Ask, admin, type Person } from './asking.ts';
 import { type BudApp, startBudApp } from './budapp.ts';
 
@@ -32,7 +33,7 @@ const takeOverWebSocket = async (url: string, token: string, from: string) => {
 /** The same as server-sent events, from `Last-Event-ID` on. */
 const takeOverSse = async (url: string, token: string, from: string) => {
   const stop = new AbortController();
-  const response = await fetch(new URL('/stream/events', url), {
+  const response = await checkedFetch(new URL('/stream/events', url), {
     headers: { authorization: `Bearer ${token}`, 'last-event-id': from },
     signal: stop.signal,
   });

@@ -254,7 +254,7 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
     if (path.startsWith('/stream/events')) {
       const closing = new AbortController();
       let text = '';
-      const done = fetch(address, { headers: { authorization: `Bearer ${token}` }, signal: closing.signal })
+      const done = checkedFetch(address, { headers: { authorization: `Bearer ${token}` }, signal: closing.signal })
         .then(async ({ body }) => {
           for await (const chunk of body ?? []) text += Buffer.from(chunk).toString('utf8');
         })

@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { createClient, eventually } from '../../src/demo/client.ts';
 import { parseStream } from '../../src/events/catalog.ts';
+import { checkedFetch } from '../api/checked-fetch.ts';
 import { ADMIN, inferenceProcesses } from '../e2e/budapp.ts';
 import { type AuditedEvent, aCluster, aModel, wholeHistory } from '../e2e/deployment.ts';
 import { watchHealth } from './health-watch.ts';
@@ -145,7 +146,7 @@ describe('BudApp in two processes a role, on all the real systems at once', func
   const apiUrl = (): string => installation.urls[0] ?? '';
 
   const loggedIn = async () => {
-    const client = createClient(apiUrl());
+    const client = createClient(apiUrl(), checkedFetch);
     await client.login(ADMIN.email, ADMIN.password);
     return client;
   };

@@ -5,6 +5,7 @@ import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import { tenantOfRealm } from '../../src/adapters/oidc/realm-tenant.ts';
 import { eventually } from '../../src/demo/client.ts';
+import { checkedFetch } from '../api/checked-fetch.ts';
 import { createBrowser, formOf, locationOf } from '../browser.ts';
 import { asking, expectProblem, type Reply } from '../e2e/asking.ts';
 import { type BudApp, startBudApp } from '../e2e/budapp.ts';
@@ -130,7 +131,7 @@ describe('BudApp with Keycloak', function () {
     });
 
     it(`signs a browser in through the page of ${realm}`, async () => {
-      const browser = createBrowser();
+      const browser = createBrowser((url, init) => (url.startsWith(budapp.url) ? checkedFetch : fetch)(url, init));
       const begin = `${budapp.url}/auth/authorize?realm=${realm}`;
       const page = locationOf(await browser.get(begin), begin);
       expect(page).to.contain(`/realms/${realm}/`);

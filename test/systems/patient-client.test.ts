@@ -47,7 +47,10 @@ describe('the patient client', () => {
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    const client = createPatientClient({ urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`] });
+    const client = createPatientClient({
+      urls: [`http://127.0.0.1:${(server.address() as AddressInfo).port}`],
+      send: fetch,
+    });
     await client.login({ email: 'admin@example.com', password: 'Correct-Horse-1' });
 
     const replies = await Promise.all(PATHS.map((path) => client.request('GET', path)));

@@ -7,6 +7,7 @@ import { serveClient } from '../../../src/api/live/client.ts';
 import { createHub } from '../../../src/api/live/hub.ts';
 import type { Tokens } from '../../../src/ports/identity.ts';
 import { createStatusMapper } from '../../../src/projections/engine/status-feed.ts';
+import { checkedFetch } from '../checked-fetch.ts';
 import { type RunningApi, startApi } from '../running-api.ts';
 
 interface Frame {
@@ -122,7 +123,7 @@ describe('the live stream', () => {
     it('sends as server-sent events what is written once the headers came', async () => {
       const stop = new AbortController();
       const headers = { authorization: `Bearer ${api.admin.token}` };
-      const response = await fetch(`${api.url}/stream/events?area=project`, { headers, signal: stop.signal });
+      const response = await checkedFetch(`${api.url}/stream/events?area=project`, { headers, signal: stop.signal });
       await create('sse at once');
       await sleep(400);
       await create('sse later');
@@ -245,7 +246,7 @@ describe('the live stream', () => {
   it('sends the same as server-sent events, and goes on after Last-Event-ID', async () => {
     const before = await create('sse before');
     const stop = new AbortController();
-    const response = await fetch(`${api.url}/stream/events?area=project`, {
+    const response = await checkedFetch(`${api.url}/stream/events?area=project`, {
       headers: { authorization: `Bearer ${api.admin.token}`, 'last-event-id': before.headers.get('position') ?? '' },
       signal: stop.signal,
     });
