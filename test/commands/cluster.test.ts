@@ -6,9 +6,11 @@ import { recordClusterRegistered } from '../../src/commands/cluster/internal/rec
 import { recordClusterStatus } from '../../src/commands/cluster/internal/record-cluster-status.ts';
 import { releaseCapacity } from '../../src/commands/cluster/internal/release-capacity.ts';
 import { reserveCapacity } from '../../src/commands/cluster/internal/reserve-capacity.ts';
+import { registerCluster } from '../../src/commands/cluster/register-cluster.ts';
+import { updateCluster } from '../../src/commands/cluster/update-cluster.ts';
 import { EndpointId, newId, WorkflowId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
-import { given, itself, later, made, requester } from './given.ts';
+import { given, itself, later, made, requester, sealedAs } from './given.ts';
 
 const requested = fact('ClusterRegistrationRequested');
 const registered = fact('ClusterRegistered');
@@ -24,6 +26,31 @@ const wanting = (cpu_millis: number, endpoint = endpoint_id) => ({
 });
 
 describe('cluster commands', () => {
+  it('ask for the registration with a sealed configuration', () => {
+    given()
+      .when(registerCluster, { name: 'home', configuration: 'apiVersion: v1' })
+      .then({
+        type: 'ClusterRegistrationRequested',
+        data: { name: 'home', cluster_type: 'ON_PREM', configuration: sealedAs('apiVersion: v1') },
+      });
+  });
+
+  it('tell only what is new of a cluster, and nothing of one whose registration failed', () => {
+    const { name } = requested.data;
+    given(...available)
+      .when(updateCluster, { cluster_id, name: 'other', ingress_url: 'https://other.example' })
+      .then(
+        { type: 'ClusterRenamed', data: { name: 'other', previous_name: name } },
+        { type: 'ClusterIngressChanged' },
+      );
+    given(...available)
+      .when(updateCluster, { cluster_id, name })
+      .thenNothing();
+    given(requested, fact('ClusterRegistrationFailed'))
+      .when(updateCluster, { cluster_id, name: 'other' })
+      .thenRefused('cluster-not-registered');
+  });
+
   it('give out no more than there is, counting what others hold', () => {
     const other = newId(EndpointId);
     given(...available)

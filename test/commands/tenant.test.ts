@@ -1,13 +1,19 @@
 import { deleteModel } from '../../src/commands/model/delete-model.ts';
 import { recordModelMetadata } from '../../src/commands/model/internal/record-model-metadata.ts';
 import { registerCloudModel } from '../../src/commands/model/register-cloud-model.ts';
+import { updateModel } from '../../src/commands/model/update-model.ts';
 import { uploadLocalModel } from '../../src/commands/model/upload-local-model.ts';
 import { addProjectMember } from '../../src/commands/project/add-project-member.ts';
+import { changeProjectMemberScopes } from '../../src/commands/project/change-project-member-scopes.ts';
+import { createProject } from '../../src/commands/project/create-project.ts';
 import { deleteProject } from '../../src/commands/project/delete-project.ts';
 import { removeProjectMember } from '../../src/commands/project/remove-project-member.ts';
+import { updateProject } from '../../src/commands/project/update-project.ts';
 import { changeUserPermissions } from '../../src/commands/user/change-user-permissions.ts';
+import { disableUser } from '../../src/commands/user/disable-user.ts';
 import { followProviderRole } from '../../src/commands/user/internal/follow-provider-role.ts';
 import { registerUser } from '../../src/commands/user/internal/register-user.ts';
+import { reactivateUser } from '../../src/commands/user/reactivate-user.ts';
 import { newId, UserId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
 import { aPerson, commandId, given, later, made, sealedAs, tenant } from './given.ts';
@@ -29,6 +35,35 @@ describe('project commands', () => {
       .knowing({ user })
       .when(addProjectMember, { project_id, user_id: owner_id, scopes })
       .thenRefused('owner-is-no-member');
+  });
+
+  it('make a project that belongs to whoever asks, and want a person for it', () => {
+    const person = aPerson();
+    given()
+      .by(person)
+      .when(createProject, { name: ' Chat ' })
+      .then({ type: 'ProjectCreated', data: { name: 'Chat', owner_id: person.user_id, is_default: false } });
+    given().when(createProject, { name: 'Chat' }).thenRefused('no-owner');
+  });
+
+  it('tell only what is new of a project', () => {
+    const { name, description } = created.data;
+    given(created)
+      .when(updateProject, { project_id, name: 'Other', description: 'New' })
+      .then(
+        { type: 'ProjectRenamed', data: { name: 'Other', previous_name: name } },
+        { type: 'ProjectDescribed', data: { description: 'New' } },
+      );
+    given(created).when(updateProject, { project_id, name, description }).thenNothing();
+  });
+
+  it('change the scopes of members, in one order', () => {
+    const member = given(created, fact('ProjectMemberAdded', { user_id, scopes: ['endpoint:view'] }));
+    member
+      .when(changeProjectMemberScopes, { project_id, user_id, scopes: ['model:view', 'endpoint:view'] })
+      .then({ type: 'ProjectMemberScopesChanged', data: { scopes: ['endpoint:view', 'model:view'] } });
+    member.when(changeProjectMemberScopes, { project_id, user_id, scopes }).thenNothing();
+    given(created).when(changeProjectMemberScopes, { project_id, user_id, scopes }).thenRefused('member-not-found');
   });
 
   it('remove only members', () => {
@@ -64,6 +99,30 @@ describe('user commands', () => {
       .by(aPerson({ role: 'admin' }))
       .when(changeUserPermissions, change)
       .then({ type: 'UserPermissionsChanged' });
+  });
+
+  it('disable a user once, but nobody themselves, and no admin by who is none', () => {
+    const manager = aPerson({ role: 'viewer', scopes: new Set(['user:manage'] as const) });
+    const registered = fact('UserRegistered', { role: 'viewer' });
+    const viewer = given(registered).by(manager);
+    viewer.when(disableUser, { user_id }).then({ type: 'UserDisabled' });
+    given(registered, fact('UserDisabled')).by(manager).when(disableUser, { user_id }).thenNothing();
+    given(registered)
+      .by(aPerson({ role: 'viewer' }, user_id))
+      .when(disableUser, { user_id })
+      .thenRefused('own-account');
+    given(admin).by(manager).when(disableUser, { user_id }).thenRefused('not-permitted');
+  });
+
+  it('reactivate a disabled user once, and no admin by who is none', () => {
+    const manager = aPerson({ role: 'viewer', scopes: new Set(['user:manage'] as const) });
+    const registered = fact('UserRegistered', { role: 'viewer' });
+    given(registered, fact('UserDisabled'))
+      .by(manager)
+      .when(reactivateUser, { user_id })
+      .then({ type: 'UserReactivated' });
+    given(registered).by(manager).when(reactivateUser, { user_id }).thenNothing();
+    given(admin, fact('UserDisabled')).by(manager).when(reactivateUser, { user_id }).thenRefused('not-permitted');
   });
 
   it('follow a role that the identity provider changes, and no older token than the newest that did', () => {
@@ -123,6 +182,17 @@ describe('model commands', () => {
     given()
       .when(uploadLocalModel, stored(`${own}../other/m.onnx`))
       .thenRefused('artefact-not-stored');
+  });
+
+  it('tell only what is new of a model, and nothing of one whose onboarding failed', () => {
+    const { name } = uploaded.data;
+    given(uploaded)
+      .when(updateModel, { model_id, name: 'Other' })
+      .then({ type: 'ModelRenamed', data: { name: 'Other', previous_name: name } });
+    given(uploaded).when(updateModel, { model_id, name }).thenNothing();
+    given(uploaded, fact('ModelOnboardingFailed'))
+      .when(updateModel, { model_id, name: 'Other' })
+      .thenRefused('model-failed');
   });
 
   it('record what was found once, and refuse it after the onboarding failed', () => {
