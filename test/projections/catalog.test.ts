@@ -1,0 +1,25 @@
+import { expect } from 'chai';
+import { readModelCatalog } from '../../src/projections/catalog.ts';
+import { openPool } from '../pool.ts';
+import { testDatabase } from '../postgres.ts';
+
+describe('the catalog of read models', () => {
+  // A table that is not there stops every read model, since they share their transactions.
+  it('has a table for each, with a column for each field', async () => {
+    const database = await testDatabase();
+    const { pool, close } = openPool(database.connection_string, 1);
+    try {
+      const { rows } = await pool.query<{ table_name: string; columns: string[] }>(
+        `select table_name, array_agg(column_name::text order by column_name collate "C") as columns
+         from information_schema.columns where table_schema = 'public' group by table_name`,
+      );
+      const columnsOf = new Map(rows.map(({ table_name, columns }) => [table_name, columns]));
+      for (const { name, columns } of readModelCatalog) {
+        expect(columnsOf.get(name), `the columns of the table ${name}`).to.deep.equal([...columns].sort());
+      }
+    } finally {
+      await close();
+      await database.close();
+    }
+  });
+});
