@@ -1,8 +1,11 @@
 import { existsSync } from 'node:fs';
-import { Command } from 'commander';
-import { ConfigError, inheritedEnvironment, loadConfig } from './config/config.ts';
-import { explain } from './failures/failure-text.ts';
-import { createLogger } from './telemetry.ts';
+import { keepCompiledCode } from './wiring/compile-cache.ts';
+
+keepCompiledCode();
+const { Command } = await import('commander');
+const { ConfigError, inheritedEnvironment, loadConfig } = await import('./config/config.ts');
+const { explain } = await import('./failures/failure-text.ts');
+const { createLogger } = await import('./telemetry.ts');
 
 // Each command loads its modules when it runs: most of them are needed by that command only, and those of the demo and
 // the local services need development dependencies.

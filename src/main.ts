@@ -1,10 +1,14 @@
 import { existsSync } from 'node:fs';
-import { ConfigError, loadConfig } from './config/config.ts';
-import { explain } from './failures/failure-text.ts';
-import { createLogger } from './telemetry.ts';
-import { startBudApp } from './wiring/budapp.ts';
-import { closeAtSignal } from './wiring/close-at-signal.ts';
-import { greeting } from './wiring/greeting.ts';
+import { flushCompileCache } from 'node:module';
+import { keepCompiledCode } from './wiring/compile-cache.ts';
+
+keepCompiledCode();
+const { ConfigError, loadConfig } = await import('./config/config.ts');
+const { explain } = await import('./failures/failure-text.ts');
+const { createLogger } = await import('./telemetry.ts');
+const { startBudApp } = await import('./wiring/budapp.ts');
+const { closeAtSignal } = await import('./wiring/close-at-signal.ts');
+const { greeting } = await import('./wiring/greeting.ts');
 
 /** Aborted by SIGTERM or SIGINT during the start, which then must not be reported as failed. */
 const stopping = new AbortController();
@@ -18,6 +22,8 @@ const main = async (): Promise<void> => {
   const budapp = await starting;
   console.log(greeting(config, budapp));
   process.send?.({ ready: { url: budapp.url } });
+  // Node itself writes it at an orderly end only.
+  flushCompileCache();
 };
 
 main().catch((error: unknown) => {
