@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readdir, readFile } from 'node:fs/promises';
 import { createClient } from '../../src/demo/client.ts';
 import { checkedFetch } from '../api/checked-fetch.ts';
+import { copyPrepared } from './prepared-folder.ts';
 
 export const ADMIN = { email: 'admin@example.test', password: 'Correct-Horse-7' };
 
@@ -17,8 +18,16 @@ export interface BudApp {
   stop(): Promise<number | null>;
 }
 
-/** Starts BudApp in a process of its own, as `npm start` does, and waits until it serves. */
-export const startBudApp = async (dataDir: string, env: Readonly<Record<string, string>> = {}): Promise<BudApp> => {
+type Settings = Readonly<Record<string, string>>;
+
+/** Starts BudApp in a process of its own, as `npm start` does, and waits until it serves; a new folder is prepared. */
+export const startBudApp = async (dataDir: string, env: Settings = {}): Promise<BudApp> => {
+  if (env.POSTGRES_HOST === undefined) await copyPrepared(dataDir);
+  return startUnprepared(dataDir, env);
+};
+
+/** The same where what a first start makes is what matters. */
+export const startUnprepared = async (dataDir: string, env: Settings = {}): Promise<BudApp> => {
   const child = fork(new URL('../../src/main.ts', import.meta.url), {
     env: {
       ...process.env,
