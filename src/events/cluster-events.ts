@@ -6,7 +6,10 @@ import { ClusterNode, Deadline, Reason, Resources } from './values.ts';
 
 export const ClusterType = z.enum(['ON_PREM', 'CLOUD']);
 
-/** The looking after an unavailable cluster: a workflow of its own, with all that it must know. */
+/**
+ * Written for the release before this one only, whose processes follow a recovery by it: see ADR 13. New code learns the
+ * same from the cluster's other facts.
+ */
 const ClusterRecovery = z.object({
   workflow_id: WorkflowId,
   /** Who registered the cluster. */
@@ -16,7 +19,7 @@ const ClusterRecovery = z.object({
 });
 export type ClusterRecovery = z.output<typeof ClusterRecovery>;
 
-/** The recovery that is over with this; absent where none went on. */
+/** The recovery that is over with this, for the release before this one; absent where none went on. */
 const recovery_id = WorkflowId.optional();
 
 export const ClusterRegistrationRequested = event(
@@ -64,7 +67,6 @@ export const ClusterBecameUnavailable = event(
     cluster_id: ClusterId,
     reason: Reason,
     deadline: Deadline,
-    /** Absent in the oldest events: nobody looked after a cluster then. */
     recovery: ClusterRecovery.optional(),
   }),
 );
@@ -73,11 +75,11 @@ export const ClusterRecoveryOverdue = event(
   'ClusterRecoveryOverdue',
   z.object({
     cluster_id: ClusterId,
-    /** The recovery whose deadline has passed. */
-    workflow_id: WorkflowId,
+    /** The recovery whose deadline has passed, for the release before this one. */
+    workflow_id: WorkflowId.optional(),
     reason: Reason,
     deadline: Deadline,
-    recovery: ClusterRecovery,
+    recovery: ClusterRecovery.optional(),
   }),
 );
 export const ClusterNodesChanged = event(

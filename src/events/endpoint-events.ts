@@ -17,7 +17,10 @@ const ModelOrigin = z.discriminatedUnion('kind', [
 ]);
 export type ModelOrigin = z.output<typeof ModelOrigin>;
 
-/** The looking after a degraded endpoint: a workflow of its own, with all that it must know. */
+/**
+ * Written for the release before this one only, whose processes follow a recovery by it: see ADR 13. New code learns the
+ * same from the endpoint's other facts.
+ */
 const Recovery = z.object({
   workflow_id: WorkflowId,
   project_id: ProjectId,
@@ -31,7 +34,7 @@ const Recovery = z.object({
 });
 export type Recovery = z.output<typeof Recovery>;
 
-/** The recovery that is over with this; absent where none went on. */
+/** The recovery that is over with this, for the release before this one; absent where none went on. */
 const recovery_id = WorkflowId.optional();
 
 export const EndpointRequested = event(
@@ -99,7 +102,6 @@ export const EndpointDegraded = event(
     ...observed,
     reason: Reason,
     deadline: Deadline,
-    /** Absent in the oldest events: nobody looked after an endpoint then. */
     recovery: Recovery.optional(),
   }),
 );
@@ -108,11 +110,11 @@ export const EndpointRecoveryOverdue = event(
   'EndpointRecoveryOverdue',
   z.object({
     endpoint_id: EndpointId,
-    /** The recovery whose deadline has passed. */
-    workflow_id: WorkflowId,
+    /** The recovery whose deadline has passed, for the release before this one. */
+    workflow_id: WorkflowId.optional(),
     reason: Reason,
     deadline: Deadline,
-    recovery: Recovery,
+    recovery: Recovery.optional(),
   }),
 );
 export const EndpointRecovered = event(

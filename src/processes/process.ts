@@ -66,19 +66,29 @@ export interface Reaction<State> {
   intents: readonly Intent[];
 }
 
+/** Instances are one for each value of `field` in the data of these facts, which must all have it. */
+export interface InstancesKey {
+  field: string;
+  types: ReadonlySet<string>;
+}
+
 /**
- * A process manager has one instance for each workflow. The first event to which `react` answers while `state` is null
- * creates the instance. It sees every event whose data carries its `workflow_id` (or that `workflowOf` or `keyOf` assigns
- * to it), in log order, each exactly once.
+ * A process manager has one instance for each workflow, or for each thing that `keyed_by` names: an endpoint, say. The
+ * first event to which `react` answers while `state` is null creates the instance. It sees every event of its workflow,
+ * and of the facts in `keyed_by` those with its key, in log order, each exactly once.
  */
 export interface Process<State = unknown> {
   name: string;
   /** Parses the state, which another version may have stored: keep it backward compatible. */
   state: z.ZodType<State>;
+  keyed_by?: InstancesKey;
+  /**
+   * The workflow that a keyed instance follows at present; null: none. The instance sees the events of that workflow, its
+   * timers fire there, and what comes of its calls and commands is recorded there. Timers end with the following.
+   */
+  follows?(state: State): WorkflowId | null;
   /** Overrides the workflow that an event belongs to, which is otherwise its `workflow_id`; null: to none. */
   workflowOf?(event: Recorded): WorkflowId | null;
-  /** For a process manager that follows no workflow: the id of the instance that an event belongs to; null: to none. */
-  keyOf?(event: Recorded): string | null;
   /** Pure. null: the instance ignores the event, and nothing is stored. */
   react(state: State | null, event: Recorded): Reaction<State> | null;
 }
@@ -108,7 +118,7 @@ export const end = (): EndIntent => ({ kind: 'end' });
 
 /** The workflow that an event belongs to; null: to none. */
 export const workflowOf = (event: Recorded): WorkflowId | null =>
-  'workflow_id' in event.data ? event.data.workflow_id : null;
+  ('workflow_id' in event.data ? event.data.workflow_id : null) ?? null;
 
 /** A time `seconds` after `at`. */
 export const after = (at: string, seconds: number): string => new Date(Date.parse(at) + seconds * 1000).toISOString();

@@ -1,9 +1,9 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { startWorkflowStep } from '../commands/workflow/internal/start-workflow-step.ts';
-import type { Recorded } from '../events/catalog.ts';
-import type { ProjectId, UserId, WorkflowId } from '../events/ids.ts';
+import type { Fact, Recorded } from '../events/catalog.ts';
+import { deriveId, type ProjectId, type UserId, WorkflowId } from '../events/ids.ts';
 import type { WorkflowKind, WorkflowTarget } from '../events/workflow-events.ts';
-import { type Abort, DEADLINE, failed } from './abort.ts';
+import { DEADLINE, failed } from './abort.ts';
 import {
   abandonCalls,
   after,
@@ -19,49 +19,64 @@ import {
 } from './process.ts';
 import { begin, giveUpWorkflow, succeed } from './workflow-intents.ts';
 
-interface RecoveryStart<State> {
-  state: State;
-  user_id: UserId;
-  project_id: ProjectId | null;
-  target: WorkflowTarget;
-  /** What is wrong, as the user reads it. */
-  message: string;
-  deadline: string;
+/** What must be known while a recovery goes on. It is stored: keep it backward compatible. */
+interface Current {
+  workflow_id: WorkflowId;
+  /** Absent in the oldest. */
+  deadline?: string | undefined;
 }
 
-/** What a fact of the domain means to the recovery `workflow_id`; where that is null, no recovery follows the fact. */
-export type RecoverySignal<State> =
-  | { workflow_id: null }
-  | ({ workflow_id: WorkflowId } & (
-      | { type: 'begun'; start: RecoveryStart<State> }
-      | { type: 'recovered' }
-      | { type: 'superseded'; message: string }
-    ));
+export interface RecoveryState<Known, Recovery extends Current> {
+  /** Null in a state that was stored while each recovery had an instance of its own: the instance ends with it. */
+  known: Known | null;
+  recovery: Recovery | null;
+}
 
-/** The fact reports the success of the recovery that it names. */
-export const recovered = (recovery_id: WorkflowId | undefined): RecoverySignal<never> =>
-  recovery_id ? { workflow_id: recovery_id, type: 'recovered' } : { workflow_id: null };
+interface RecoveryStart<Known, Recovery extends Current> {
+  known: Known;
+  recovery: Recovery;
+  /** As the user sees it. */
+  workflow: { user_id: UserId; project_id: ProjectId | null; target: WorkflowTarget; deadline: string };
+  /** What is wrong, as the user reads it. */
+  message: string;
+}
 
-/** The fact begins an operation that replaces the recovery that it names. */
-export const superseded = (recovery_id: WorkflowId | undefined, message: string): RecoverySignal<never> =>
-  recovery_id ? { workflow_id: recovery_id, type: 'superseded', message } : { workflow_id: null };
+/** What a fact of the domain means to the instance of its endpoint or cluster. */
+export type RecoverySignal<Known, Recovery extends Current> =
+  | { type: 'learned'; known: Known }
+  | { type: 'begun'; start: RecoveryStart<Known, Recovery>; overdue: boolean }
+  | { type: 'recovered' }
+  | { type: 'superseded'; message: string }
+  /** Nothing is to recover any more. */
+  | { type: 'gone'; message: string };
 
-export type CallAnswered = Extract<Recorded, { type: 'WorkflowCallAnswered' }>;
+type FactOf<Type extends Fact['type']> = Extract<Recorded, { type: Type }>;
+export type CallAnswered = FactOf<'WorkflowCallAnswered'>;
 
-interface RecoveryOptions<State> {
+interface RecoveryKind<Recovery extends Current> {
   kind: Extract<WorkflowKind, `${string}-recovery`>;
-  state: z.ZodType<State>;
   step: { id: string; title: string };
-  /** null: the event is no fact of the domain that begins or ends a recovery. */
-  signalOf(event: Recorded): RecoverySignal<State> | null;
   /** The first call of a check. */
-  check(state: State, at: string): CallIntent;
+  check(recovery: Recovery, at: string): CallIntent;
   /** The next call of the check, or the command that records its outcome; null: the answer is of no use. */
-  onAnswer(state: State, event: CallAnswered): CallIntent | CommandIntent | null;
+  onAnswer(recovery: Recovery, event: CallAnswered): CallIntent | CommandIntent | null;
   /** The refusal code of a command whose endpoint or cluster does not exist any more. */
   goneCode: string;
-  /** The command whose fact begins the next recovery, and the message with which this one fails. */
-  overdue(state: State): { record: CommandIntent; message: string };
+  /** The command whose fact begins the next recovery; `proof` says which deadline has passed. */
+  recordOverdue(recovery: Recovery, proof: { deadline: string } | { workflow_id: WorkflowId }): CommandIntent;
+  /** The message with which a recovery fails then. */
+  overdueMessage: string;
+}
+
+interface RecoveryOptions<Type extends Fact['type'], Known, Recovery extends Current> extends RecoveryKind<Recovery> {
+  known: z.ZodType<Known>;
+  recovery: z.ZodType<Recovery>;
+  /** The field with the id of the endpoint or cluster. */
+  key: string;
+  /** The facts that teach what a recovery must know, begin one or end one. */
+  facts: readonly Type[];
+  /** null: the fact has no meaning here, such as for what no person asked for. */
+  signalOf(event: FactOf<Type>, state: RecoveryState<Known, Recovery>): RecoverySignal<Known, Recovery> | null;
 }
 
 const CHECK = 'check';
@@ -70,101 +85,144 @@ const FIRST_CHECK_SECONDS = 15;
 const CHECK_SECONDS = 60;
 
 /**
- * A process manager that waits for an endpoint or a cluster to recover, and checks at intervals whether it has:
- *
- *     (begun) -> checking <-> (asks, records the answer)
- *                  |--recovered-------------> (succeeded)
- *                  |--superseded------------> (cancelled)
- *                  |--gone------------------> (failed)
- *                  '--the deadline passes---> (failed: recorded as overdue, and the next recovery begins)
+ * The workflow of the recovery that a fact begins: the same at every replay, and the one that the fact names for older
+ * code.
  */
-export const createRecovery = <State extends { workflow_id: WorkflowId }>(
-  options: RecoveryOptions<State>,
-): Process<State> => ({
-  name: options.kind,
-  state: options.state,
-  workflowOf: (event) => {
-    const signal = options.signalOf(event);
-    return signal ? signal.workflow_id : workflowOf(event);
-  },
-  react: (state, event) => {
-    const signal = options.signalOf(event);
-    if (signal) return signal.workflow_id === null ? null : followSignal(options, state, { signal, at: event.at });
-    return state && followWorkflow(options, state, event);
-  },
-});
+export const recoveryIdOf = ({ meta }: Recorded, named: WorkflowId | undefined): WorkflowId =>
+  named ?? WorkflowId.parse(deriveId(meta.command_id, 'recovery'));
 
-type Followed<State> = Exclude<RecoverySignal<State>, { workflow_id: null }>;
+/** The recovery that a fact names for older code: one that has an instance of its own is found by it. */
+const namedBy = ({ data }: Recorded): WorkflowId | null => {
+  if ('recovery' in data) return data.recovery?.workflow_id ?? null;
+  return ('recovery_id' in data ? data.recovery_id : null) ?? null;
+};
 
-const followSignal = <State extends { workflow_id: WorkflowId }>(
-  options: RecoveryOptions<State>,
-  state: State | null,
-  { signal, at }: { signal: Followed<State>; at: string },
-): Reaction<State> | null => {
-  if (!state) return signal.type === 'begun' ? start(options, signal.start, at) : null;
+/**
+ * A process manager with one instance for each endpoint or cluster. It learns from the facts what a recovery must know;
+ * each time that one is needed it begins a workflow, waits for the recovery and checks at intervals:
+ *
+ *     idle --begun--> checking <-> (asks, records the answer)
+ *      ^                |--recovered--------> (workflow succeeded)
+ *      |                |--superseded-------> (workflow cancelled)
+ *      |----------------'
+ *                       '--the deadline passes--> (asks to record that, until the fact begins the next: workflow failed)
+ *
+ *     gone: (workflow cancelled or failed, if there is one) and the instance ends
+ */
+export const createRecovery = <Type extends Fact['type'], Known, Recovery extends Current>(
+  options: RecoveryOptions<Type, Known, Recovery>,
+): Process<RecoveryState<Known, Recovery>> => {
+  const types: ReadonlySet<string> = new Set(options.facts);
+  const isFact = (event: Recorded): event is FactOf<Type> => types.has(event.type);
+  return {
+    name: options.kind,
+    state: z.union([
+      z.object({ known: options.known.nullable(), recovery: options.recovery.nullable() }),
+      options.recovery.transform((recovery) => ({ known: null, recovery })),
+    ]),
+    keyed_by: { field: options.key, types },
+    follows: ({ recovery }) => recovery?.workflow_id ?? null,
+    workflowOf: (event) => (isFact(event) ? namedBy(event) : workflowOf(event)),
+    react: (stored, event) => {
+      const state = stored ?? { known: null, recovery: null };
+      if (!isFact(event)) return followWorkflow(options, state, event);
+      const signal = options.signalOf(event, state);
+      return signal && followSignal(options, state, { signal, at: event.at });
+    },
+  };
+};
+
+const followSignal = <Known, Recovery extends Current>(
+  kind: RecoveryKind<Recovery>,
+  state: RecoveryState<Known, Recovery>,
+  { signal, at }: { signal: RecoverySignal<Known, Recovery>; at: string },
+): Reaction<RecoveryState<Known, Recovery>> | null => {
+  const { known, recovery } = state;
   switch (signal.type) {
-    case 'begun':
-      return null;
+    case 'learned':
+      return { state: { known: signal.known, recovery }, intents: [] };
+    case 'begun': {
+      const { start } = signal;
+      if (recovery?.workflow_id === start.recovery.workflow_id) return null;
+      // What becomes degraded anew has recovered in between, though this instance did not see it.
+      const ending = recovery && (signal.overdue ? fail(kind, recovery) : succeed(recovery.workflow_id));
+      const intents = [...(ending ? [abandonCalls(), ending] : []), ...startOf(kind, start, at)];
+      return { state: { known: start.known, recovery: start.recovery }, intents };
+    }
     case 'recovered':
-      return stop(state, [succeed(state.workflow_id)]);
+      return recovery && stop(state, [succeed(recovery.workflow_id)]);
     case 'superseded':
-      return giveUp(state, { reason: { code: 'superseded', message: signal.message }, ending: 'cancelled' });
+      return recovery && stop(state, [cancel(recovery, signal.message)]);
+    case 'gone':
+      if (!known && !recovery) return null;
+      return stop(state, recovery ? [cancel(recovery, signal.message)] : [], { gone: true });
   }
 };
 
-const followWorkflow = <State extends { workflow_id: WorkflowId }>(
-  options: RecoveryOptions<State>,
-  state: State,
+const followWorkflow = <Known, Recovery extends Current>(
+  kind: RecoveryKind<Recovery>,
+  state: RecoveryState<Known, Recovery>,
   event: Recorded,
-): Reaction<State> | null => {
+): Reaction<RecoveryState<Known, Recovery>> | null => {
+  const { recovery } = state;
+  // A late answer or timer of an earlier recovery says nothing about this one.
+  if (!recovery || workflowOf(event) !== recovery.workflow_id) return null;
   switch (event.type) {
     case 'WorkflowTimerFired': {
-      if (event.data.timer === DEADLINE) return goOverdue(options, state);
+      if (event.data.timer === DEADLINE) return goOverdue(kind, { ...state, recovery }, event.at);
       const next = timer(CHECK, after(event.at, CHECK_SECONDS));
-      return { state, intents: [options.check(state, event.at), next] };
+      return { state, intents: [kind.check(recovery, event.at), next] };
     }
     case 'WorkflowCallAnswered': {
-      const intent = options.onAnswer(state, event);
+      const intent = kind.onAnswer(recovery, event);
       return intent && { state, intents: [intent] };
     }
-    case 'WorkflowCommandRefused':
+    case 'WorkflowCommandRefused': {
+      const { reason } = event.data;
       // Whatever else the command was refused for may be over at the next check.
-      if (event.data.reason.code !== options.goneCode) return null;
-      return giveUp(state, { reason: event.data.reason, ending: 'failed' });
+      if (reason.code !== kind.goneCode) return null;
+      return stop(state, [giveUpWorkflow(recovery.workflow_id, { reason, ending: 'failed' })], { gone: true });
+    }
     default:
       // The next check follows a call that failed: the cluster that did not answer may be the one that must recover.
       return null;
   }
 };
 
-const start = <State extends { workflow_id: WorkflowId }>(
-  { kind, step }: RecoveryOptions<State>,
-  { state, message, ...workflow }: RecoveryStart<State>,
+const startOf = <Known, Recovery extends Current>(
+  { kind, step }: RecoveryKind<Recovery>,
+  { recovery: { workflow_id }, workflow, message }: RecoveryStart<Known, Recovery>,
   at: string,
-): Reaction<State> => {
-  const { workflow_id } = state;
-  return {
-    state,
-    intents: [
-      ...begin({ ...workflow, workflow_id, kind, steps: { [step.id]: step.title } }),
-      ask(startWorkflowStep, { workflow_id, step: step.id, message, deadline: workflow.deadline }),
-      timer(CHECK, after(at, FIRST_CHECK_SECONDS)),
-    ],
-  };
-};
+): Intent[] => [
+  ...begin({ ...workflow, workflow_id, kind, steps: { [step.id]: step.title } }),
+  ask(startWorkflowStep, { workflow_id, step: step.id, message, deadline: workflow.deadline }),
+  timer(CHECK, after(at, FIRST_CHECK_SECONDS)),
+];
 
-const stop = <State>(state: State, last: readonly Intent[]): Reaction<State> => ({
-  state,
-  intents: [abandonCalls(), ...last, end()],
+const stop = <Known, Recovery extends Current>(
+  { known }: RecoveryState<Known, Recovery>,
+  last: readonly Intent[],
+  { gone = known === null } = {},
+): Reaction<RecoveryState<Known, Recovery>> => ({
+  state: { known, recovery: null },
+  intents: [abandonCalls(), ...last, ...(gone ? [end()] : [])],
 });
 
-const giveUp = <State extends { workflow_id: WorkflowId }>(state: State, abort: Abort): Reaction<State> =>
-  stop(state, [giveUpWorkflow(state.workflow_id, abort)]);
-
-const goOverdue = <State extends { workflow_id: WorkflowId }>(
-  { overdue }: RecoveryOptions<State>,
-  state: State,
-): Reaction<State> => {
-  const { record, message } = overdue(state);
-  return stop(state, [record, giveUpWorkflow(state.workflow_id, failed('recovery-overdue', message))]);
+const goOverdue = <Known, Recovery extends Current>(
+  kind: RecoveryKind<Recovery>,
+  state: RecoveryState<Known, Recovery> & { recovery: Recovery },
+  at: string,
+): Reaction<RecoveryState<Known, Recovery>> => {
+  const { known, recovery } = state;
+  const { workflow_id, deadline } = recovery;
+  // The next recovery begins in the instance of the endpoint or cluster, of which this one knows nothing.
+  if (!known) return stop(state, [kind.recordOverdue(recovery, { workflow_id }), fail(kind, recovery)]);
+  const record = kind.recordOverdue(recovery, deadline === undefined ? { workflow_id } : { deadline });
+  return { state, intents: [abandonCalls(), record, timer(DEADLINE, after(at, CHECK_SECONDS))] };
 };
+
+const fail = ({ overdueMessage }: { overdueMessage: string }, { workflow_id }: Current): Intent =>
+  giveUpWorkflow(workflow_id, failed('recovery-overdue', overdueMessage));
+
+const cancel = ({ workflow_id }: Current, message: string): Intent =>
+  giveUpWorkflow(workflow_id, { reason: { code: 'superseded', message }, ending: 'cancelled' });

@@ -131,14 +131,21 @@ describe('cluster commands', () => {
     const data = { recovery_id: recovery.workflow_id };
     away.when(recordClusterStatus, { cluster_id, available: true }).then({ type: 'ClusterBecameAvailable', data });
     away.when(deleteCluster, { cluster_id }).then({ type: 'ClusterDeletionRequested', data });
-    const overdue = { cluster_id, workflow_id: recovery.workflow_id };
-    away
-      .when(recordClusterRecoveryOverdue, overdue)
-      .then({ type: 'ClusterRecoveryOverdue', data: { recovery: next, deadline: later(600) } });
-    away.when(recordClusterRecoveryOverdue, { ...overdue, workflow_id: newId(WorkflowId) }).thenNothing();
-    given(...available)
-      .when(recordClusterRecoveryOverdue, overdue)
-      .thenNothing();
+    const { deadline } = fact('ClusterBecameUnavailable').data;
+    // The second is how an earlier version asked.
+    for (const overdue of [
+      { cluster_id, deadline },
+      { cluster_id, workflow_id: recovery.workflow_id },
+    ]) {
+      away
+        .when(recordClusterRecoveryOverdue, overdue)
+        .then({ type: 'ClusterRecoveryOverdue', data: { recovery: next, deadline: later(600) } });
+      given(...available)
+        .when(recordClusterRecoveryOverdue, overdue)
+        .thenNothing();
+    }
+    away.when(recordClusterRecoveryOverdue, { cluster_id, deadline: later(600) }).thenNothing();
+    away.when(recordClusterRecoveryOverdue, { cluster_id, workflow_id: newId(WorkflowId) }).thenNothing();
   });
 
   it('record a registration once, and refuse one that comes after the registration failed', () => {

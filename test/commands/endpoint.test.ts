@@ -128,7 +128,9 @@ describe('endpoint commands', () => {
       cause: 'replicas-missing',
     };
     const ill = [...running, fact('EndpointDegraded', { replicas: oneLess, recovery })];
-    const overdue = { endpoint_id, workflow_id: recovery.workflow_id };
+    const overdue = { endpoint_id, deadline: fact('EndpointDegraded').data.deadline };
+    /** As an earlier version asked. */
+    const asBefore = { endpoint_id, workflow_id: recovery.workflow_id };
 
     it('have it looked after from the start, for the person who deployed it', () => {
       given(...running)
@@ -151,28 +153,43 @@ describe('endpoint commands', () => {
     });
 
     it('keep it degraded past its deadline, with a reason, a new deadline and a further recovery', () => {
-      given(...ill)
-        .when(recordEndpointRecoveryOverdue, overdue)
-        .then({
-          type: 'EndpointRecoveryOverdue',
-          data: {
-            reason: {
-              code: 'recovery-overdue',
-              message: 'The endpoint did not recover in time: 1 of 2 replicas are available.',
+      for (const asked of [overdue, asBefore]) {
+        given(...ill)
+          .when(recordEndpointRecoveryOverdue, asked)
+          .then({
+            type: 'EndpointRecoveryOverdue',
+            data: {
+              workflow_id: recovery.workflow_id,
+              reason: {
+                code: 'recovery-overdue',
+                message: 'The endpoint did not recover in time: 1 of 2 replicas are available.',
+              },
+              deadline: later(600),
+              recovery: { ...recovery, workflow_id: made('recovery') },
             },
-            deadline: later(600),
-            recovery: { ...recovery, workflow_id: made('recovery') },
-          },
-        });
+          });
+      }
+      given(...running, fact('EndpointDegraded', { replicas: oneLess }))
+        .when(recordEndpointRecoveryOverdue, overdue)
+        .then({ type: 'EndpointRecoveryOverdue', data: { deadline: later(600), recovery: undefined } });
     });
 
-    it('say nothing of a recovery that is over', () => {
-      given(...ill, fact('EndpointRecovered'))
-        .when(recordEndpointRecoveryOverdue, overdue)
+    it('say nothing of a deadline, or a recovery, that is over', () => {
+      const since = fact('EndpointRecoveryOverdue', { deadline: later(600) });
+      for (const asked of [overdue, asBefore]) {
+        given(...ill, fact('EndpointRecovered'))
+          .when(recordEndpointRecoveryOverdue, asked)
+          .thenNothing();
+        given(...ill, since)
+          .when(recordEndpointRecoveryOverdue, asked)
+          .thenNothing();
+      }
+      given(...running, fact('EndpointDegraded'))
+        .when(recordEndpointRecoveryOverdue, { endpoint_id })
         .thenNothing();
-      given(...ill)
-        .when(recordEndpointRecoveryOverdue, { ...overdue, workflow_id: newId(WorkflowId) })
-        .thenNothing();
+      given(...ill, since)
+        .when(recordEndpointRecoveryOverdue, { endpoint_id, deadline: later(600) })
+        .then({ type: 'EndpointRecoveryOverdue' });
     });
   });
 

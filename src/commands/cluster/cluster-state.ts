@@ -30,8 +30,8 @@ interface Identity {
 
 type Registered = { bud_cluster_id: string } & (
   | { status: 'available' }
-  /** `recovery` is null where nobody looks after it: it became unavailable before there were recoveries. */
-  | { status: 'unavailable'; recovery: ClusterRecovery | null }
+  /** `recovery` is what older code must be told of: see `recovery.ts`. */
+  | { status: 'unavailable'; deadline: string; recovery: ClusterRecovery | null }
 );
 /** `bud_cluster_id` is null where the cluster service never registered the cluster. */
 type Other = { status: 'registering' | 'error' | 'deleting' | 'deleted'; bud_cluster_id: string | null };
@@ -77,10 +77,14 @@ const evolve = (state: ClusterState | null, event: Recorded<ClusterFact>): Clust
       return { ...state, ingress_url: data.ingress_url };
     case 'ClusterBecameAvailable':
       return isRegistered(state) ? { ...state, status: 'available', nodes: data.nodes } : state;
-    case 'ClusterBecameUnavailable':
-      return isRegistered(state) ? { ...state, status: 'unavailable', recovery: data.recovery ?? null } : state;
-    case 'ClusterRecoveryOverdue':
-      return state.status === 'unavailable' ? { ...state, recovery: data.recovery } : state;
+    case 'ClusterBecameUnavailable': {
+      const { deadline, recovery = null } = data;
+      return isRegistered(state) ? { ...state, status: 'unavailable', deadline, recovery } : state;
+    }
+    case 'ClusterRecoveryOverdue': {
+      const { deadline, recovery = null } = data;
+      return state.status === 'unavailable' ? { ...state, deadline, recovery } : state;
+    }
     case 'ClusterNodesChanged':
       return { ...state, nodes: data.nodes };
     case 'CapacityReserved': {

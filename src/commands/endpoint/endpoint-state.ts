@@ -51,8 +51,8 @@ type Unplaced = { status: 'pending' | 'placing' | 'cancelled' | 'deleted'; place
 type Deploying = { status: 'deploying'; placement: Placement; namespace: null };
 type Serving = { placement: Placement; namespace: string; observed: Observed };
 type Running = Serving & { status: 'running' };
-/** `recovery` is null where nobody looks after it: it became degraded before there were recoveries. */
-type Degraded = Serving & { status: 'degraded'; recovery: Recovery | null };
+/** `recovery` is what older code must be told of: see `recovery.ts`. */
+type Degraded = Serving & { status: 'degraded'; deadline: string; recovery: Recovery | null };
 type Live = Running | Degraded;
 type Updating = Serving & { status: 'updating'; previous_replicas: number };
 /** With a placement, something may be left on the cluster, and the capacity is still reserved. */
@@ -103,10 +103,14 @@ const evolveServing = (state: EndpointState, { type, data }: ServingFact): Endpo
   switch (type) {
     case 'EndpointReplicasReported':
       return { ...state, observed: observedOf(data) };
-    case 'EndpointDegraded':
-      return { ...state, status: 'degraded', observed: observedOf(data), recovery: data.recovery ?? null };
-    case 'EndpointRecoveryOverdue':
-      return state.status === 'degraded' ? { ...state, recovery: data.recovery } : state;
+    case 'EndpointDegraded': {
+      const { deadline, recovery = null } = data;
+      return { ...state, status: 'degraded', observed: observedOf(data), deadline, recovery };
+    }
+    case 'EndpointRecoveryOverdue': {
+      const { deadline, recovery = null } = data;
+      return state.status === 'degraded' ? { ...state, deadline, recovery } : state;
+    }
     case 'EndpointRecovered':
     case 'EndpointScaled':
       return { ...state, status: 'running', observed: observedOf(data) };

@@ -1,8 +1,12 @@
+/**
+ * What the facts say of a recovery for the release before this one, whose processes follow it by these fields. Nothing
+ * here reads them but `RecordEndpointRecoveryOverdue` as that release asked for it: ADR 13 says when they go.
+ */
 import type { Recovery } from '../../events/endpoint-events.ts';
 import type { WorkflowId } from '../../events/ids.ts';
 import type { EndpointState } from './endpoint-state.ts';
 
-/** What looks after the endpoint from now on; empty where it is on no cluster, or no person deployed it. */
+/** The recovery that begins; empty where the endpoint is on no cluster, or no person deployed it. */
 export const recoveryOf = (
   { project_id, requested_by, name, placement, namespace }: EndpointState,
   { workflow_id, cause }: { workflow_id: WorkflowId; cause: string },
@@ -12,6 +16,6 @@ export const recoveryOf = (
   return { recovery: { workflow_id, project_id, user_id: requested_by, name, bud_cluster_id, namespace, cause } };
 };
 
-/** What the fact says that takes the endpoint out of `degraded`: it ends the recovery, if there is one. */
+/** The recovery that is over with what takes the endpoint out of `degraded`. */
 export const endOfRecovery = (state: EndpointState): { recovery_id?: WorkflowId } =>
   state.status === 'degraded' && state.recovery ? { recovery_id: state.recovery.workflow_id } : {};

@@ -4,59 +4,97 @@ import { recordClusterRecoveryOverdue } from '../../commands/cluster/internal/re
 import { recordClusterStatus } from '../../commands/cluster/internal/record-cluster-status.ts';
 import { HealthAnswer, NodesAnswer } from '../../contracts/budcluster.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import { ClusterId, WorkflowId } from '../../events/ids.ts';
+import { ClusterId, UserId, WorkflowId } from '../../events/ids.ts';
 import { after, ask, call } from '../process.ts';
-import { type CallAnswered, createRecovery, type RecoverySignal, recovered, superseded } from '../recovery.ts';
+import { type CallAnswered, createRecovery, type RecoverySignal, recoveryIdOf } from '../recovery.ts';
 
-const State = z.object({ workflow_id: WorkflowId, cluster_id: ClusterId, bud_cluster_id: z.string() });
-type State = z.output<typeof State>;
+const Known = z.object({
+  /** Who registered it, and is told of its recoveries. */
+  user_id: UserId,
+  name: z.string(),
+  /** Null until it is registered. */
+  bud_cluster_id: z.string().nullable(),
+});
+/** All that a recovery must know. */
+const Registered = Known.extend({ bud_cluster_id: z.string() });
+const Recovery = z.object({
+  workflow_id: WorkflowId,
+  cluster_id: ClusterId,
+  bud_cluster_id: z.string(),
+  deadline: z.string().optional(),
+});
+type Known = z.output<typeof Known>;
+type Recovery = z.output<typeof Recovery>;
+type Signal = RecoverySignal<Known, Recovery>;
 type Begun = Extract<Recorded, { type: 'ClusterBecameUnavailable' | 'ClusterRecoveryOverdue' }>;
 
 /** Both calls of a check together stay below the interval of the checks. */
 const CALL_TIMEOUT_SECONDS = 20;
 
 /** From `unavailable` until the cluster says that it is available again, or is deleted. */
-export const clusterRecovery = createRecovery<State>({
+export const clusterRecovery = createRecovery({
   kind: 'cluster-recovery',
-  state: State,
+  known: Known,
+  recovery: Recovery,
   step: { id: 'wait_for_cluster', title: 'Wait until the cluster is available again' },
-  signalOf: (event) => {
+  key: 'cluster_id',
+  facts: [
+    'ClusterRegistrationRequested',
+    'ClusterRegistered',
+    'ClusterRenamed',
+    'ClusterBecameUnavailable',
+    'ClusterRecoveryOverdue',
+    'ClusterBecameAvailable',
+    'ClusterDeletionRequested',
+    'ClusterRegistrationFailed',
+  ],
+  signalOf: (event, { known }): Signal | null => {
     switch (event.type) {
+      case 'ClusterRegistrationRequested': {
+        const user_id = UserId.safeParse(event.meta.actor.id).data;
+        if (!user_id) return null;
+        return { type: 'learned', known: { user_id, name: event.data.name, bud_cluster_id: null } };
+      }
+      case 'ClusterRegistered':
+        return known && { type: 'learned', known: { ...known, bud_cluster_id: event.data.bud_cluster_id } };
+      case 'ClusterRenamed':
+        return known && { type: 'learned', known: { ...known, name: event.data.name } };
       case 'ClusterBecameUnavailable':
       case 'ClusterRecoveryOverdue':
-        return begun(event);
+        return begun(event, known);
       case 'ClusterBecameAvailable':
-        return recovered(event.data.recovery_id);
+        return { type: 'recovered' };
       case 'ClusterDeletionRequested':
-        return superseded(event.data.recovery_id, 'The cluster is being deleted.');
-      default:
-        return null;
+        return { type: 'gone', message: 'The cluster is being deleted.' };
+      case 'ClusterRegistrationFailed':
+        return { type: 'gone', message: 'The cluster is gone.' };
     }
   },
   check: ({ bud_cluster_id }, at) =>
     call('cluster.health', { cluster_id: bud_cluster_id }, { give_up_at: after(at, CALL_TIMEOUT_SECONDS) }),
-  onAnswer: (state, event) => (event.data.call === 'cluster.health' ? onHealth(state, event) : onNodes(state, event)),
+  onAnswer: (recovery, event) =>
+    event.data.call === 'cluster.health' ? onHealth(recovery, event) : onNodes(recovery, event),
   goneCode: 'cluster-not-found',
-  overdue: ({ cluster_id, workflow_id }) => ({
-    record: ask(recordClusterRecoveryOverdue, { cluster_id, workflow_id }),
-    message: 'The cluster did not become available in time. A new workflow continues to check it.',
-  }),
+  recordOverdue: ({ cluster_id }, proof) => ask(recordClusterRecoveryOverdue, { cluster_id, ...proof }),
+  overdueMessage: 'The cluster did not become available in time. A new workflow continues to check it.',
 });
 
-const begun = ({ data }: Begun): RecoverySignal<State> => {
-  if (!data.recovery) return { workflow_id: null };
-  const { cluster_id, deadline, reason } = data;
-  const { workflow_id, user_id, name, bud_cluster_id } = data.recovery;
+const begun = (event: Begun, known: Known | null): Signal | null => {
+  const { cluster_id, deadline, reason, recovery: named } = event.data;
+  // A cluster from before the upgrade has no instance yet, or one that older code left behind: the fact itself tells the
+  // same, for older code.
+  const subject = Registered.safeParse(known).data ?? named;
+  if (!subject) return null;
+  const { user_id, name, bud_cluster_id } = subject;
+  const workflow_id = recoveryIdOf(event, named?.workflow_id);
   return {
-    workflow_id,
     type: 'begun',
+    overdue: event.type === 'ClusterRecoveryOverdue',
     start: {
-      state: { workflow_id, cluster_id, bud_cluster_id },
-      user_id,
-      project_id: null,
-      target: { area: 'cluster', id: cluster_id, name },
+      known: { user_id, name, bud_cluster_id },
+      recovery: { workflow_id, cluster_id, bud_cluster_id, deadline },
+      workflow: { user_id, project_id: null, target: { area: 'cluster', id: cluster_id, name }, deadline },
       message: reason.message,
-      deadline,
     },
   };
 };
@@ -64,13 +102,13 @@ const begun = ({ data }: Begun): RecoverySignal<State> => {
 /** An unavailable cluster is available again only when it says so; an unknown status does not count. */
 const GOOD_STATUSES: ReadonlySet<string> = new Set(['available', 'ready', 'healthy', 'ok', 'active', 'running']);
 
-const onHealth = ({ bud_cluster_id }: State, { data, at }: CallAnswered) => {
+const onHealth = ({ bud_cluster_id }: Recovery, { data, at }: CallAnswered) => {
   const status = HealthAnswer.safeParse(data.answer).data?.status?.toLowerCase();
   if (!status || !GOOD_STATUSES.has(status)) return null;
   return call('cluster.nodes', { cluster_id: bud_cluster_id }, { give_up_at: after(at, CALL_TIMEOUT_SECONDS) });
 };
 
-const onNodes = ({ cluster_id }: State, { data }: CallAnswered) => {
+const onNodes = ({ cluster_id }: Recovery, { data }: CallAnswered) => {
   const answer = NodesAnswer.safeParse(data.answer);
   if (data.call !== 'cluster.nodes' || !answer.success) return null;
   return ask(recordClusterStatus, { cluster_id, available: true, nodes: toClusterNodes(answer.data.nodes) });

@@ -4,11 +4,23 @@ import { recordEndpointRecoveryOverdue } from '../../commands/endpoint/internal/
 import { recordEndpointReport } from '../../commands/endpoint/internal/record-endpoint-report.ts';
 import { type ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import { EndpointId, WorkflowId } from '../../events/ids.ts';
+import { EndpointId, ProjectId, UserId, WorkflowId } from '../../events/ids.ts';
 import { after, ask, call } from '../process.ts';
-import { createRecovery, type RecoverySignal, recovered, superseded } from '../recovery.ts';
+import { createRecovery, type RecoverySignal, type RecoveryState, recoveryIdOf } from '../recovery.ts';
 
-const State = z.object({
+const Known = z.object({
+  /** Who deployed it, and is told of its recoveries. */
+  user_id: UserId,
+  project_id: ProjectId,
+  name: z.string(),
+  /** Null until it is placed. */
+  bud_cluster_id: z.string().nullable(),
+  /** Null until it is deployed. */
+  namespace: z.string().nullable(),
+});
+/** All that a recovery must know. */
+const Deployed = Known.extend({ bud_cluster_id: z.string(), namespace: z.string() });
+const Recovery = z.object({
   workflow_id: WorkflowId,
   endpoint_id: EndpointId,
   bud_cluster_id: z.string(),
@@ -17,30 +29,59 @@ const State = z.object({
   cause: z.string(),
   deadline: z.string(),
 });
-type State = z.output<typeof State>;
+type Known = z.output<typeof Known>;
+type Recovery = z.output<typeof Recovery>;
+type State = RecoveryState<Known, Recovery>;
+type Signal = RecoverySignal<Known, Recovery>;
 type Begun = Extract<Recorded, { type: 'EndpointDegraded' | 'EndpointRecoveryOverdue' }>;
 
 /** Below the interval of the checks, so that a check without an answer does not delay the next one. */
 const CHECK_TIMEOUT_SECONDS = 45;
 
 /** From `degraded` until the endpoint recovers, is scaled or is deleted. */
-export const endpointRecovery = createRecovery<State>({
+export const endpointRecovery = createRecovery({
   kind: 'endpoint-recovery',
-  state: State,
+  known: Known,
+  recovery: Recovery,
   step: { id: 'wait_for_replicas', title: 'Wait until the endpoint has recovered' },
-  signalOf: (event) => {
+  key: 'endpoint_id',
+  facts: [
+    'EndpointRequested',
+    'EndpointPlaced',
+    'EndpointDeployed',
+    'EndpointDegraded',
+    'EndpointRecoveryOverdue',
+    'EndpointRecovered',
+    'EndpointScalingRequested',
+    'EndpointDeletionRequested',
+    'EndpointFailed',
+    'EndpointCancelled',
+  ],
+  signalOf: (event, state): Signal | null => {
+    const { known } = state;
     switch (event.type) {
+      case 'EndpointRequested': {
+        const user_id = UserId.safeParse(event.meta.actor.id).data;
+        const { project_id, name } = event.data;
+        if (!user_id) return null;
+        return { type: 'learned', known: { user_id, project_id, name, bud_cluster_id: null, namespace: null } };
+      }
+      case 'EndpointPlaced':
+        return known && { type: 'learned', known: { ...known, bud_cluster_id: event.data.bud_cluster_id } };
+      case 'EndpointDeployed':
+        return known && { type: 'learned', known: { ...known, namespace: event.data.namespace } };
       case 'EndpointDegraded':
       case 'EndpointRecoveryOverdue':
-        return begun(event);
+        return begun(event, state);
       case 'EndpointRecovered':
-        return recovered(event.data.recovery_id);
+        return { type: 'recovered' };
       case 'EndpointScalingRequested':
-        return superseded(event.data.recovery_id, 'The endpoint is being scaled.');
+        return { type: 'superseded', message: 'The endpoint is being scaled.' };
       case 'EndpointDeletionRequested':
-        return superseded(event.data.recovery_id, 'The endpoint is being deleted.');
-      default:
-        return null;
+        return { type: 'gone', message: 'The endpoint is being deleted.' };
+      case 'EndpointFailed':
+      case 'EndpointCancelled':
+        return { type: 'gone', message: 'The endpoint is gone.' };
     }
   },
   check: ({ bud_cluster_id, namespace }, at) => {
@@ -55,26 +96,28 @@ export const endpointRecovery = createRecovery<State>({
     return ask(recordEndpointReport, { ...report, ...beyondReplicas(listed.data.workers, cause) });
   },
   goneCode: 'endpoint-not-found',
-  overdue: ({ endpoint_id, workflow_id }) => ({
-    record: ask(recordEndpointRecoveryOverdue, { endpoint_id, workflow_id }),
-    message: 'The endpoint did not recover in time. A new workflow continues to check it.',
-  }),
+  recordOverdue: ({ endpoint_id }, proof) => ask(recordEndpointRecoveryOverdue, { endpoint_id, ...proof }),
+  overdueMessage: 'The endpoint did not recover in time. A new workflow continues to check it.',
 });
 
-const begun = ({ data }: Begun): RecoverySignal<State> => {
-  if (!data.recovery) return { workflow_id: null };
-  const { endpoint_id, deadline, reason } = data;
-  const { workflow_id, project_id, user_id, name, bud_cluster_id, namespace, cause } = data.recovery;
+const begun = (event: Begun, { known, recovery }: State): Signal | null => {
+  const { endpoint_id, deadline, reason, recovery: named } = event.data;
+  // An endpoint from before the upgrade has no instance yet, or one that older code left behind: the fact itself tells the
+  // same, for older code.
+  const subject = Deployed.safeParse(known).data ?? named;
+  if (!subject) return null;
+  const { user_id, project_id, name, bud_cluster_id, namespace } = subject;
+  const overdue = event.type === 'EndpointRecoveryOverdue';
+  const cause = overdue ? (recovery?.cause ?? named?.cause ?? reason.code) : reason.code;
+  const workflow_id = recoveryIdOf(event, named?.workflow_id);
   return {
-    workflow_id,
     type: 'begun',
+    overdue,
     start: {
-      state: { workflow_id, endpoint_id, bud_cluster_id, namespace, cause, deadline },
-      user_id,
-      project_id,
-      target: { area: 'endpoint', id: endpoint_id, name },
+      known: { user_id, project_id, name, bud_cluster_id, namespace },
+      recovery: { workflow_id, endpoint_id, bud_cluster_id, namespace, cause, deadline },
+      workflow: { user_id, project_id, target: { area: 'endpoint', id: endpoint_id, name }, deadline },
       message: reason.message,
-      deadline,
     },
   };
 };

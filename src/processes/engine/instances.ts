@@ -1,12 +1,14 @@
 import type { ClientBase } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { TenantId } from '../../events/ids.ts';
+import type { TenantId, WorkflowId } from '../../events/ids.ts';
 import type { ParkedInstance, ParkedInstanceKey } from '../../ports/process-operations.ts';
 import type { InstanceKey } from './instance-key.ts';
 
-/** The state of a process manager for one workflow, and the position up to which it has read. */
+/** The state of a process manager for one workflow or thing, and the position up to which it has read. */
 export interface Instance extends InstanceKey {
   tenant_id: TenantId;
+  /** The workflow that a keyed instance follows, for the delivery of its events; null where `instance_id` suffices. */
+  workflow_id: WorkflowId | null;
   /** As it is stored; the process manager's own schema parses it. */
   state: unknown;
   position: Position | null;
@@ -19,7 +21,7 @@ interface InstanceRow extends Omit<Instance, 'ended' | 'parked'> {
   parked_at: Date | null;
 }
 
-const COLUMNS = 'process, instance_id, tenant_id, state, position, ended_at, parked_at';
+const COLUMNS = 'process, instance_id, workflow_id, tenant_id, state, position, ended_at, parked_at';
 
 const toInstance = ({ ended_at, parked_at, ...row }: InstanceRow): Instance => ({
   ...row,
@@ -27,13 +29,16 @@ const toInstance = ({ ended_at, parked_at, ...row }: InstanceRow): Instance => (
   parked: parked_at !== null,
 });
 
-/** Locks the rows until the transaction ends, so that the reader and a retry never work on one instance at once. */
-export const loadInstances = async (client: ClientBase, instanceIds: readonly string[]): Promise<Instance[]> => {
-  if (instanceIds.length === 0) return [];
+/**
+ * The instances with these ids, and those that follow workflows with these ids. Locks the rows until the transaction ends,
+ * so that the reader and a retry never work on one instance at once.
+ */
+export const loadInstances = async (client: ClientBase, ids: readonly string[]): Promise<Instance[]> => {
+  if (ids.length === 0) return [];
   const { rows } = await client.query<InstanceRow>(
-    `select ${COLUMNS} from process_instances where instance_id = any($1::uuid[])
+    `select ${COLUMNS} from process_instances where instance_id = any($1::uuid[]) or workflow_id = any($1::uuid[])
      order by process, instance_id for update`,
-    [instanceIds],
+    [ids],
   );
   return rows.map(toInstance);
 };
@@ -49,12 +54,12 @@ export const loadInstance = async (client: ClientBase, key: InstanceKey): Promis
 export const saveInstances = async (client: ClientBase, instances: readonly Instance[]): Promise<void> => {
   if (instances.length === 0) return;
   await client.query(
-    `insert into process_instances (process, instance_id, tenant_id, state, position, ended_at)
-     select process, instance_id, tenant_id, state, position, case when ended then now() end
-     from jsonb_to_recordset($1::jsonb)
-       as i (process text, instance_id uuid, tenant_id uuid, state jsonb, position text, ended boolean)
+    `insert into process_instances (process, instance_id, workflow_id, tenant_id, state, position, ended_at)
+     select process, instance_id, workflow_id, tenant_id, state, position, case when ended then now() end
+     from jsonb_to_recordset($1::jsonb) as i (process text, instance_id uuid, workflow_id uuid, tenant_id uuid,
+       state jsonb, position text, ended boolean)
      on conflict (process, instance_id) do update
-       set state = excluded.state, position = excluded.position,
+       set workflow_id = excluded.workflow_id, state = excluded.state, position = excluded.position,
          ended_at = coalesce(process_instances.ended_at, excluded.ended_at)`,
     [JSON.stringify(instances)],
   );

@@ -4,7 +4,8 @@ import type { RecordedEvent } from '../../events/event.ts';
 import { FactFromNewerVersion } from '../../events/fact-from-newer-version.ts';
 import { WorkflowId } from '../../events/ids.ts';
 import { failureText } from '../../failures/failure-text.ts';
-import { type Effect, type Intent, type Process, workflowOf } from '../process.ts';
+import type { Effect, Intent, Process } from '../process.ts';
+import { type Delivery, deliveriesOf } from './delivery.ts';
 import type { InstanceKey } from './instance-key.ts';
 import {
   addParkedEvent,
@@ -42,31 +43,6 @@ const causeOf = (error: unknown): ParkCause => ({
   from_newer_version: error instanceof FactFromNewerVersion,
 });
 
-const keyOf = (manager: Process, event: Recorded): string | null => {
-  if (manager.keyOf) return manager.keyOf(event);
-  return manager.workflowOf ? manager.workflowOf(event) : workflowOf(event);
-};
-
-/** False: no process manager follows the event. One that cannot be read may concern any of them. */
-export const mayConcern = (managers: readonly Process[], event: RecordedEvent): boolean => {
-  try {
-    const fact = toFact(event);
-    return managers.some((manager) => keyOf(manager, fact) !== null);
-  } catch {
-    return true;
-  }
-};
-
-/** The workflow that records the outcome of an intent: the instance's own, where the instance follows a workflow. */
-const workflowToTell = (manager: Process, instance: Instance, event: Recorded): WorkflowId | null =>
-  manager.keyOf ? workflowOf(event) : WorkflowId.parse(instance.instance_id);
-
-/** The workflow id in the raw data of an event that this version cannot read. */
-const rawKeyOf = ({ data }: RecordedEvent): string | null => {
-  const key = typeof data === 'object' && data !== null && 'workflow_id' in data ? data.workflow_id : null;
-  return typeof key === 'string' ? key : null;
-};
-
 const isEffect = (intent: Intent): intent is Effect =>
   intent.kind === 'command' ||
   intent.kind === 'call' ||
@@ -78,40 +54,63 @@ const metaOf = ({ meta }: RecordedEvent): IntentMeta => ({
   ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
 });
 
+/** What an instance did with one event. */
+interface Reacted {
+  event: Recorded;
+  state: unknown;
+  intents: readonly Intent[];
+  /** The workflow that the instance followed before and follows now; null: none. */
+  followed: WorkflowId | null;
+  follows: WorkflowId | null;
+}
+
 /** Stores the intents of one reaction. Answers the number of effects among them. */
 const storeIntents = async (
   client: ClientBase,
   instance: Instance,
-  { event, intents, workflow_id }: { event: Recorded; intents: readonly Intent[]; workflow_id: WorkflowId | null },
+  { event, intents, followed, follows }: Reacted,
 ): Promise<number> => {
   const { tenant_id } = instance;
   const common = { ...instanceKeyOf(instance), tenant_id, event_id: event.id, meta: metaOf(event) };
   // First, so that it does not abandon the calls of this reaction itself.
   if (intents.some(({ kind }) => kind === 'abandon-calls')) await abandonCalls(client, common);
+  const workflow_id = follows ?? followed;
   const effects = intents.flatMap((intent, n) => {
     if (!isEffect(intent)) return [];
     return [{ ...common, workflow_id, n, intent, give_up_at: 'give_up_at' in intent ? intent.give_up_at : null }];
   });
   await addIntents(client, effects);
+  // A timer is kept under the workflow in which it fires.
+  if (followed !== null && followed !== follows) await dropTimers(client, { ...common, instance_id: followed });
+  const timers = { ...common, instance_id: workflow_id ?? instance.instance_id };
   for (const [n, intent] of intents.entries()) {
-    if (intent.kind === 'timer') await setTimer(client, { ...common, n, timer: intent.timer, due_at: intent.at });
-    if (intent.kind === 'cancel-timer') await dropTimer(client, common, intent.timer);
-    if (intent.kind === 'end') await dropTimers(client, common);
+    if (intent.kind === 'timer') await setTimer(client, { ...timers, n, timer: intent.timer, due_at: intent.at });
+    if (intent.kind === 'cancel-timer') await dropTimer(client, timers, intent.timer);
+    if (intent.kind === 'end') await dropTimers(client, timers);
   }
   return effects.length;
 };
 
+/** The workflow that records the outcome of an instance's intents: the one that it is of, or that it follows at present. */
+const followedBy = (manager: Process, { instance_id }: InstanceKey, state: unknown): WorkflowId | null => {
+  if (!manager.keyed_by) return WorkflowId.parse(instance_id);
+  return state === null ? null : (manager.follows?.(state) ?? null);
+};
+
 /** The reaction of one instance to one event; null: the instance ignores the event. */
-const reactTo = (manager: Process, instance: Instance | null, raw: RecordedEvent) => {
+const reactTo = (manager: Process, instance: Instance, raw: RecordedEvent): Reacted | null => {
   const event = toFact(raw);
-  const stored = instance?.state ?? null;
-  const reaction = manager.react(stored === null ? null : manager.state.parse(stored), event);
-  return reaction === null ? null : { event, reaction };
+  const before = instance.state === null ? null : manager.state.parse(instance.state);
+  const reaction = manager.react(before, event);
+  if (reaction === null) return null;
+  const followed = followedBy(manager, instance, before);
+  return { event, ...reaction, followed, follows: followedBy(manager, instance, reaction.state) };
 };
 
 const newInstance = (manager: Process, instance_id: string, event: RecordedEvent): Instance => ({
   process: manager.name,
   instance_id,
+  workflow_id: null,
   tenant_id: event.meta.tenant_id,
   state: null,
   position: null,
@@ -135,16 +134,31 @@ const takeInto = async (
     return { ...instanceKeyOf(instance), event: raw, error };
   }
   if (!reacted) return 0;
-  const { event, reaction } = reacted;
-  instance.state = reaction.state;
+  instance.workflow_id = manager.keyed_by ? reacted.follows : null;
+  instance.state = reacted.state;
   instance.position = raw.position;
-  instance.ended = reaction.intents.some(({ kind }) => kind === 'end');
-  const workflow_id = workflowToTell(manager, instance, event);
-  return storeIntents(client, instance, { event, intents: reaction.intents, workflow_id });
+  instance.ended = reacted.intents.some(({ kind }) => kind === 'end');
+  return storeIntents(client, instance, reacted);
 };
 
 const hasSeen = (instance: Instance, event: RecordedEvent): boolean =>
   instance.ended || (instance.position !== null && event.position <= instance.position);
+
+/** An instance is found by its own id, and by that of the workflow that it follows. */
+const namesOf = ({ process: name, instance_id, workflow_id }: Instance): string[] =>
+  [instance_id, workflow_id].flatMap((id) => (id === null ? [] : [nameOf({ process: name, instance_id: id })]));
+
+/** The instance that an event is delivered to, which may be a new one; null: there is none. */
+const receiverOf = (
+  known: ReadonlyMap<string, Instance>,
+  { manager, event, workflow_id, instance_id, readable }: Delivery,
+): Instance | null => {
+  const find = (id: string | null) =>
+    id === null ? null : known.get(nameOf({ process: manager.name, instance_id: id }));
+  const found = find(workflow_id) ?? find(instance_id);
+  if (found) return found;
+  return readable && instance_id !== null ? newInstance(manager, instance_id, event) : null;
+};
 
 /**
  * Applies events, in log order, to all instances that follow them, and stores states, intents and timers inside the
@@ -156,27 +170,20 @@ export const takeEvents = async (
   managers: readonly Process[],
   events: readonly RecordedEvent[],
 ): Promise<Taken> => {
-  const concerned = events.flatMap((event) => {
-    try {
-      const fact = toFact(event);
-      return managers.map((manager) => ({ manager, event, key: keyOf(manager, fact), readable: true }));
-    } catch {
-      return managers.map((manager) => ({ manager, event, key: rawKeyOf(event), readable: false }));
-    }
-  });
-  const keys = new Set(concerned.flatMap(({ key }) => (key === null ? [] : [key])));
-  const instances = new Map<string, Instance>();
-  for (const instance of await loadInstances(client, [...keys])) {
-    instances.set(nameOf(instance), instance);
-  }
+  const deliveries = events.flatMap((event) => deliveriesOf(managers, event));
+  const ids = new Set(deliveries.flatMap(({ workflow_id, instance_id }) => [workflow_id, instance_id]));
+  const loaded = await loadInstances(
+    client,
+    [...ids].filter((id) => id !== null),
+  );
+  const known = new Map(loaded.flatMap((instance) => namesOf(instance).map((name) => [name, instance])));
 
   const changed = new Set<Instance>();
   const handlerFailures: HandlerFailure[] = [];
   let intents = 0;
-  for (const { manager, event, key, readable } of concerned) {
-    if (key === null) continue;
-    const name = nameOf({ process: manager.name, instance_id: key });
-    const instance = instances.get(name) ?? (readable ? newInstance(manager, key, event) : null);
+  for (const delivery of deliveries) {
+    const { manager, event } = delivery;
+    const instance = receiverOf(known, delivery);
     if (!instance || hasSeen(instance, event)) continue;
     if (instance.parked) {
       await addParkedEvent(client, instance, event);
@@ -190,11 +197,11 @@ export const takeEvents = async (
       instance.parked = true;
       handlerFailures.push(taken);
     }
-    instances.set(name, instance);
+    for (const name of namesOf(instance)) known.set(name, instance);
     changed.add(instance);
   }
   await saveInstances(client, [...changed]);
-  await park(client, instances, handlerFailures);
+  await park(client, known, handlerFailures);
   return { intents, handlerFailures };
 };
 

@@ -6,9 +6,10 @@ import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
 import { inTransaction } from '../../postgres/transaction.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
+import { mayConcern } from './delivery.ts';
 import { loadCheckpoint, saveCheckpoint } from './instances.ts';
 import { reportHandlerFailure } from './operations.ts';
-import { mayConcern, takeEvents } from './reactions.ts';
+import { takeEvents } from './reactions.ts';
 
 export interface ReaderOptions {
   log: Log;

@@ -10,7 +10,7 @@ const REMOVAL_SECONDS = 24 * 3600;
 export const modelDeletion: Process<State> = {
   name: 'model-deletion',
   state: State,
-  keyOf: (event) => (event.type === 'ModelDeleted' ? event.data.model_id : null),
+  keyed_by: { field: 'model_id', types: new Set(['ModelDeleted']) },
   react: (state, event) => {
     if (state || event.type !== 'ModelDeleted' || !event.data.artefact) return null;
     const { object_key } = event.data.artefact;

@@ -1,5 +1,7 @@
 import { expect } from 'chai';
+import { ClusterId, commandIdOf, deriveId } from '../../../src/events/ids.ts';
 import { clusterRecovery } from '../../../src/processes/cluster/cluster-recovery.ts';
+import { fact } from '../../commands/fixture.ts';
 import {
   answered,
   callFailed,
@@ -15,6 +17,7 @@ import {
 const given = (...history: readonly Happened[]) => givenProcess(clusterRecovery, ...history);
 const { cluster_id, workflow_id, user_id } = ids;
 
+const clusterId = ClusterId.parse(cluster_id);
 const recovery = { workflow_id, user_id, name: 'local', bud_cluster_id: 'bud-1' };
 const reason = { code: 'cluster-unreachable', message: 'The cluster service cannot reach the cluster.' };
 const unavailable = happened('ClusterBecameUnavailable', { cluster_id, reason, deadline: DEADLINE_AT, recovery });
@@ -58,7 +61,7 @@ describe('cluster recovery', () => {
 
   it('ends well when the cluster is back, and gives way to its deletion', () => {
     const back = happened('ClusterBecameAvailable', { cluster_id, nodes: [], recovery_id: workflow_id });
-    expect(given(unavailable, back).names).to.deep.equal(['abandon-calls', 'CompleteWorkflow', 'end']);
+    expect(given(unavailable, back).names).to.deep.equal(['abandon-calls', 'CompleteWorkflow']);
     const deletion = happened('ClusterDeletionRequested', {
       ...{ cluster_id, name: 'local', cluster_type: 'ON_PREM', bud_cluster_id: 'bud-1', deadline: DEADLINE_AT },
       recovery_id: workflow_id,
@@ -67,14 +70,35 @@ describe('cluster recovery', () => {
     expect(given(unavailable, refused('RecordClusterStatus', 'cluster-not-found')).ended).to.equal(true);
   });
 
-  it('says at the deadline that the cluster is overdue, and begins again', () => {
+  it('asks at the deadline to record that the cluster is overdue, and begins again with the fact', () => {
     const { names, commandData } = given(unavailable, timerFired('deadline'));
-    expect(names).to.deep.equal(['abandon-calls', 'RecordClusterRecoveryOverdue', 'FailWorkflow', 'end']);
-    expect(commandData('RecordClusterRecoveryOverdue')).to.deep.equal({ cluster_id, workflow_id });
+    expect(names).to.deep.equal(['abandon-calls', 'RecordClusterRecoveryOverdue', 'timer deadline']);
+    expect(commandData('RecordClusterRecoveryOverdue')).to.deep.equal({ cluster_id, deadline: DEADLINE_AT });
+    const next = { ...recovery, workflow_id: ids.other_cluster_id };
     const overdue = happened('ClusterRecoveryOverdue', {
-      ...{ cluster_id, workflow_id: ids.other_cluster_id, deadline: DEADLINE_AT },
-      ...{ reason: { code: 'recovery-overdue', message: 'Not back in time.' }, recovery },
+      ...{ cluster_id, workflow_id, deadline: DEADLINE_AT, recovery: next },
+      reason: { code: 'recovery-overdue', message: 'Not back in time.' },
     });
-    expect(given(overdue).commandData('StartWorkflow')).to.include({ workflow_id });
+    const begun = given(unavailable, timerFired('deadline'), overdue);
+    expect(begun.commandData('FailWorkflow')).to.deep.include({ workflow_id });
+    expect(begun.commandData('StartWorkflow')).to.include({ workflow_id: next.workflow_id });
+  });
+
+  it('needs nothing but what the facts of the cluster say of itself', () => {
+    const registered = [
+      fact('ClusterRegistrationRequested', { cluster_id: clusterId }),
+      fact('ClusterRegistered', { cluster_id: clusterId, bud_cluster_id: 'bud-1' }),
+      fact('ClusterRenamed', { cluster_id: clusterId, name: 'renamed' }),
+    ];
+    const bare = happened(unavailable.type, { ...unavailable.data, recovery: undefined });
+    const recovery_id = deriveId(commandIdOf('test 3'), 'recovery');
+    expect(given(...registered, bare).commandData('StartWorkflow')).to.deep.include({
+      ...{ workflow_id: recovery_id, user_id, project_id: null, kind: 'cluster-recovery', deadline: DEADLINE_AT },
+      target: { area: 'cluster', id: cluster_id, name: 'renamed' },
+    });
+    const check = happened('WorkflowTimerFired', { workflow_id: recovery_id, timer: 'check' });
+    expect(given(...registered, bare, check).callInput('cluster.health')).to.deep.equal({ cluster_id: 'bud-1' });
+    expect(given(...registered, fact('ClusterDeletionRequested', { cluster_id: clusterId })).ended).to.equal(true);
+    expect(given(bare).names).to.equal(null);
   });
 });

@@ -1,0 +1,52 @@
+import { eventTypes, type Recorded, toFact } from '../../events/catalog.ts';
+import type { RecordedEvent } from '../../events/event.ts';
+import { type Process, workflowOf } from '../process.ts';
+
+/** Which instance of one process manager an event is delivered to. */
+export interface Delivery {
+  manager: Process;
+  event: RecordedEvent;
+  /** First to the instance that has this id or follows this workflow; null: the event belongs to no workflow. */
+  workflow_id: string | null;
+  /** Else to the instance with this id; null: to none. */
+  instance_id: string | null;
+  /** False: this version cannot read the event, so that it makes no new instance. */
+  readable: boolean;
+}
+
+/** Text in the data of any event, also of one that this version cannot read. */
+const textIn = (data: unknown, field: string): string | null => {
+  const value: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, field) : null;
+  return typeof value === 'string' ? value : null;
+};
+
+const deliver = (manager: Process, event: RecordedEvent, fact: Recorded): Delivery => {
+  const workflow_id = manager.workflowOf ? manager.workflowOf(fact) : workflowOf(fact);
+  const { keyed_by } = manager;
+  const instance_id = keyed_by?.types.has(fact.type) ? textIn(fact.data, keyed_by.field) : null;
+  return { manager, event, workflow_id, instance_id: keyed_by ? instance_id : workflow_id, readable: true };
+};
+
+/** One that cannot be read may concern whatever its raw data names, unless it is of a type that has no meaning there. */
+const deliverUnread = (manager: Process, event: RecordedEvent): Delivery => {
+  const { keyed_by } = manager;
+  const workflow_id = textIn(event.data, 'workflow_id');
+  const concerns = !keyed_by || keyed_by.types.has(event.type) || !eventTypes().includes(event.type);
+  const instance_id = concerns ? textIn(event.data, keyed_by?.field ?? 'workflow_id') : null;
+  return { manager, event, workflow_id, instance_id, readable: false };
+};
+
+export const deliveriesOf = (managers: readonly Process[], event: RecordedEvent): Delivery[] => {
+  try {
+    const fact = toFact(event);
+    return managers.map((manager) => deliver(manager, event, fact));
+  } catch {
+    return managers.map((manager) => deliverUnread(manager, event));
+  }
+};
+
+/** False: no process manager follows the event. One that cannot be read may concern any of them. */
+export const mayConcern = (managers: readonly Process[], event: RecordedEvent): boolean =>
+  deliveriesOf(managers, event).some(
+    ({ readable, workflow_id, instance_id }) => !readable || workflow_id !== null || instance_id !== null,
+  );
