@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { S3Error } from 'minio';
-import { createMinioTrouble, unusable } from '../../../src/adapters/minio/failures.ts';
+import { createMinioFailures, unusable } from '../../../src/adapters/minio/failures.ts';
 import { Rejected } from '../../../src/errors.ts';
 import { createLogger } from '../../../src/telemetry.ts';
 import { failureOf } from '../../failure-of.ts';
@@ -21,7 +21,7 @@ describe('a failure of MinIO', () => {
   it('is told once, anew where the reason changes, and once when it is over', async () => {
     const lines: { level: string; message: string }[] = [];
     const logger = createLogger({ level: 'info', destination: { write: (line) => lines.push(JSON.parse(line)) } });
-    const { guard } = createMinioTrouble(SETTINGS, logger);
+    const { guard } = createMinioFailures(SETTINGS, logger);
     for (const error of [refused(), refused(), full(), full()]) {
       const refusal = await failureOf(guard(Promise.reject(error)));
       expect(refusal).to.be.instanceOf(Rejected).and.include({ kind: 'unavailable' });
