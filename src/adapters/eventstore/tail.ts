@@ -6,10 +6,12 @@ import type { Outage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
 import { type EventStoreClient, LEADER } from './client.ts';
 import { BACKOFF, type Connection, EndedEarly, ResponseTimeout } from './connection.ts';
+import { createEventWindow, type News } from './event-window.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
 import { BUFFER, type ReadServer } from './read.ts';
 import { checkStillThere, PositionLost } from './read-all.ts';
 import { toRecorded, toServerPosition } from './row.ts';
+import { createSilenceCheck } from './silence.ts';
 
 /** Live readers are within milliseconds of each other; who is further behind reads from the log itself. */
 const CAPACITY = 4000;
@@ -28,12 +30,6 @@ interface TailOptions {
   watchInterval: number;
 }
 
-export interface News {
-  /** In order, and shared: nobody may change them. */
-  events: readonly RecordedEvent[];
-  upTo: Position;
-}
-
 export interface Tail {
   /**
    * What came after `after`, as soon as there is some. Null where the tail does not reach back so far: read from the log
@@ -43,21 +39,6 @@ export interface Tail {
   /** Resolves when the subscription has ended. */
   close(): Promise<void>;
 }
-
-const isBeyond = (position: Position | null, other: Position | null): boolean =>
-  position !== null && (other === null || position > other);
-
-/** How many of the events, which are in order, stand at `position` or before it. */
-const countUpTo = (events: readonly RecordedEvent[], position: Position): number => {
-  let [low, high] = [0, events.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const event = events[middle];
-    if (event && event.position <= position) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-};
 
 /**
  * The one subscription of this process, and the newest events that it brought, for all live readers: many subscriptions
@@ -73,10 +54,7 @@ const countUpTo = (events: readonly RecordedEvent[], position: Position): number
 export const createTail = (options: TailOptions): Tail => {
   const { connection, reading, head, highest, outage, logger, watchInterval } = options;
   const closing = new AbortController();
-  let kept: RecordedEvent[] = [];
-  /** All events after `start` up to `end` are kept; undefined: nobody has asked yet. */
-  let start: Position | null | undefined;
-  let end: Position | null = null;
+  const window = createEventWindow(CAPACITY);
   let changed = Promise.withResolvers<void>();
   let telling: NodeJS.Timeout | undefined;
   let told = 0;
@@ -90,25 +68,17 @@ export const createTail = (options: TailOptions): Tail => {
   };
 
   const keep = (event: RecordedEvent): void => {
-    if (!isBeyond(event.position, end)) return;
-    kept.push(event);
-    end = event.position;
-    highest.saw(end);
-    if (kept.length >= 2 * CAPACITY) {
-      start = kept[CAPACITY - 1]?.position ?? start;
-      kept = kept.slice(CAPACITY);
-    }
+    if (!window.add(event)) return;
+    highest.saw(event.position);
     telling ??= setTimeout(tell, Math.max(0, told + TELL_INTERVAL_MS - performance.now()));
   };
 
   /** Notices where a subscription that seems to be alive does not tell what there is. */
   const watch = (reject: (error: unknown) => void): (() => void) => {
-    // One look finds events that are still on their way; that a second one finds them still missing is no coincidence.
-    let missing: Position | null = null;
+    const isSilent = createSilenceCheck();
     const look = async (): Promise<void> => {
       const newest = await head().catch(() => null);
-      if (isBeyond(missing, end)) reject(new ResponseTimeout('the subscription'));
-      missing = isBeyond(newest, end) ? newest : null;
+      if (isSilent(newest, window.end())) reject(new ResponseTimeout('the subscription'));
     };
     const timer = setInterval(look, watchInterval);
     return () => clearInterval(timer);
@@ -117,6 +87,7 @@ export const createTail = (options: TailOptions): Tail => {
   /** Rejects when the subscription is over, however it ended. */
   const subscribeOnce = async (client: EventStoreClient): Promise<never> => {
     closing.signal.throwIfAborted();
+    const end = window.end();
     const fromPosition = end === null ? 'start' : toServerPosition(end);
     const subscription = client.subscribeToAll({ fromPosition, filter: excludeSystemEvents(), ...LEADER }, BUFFER);
     const { promise, reject } = Promise.withResolvers<never>();
@@ -146,12 +117,6 @@ export const createTail = (options: TailOptions): Tail => {
     }
   };
 
-  const forget = (): void => {
-    kept = [];
-    end = null;
-    start = undefined;
-  };
-
   /** The log does not go on where we were: readers have to be told, and nothing that is kept is of use. */
   const lose = (error: PositionLost): void => {
     logger.error(
@@ -159,7 +124,7 @@ export const createTail = (options: TailOptions): Tail => {
       'The log has lost its end: whoever has read further than it goes is stuck',
     );
     highest.forget();
-    forget();
+    window.forget();
     changed.promise.catch(() => undefined);
     changed.reject(error);
     changed = Promise.withResolvers();
@@ -167,9 +132,9 @@ export const createTail = (options: TailOptions): Tail => {
 
   const follow = async (): Promise<void> => {
     for (let failures = 0; !closing.signal.aborted; failures++) {
-      const before = end;
+      const before = window.end();
       try {
-        if (end !== null) await checkStillThere(reading, end);
+        if (before !== null) await checkStillThere(reading, before);
         await connection.use(subscribeOnce);
       } catch (error) {
         if (closing.signal.aborted) return;
@@ -177,18 +142,17 @@ export const createTail = (options: TailOptions): Tail => {
         outage.failed(error);
         if (error instanceof ResponseTimeout) {
           // The next one may fall silent, too: whoever waits reads what is missing first, and begins anew from there.
-          forget();
+          window.forget();
           return tell();
         }
       }
-      if (end !== before) failures = 0;
+      if (window.end() !== before) failures = 0;
       await waitForRetry(failures + 1, BACKOFF, closing.signal);
     }
   };
 
   const begin = (after: Position | null): void => {
-    start = after;
-    end = after;
+    window.begin(after);
     following = follow();
   };
 
@@ -205,11 +169,11 @@ export const createTail = (options: TailOptions): Tail => {
       // Nobody would end a subscription that begins while the tail is being closed.
       closing.signal.throwIfAborted();
       signal.throwIfAborted();
-      if (start === undefined) begin(after);
+      if (!window.hasBegun()) begin(after);
       while (true) {
-        if (start === undefined || isBeyond(start, after)) return null;
-        if (end !== null && isBeyond(end, after) && telling === undefined)
-          return { events: kept.slice(after === null ? 0 : countUpTo(kept, after)), upTo: end };
+        if (!window.reaches(after)) return null;
+        const news = telling === undefined ? window.newsAfter(after) : null;
+        if (news) return news;
         await change(signal);
       }
     },

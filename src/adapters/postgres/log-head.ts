@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Position } from '../../events/event.ts';
 import { logClosed, retryWith } from './connection.ts';
+import { createHeadNews, isBeyond } from './head-news.ts';
 import { LOG_CHANNEL, parsePosition, selectHead } from './log-row.ts';
 
 export interface HeadWatch {
@@ -24,18 +25,6 @@ interface Waiter {
 }
 
 /**
- * On a quiet log readers are told of news at once. On a busy one they are told less often and then find more to read:
- * each round costs them the same whether it brings ten events or a thousand, and appends need the processor, too.
- */
-const LEAST_INTERVAL_MS = 10;
-const BUSY_INTERVAL_MS = 50;
-/** New events a millisecond. */
-const BUSY_RATE = 2;
-
-export const isBeyond = (head: Position | null, position: Position | null): boolean =>
-  head !== null && (position === null || head > position);
-
-/**
  * Tells every live reader of a log when there is more to read. One connection listens for all of them, and one poll runs
  * for as long as somebody waits: a notification is a hint that saves waiting for the next poll, and none is relied upon.
  */
@@ -43,29 +32,22 @@ export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadW
   const waiters = new Set<Waiter>();
   const closing = new AbortController();
   const { signal: closed } = closing;
-  let newest: Position | null = null;
-  let told = 0;
-  let toldUpTo = 0;
-  let interval = LEAST_INTERVAL_MS;
+  const news = createHeadNews();
   let telling: NodeJS.Timeout | undefined;
   let listening: Promise<void> | undefined;
   let polling: Promise<void> | undefined;
 
   const tell = (): void => {
-    const now = performance.now();
     telling = undefined;
+    const newest = news.newest();
     if (newest === null) return;
-    const rate = (Number(newest) - toldUpTo) / (now - told);
-    interval = rate < BUSY_RATE ? LEAST_INTERVAL_MS : BUSY_INTERVAL_MS;
-    told = now;
-    toldUpTo = Number(newest);
+    news.told(performance.now());
     for (const waiter of waiters) if (isBeyond(newest, waiter.position)) waiter.resolve(newest);
   };
 
   const seen = (head: Position | null): void => {
-    if (head === null || (newest !== null && head <= newest)) return;
-    newest = head;
-    const pause = told + interval - performance.now();
+    const pause = news.seen(head, performance.now());
+    if (pause === null) return;
     if (pause <= 0) tell();
     else telling ??= setTimeout(tell, pause);
   };
@@ -128,6 +110,7 @@ export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadW
     beyond: async (position, signal) => {
       if (closed.aborted) throw logClosed();
       if (signal.aborted) return null;
+      const newest = news.newest();
       return telling === undefined && isBeyond(newest, position) ? newest : wait(position, signal);
     },
     close: async () => {
