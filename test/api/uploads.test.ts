@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { eventually } from '../eventually.ts';
 import { MAX_UPLOAD_BYTES, type RunningApi, startApi } from './running-api.ts';
 
 const content = randomBytes(50_000);
@@ -209,9 +210,9 @@ describe('uploads of models', () => {
     ];
     socket.write(`${lines.join('\r\n')}\r\n\r\n${head}${'x'.repeat(100_000)}`);
     const arrived = async () => (await stored()).length > before.length;
-    while (!(await arrived())) await new Promise(setImmediate);
+    await eventually('a part has arrived', arrived);
     socket.destroy();
-    while (await arrived()) await new Promise(setImmediate);
+    await eventually('nothing is left of it', async () => !(await arrived()));
     const list = await api.admin.get('/models?name=m');
     expect(list.body.items).to.deep.equal([]);
   });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { Rejected } from '../../src/errors.ts';
 import type { Identity } from '../../src/ports/identity.ts';
+import { eventually } from '../eventually.ts';
 import { failureOf } from '../failure-of.ts';
 
 /** An identity provider with one user, and adapters that talk to it, each as in a process of its own. */
@@ -13,26 +14,15 @@ export interface IdentityUnderTest {
   connect(options?: { ahead_ms?: () => number; client_id?: string }): Promise<Identity>;
 }
 
-const refused = async (promise: Promise<unknown>, code: string): Promise<void> => {
+const refused = async (promise: Promise<unknown>, code: string): Promise<unknown> => {
   const failure = await failureOf(promise);
   expect(failure, String(failure)).to.be.instanceOf(Rejected);
-  expect(failure).to.include({ kind: 'unauthenticated', code });
+  return expect(failure).to.include({ kind: 'unauthenticated', code });
 };
 
 /** Claims of a token, unchecked. */
 const payloadOf = (token: string): Record<string, unknown> =>
   JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString('utf8'));
-
-/** Waits until the claim holds; fails when it does not within half a minute. */
-const eventually = async (claim: () => Promise<void>): Promise<void> => {
-  const until = Date.now() + 30_000;
-  for (;;) {
-    const failure = await failureOf(claim());
-    if (failure === undefined) return;
-    if (Date.now() > until) throw failure;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-};
 
 /** What every identity provider behind the port must do. */
 export const identityContract = (underTest: () => IdentityUnderTest): void => {
@@ -159,7 +149,7 @@ export const identityContract = (underTest: () => IdentityUnderTest): void => {
     await identity.logout(tokens);
     await refused(identity.verify(tokens.access_token), 'revoked-token');
     await refused(identity.refresh(tokens.refresh_token), 'invalid-refresh-token');
-    await eventually(() => refused(elsewhere.verify(tokens.access_token), 'revoked-token'));
+    await eventually('it is refused elsewhere', () => refused(elsewhere.verify(tokens.access_token), 'revoked-token'));
     await elsewhere.close();
   });
 
@@ -170,7 +160,7 @@ export const identityContract = (underTest: () => IdentityUnderTest): void => {
     await elsewhere.verify(first.access_token);
     await identity.logout(second);
     await refused(identity.verify(first.access_token), 'revoked-token');
-    await eventually(() => refused(elsewhere.verify(first.access_token), 'revoked-token'));
+    await eventually('it is refused elsewhere', () => refused(elsewhere.verify(first.access_token), 'revoked-token'));
     await elsewhere.close();
   });
 

@@ -2,8 +2,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { type Client, eventually } from '../../src/demo/client.ts';
+import type { Client } from '../../src/demo/client.ts';
 import type { ClusterView, EndpointView, ModelView } from '../../src/demo/story.ts';
+import { eventually } from '../eventually.ts';
 import { type Ask, admin, asking, expectProblem, type Reply } from './asking.ts';
 import { type BudApp, inferenceProcesses, loggedIn, startBudApp } from './budapp.ts';
 import { aCluster, aModel, headOf, settledEndpoint, wholeHistory } from './deployment.ts';
@@ -170,12 +171,12 @@ describe('deployments on bad days', function () {
             const { body } = await ask('GET', `/audit/endpoint/${accepted.body.id}/state`);
             return state === 'pending' || body.status === state || body.status === 'running' ? true : null;
           },
-          { everyMs: 10 },
+          { longestPauseMs: 10 },
         );
         await eventually(
           'its workflow has begun',
           async () => ((await ask('GET', `/workflows/${accepted.body.workflow_id}`)).status === 200 ? true : null),
-          { everyMs: 10 },
+          { longestPauseMs: 10 },
         );
         const cancelled = await ask('POST', `/workflows/${accepted.body.workflow_id}/cancel`);
         expect(cancelled.status, `${state} ${JSON.stringify(cancelled.body)}`).to.equal(202);

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { eventually } from '../../src/demo/client.ts';
 import { openLiveStream } from '../../src/demo/live-stream.ts';
 import type { EndpointView, ModelView } from '../../src/demo/story.ts';
+import { eventually } from '../eventually.ts';
 import { type BudApp, inferenceProcesses, loggedIn, startBudApp } from './budapp.ts';
 import { aCluster, aModel, settledEndpoint, wholeHistory } from './deployment.ts';
 

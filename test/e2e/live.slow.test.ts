@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
-import { eventually } from '../../src/demo/client.ts';
 import { checkedFetch } from '../api/checked-fetch.ts';
+import { eventually } from '../eventually.ts';
 import { type Ask, admin, type Person } from './asking.ts';
 import { type BudApp, startBudApp } from './budapp.ts';
 
@@ -143,7 +143,7 @@ describe('the live stream on bad days', function () {
           'frames come',
           async () =>
             stream.frames.length >= 12 || (!writing && (stream.frames.at(-1)?.position ?? from) >= last) ? true : null,
-          { everyMs: 5 },
+          { longestPauseMs: 5 },
         );
         stream.cut();
         seen.push(...stream.frames);

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { WebSocket } from 'ws';
-import { createClient, eventually } from '../../src/demo/client.ts';
+import { createClient } from '../../src/demo/client.ts';
 import { Area } from '../../src/events/catalog.ts';
 import { checkedFetch } from '../api/checked-fetch.ts';
+import { eventually } from '../eventually.ts';
 import { type Ask, asking, type Reply } from './asking.ts';
 import { aCluster, aModel, settledEndpoint } from './deployment.ts';
 import { type JsonSchema, sampleBody } from './sample-body.ts';

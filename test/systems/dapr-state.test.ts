@@ -1,10 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { createDaprState, type DaprState } from '../../src/adapters/dapr/state.ts';
 import { Rejected, SystemUnusable } from '../../src/errors.ts';
+import { eventually } from '../eventually.ts';
 import { failureOf } from '../failure-of.ts';
 import { startDaprd } from './daprd.ts';
 import { keptPort } from './ports.ts';
@@ -53,8 +53,7 @@ describe('state store of Dapr over Redis', function () {
     await state.put('over already', 'x', { ttl_seconds: 0 });
     expect(await state.get('short')).to.equal('x');
     const isForgotten = async () => (await state.get('short')) === null && (await state.get('over already')) === null;
-    for (const end = performance.now() + 10_000; !(await isForgotten()) && performance.now() < end; ) await delay(100);
-    expect(await isForgotten()).to.equal(true);
+    await eventually('they are forgotten', isForgotten);
     expect(await state.get('long')).to.equal('x');
   });
 

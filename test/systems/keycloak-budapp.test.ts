@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { decodeJwt } from 'jose';
 import { tenantOfRealm } from '../../src/adapters/oidc/realm-tenant.ts';
-import { eventually } from '../../src/demo/client.ts';
 import { checkedFetch } from '../api/checked-fetch.ts';
 import { createBrowser, formOf, locationOf } from '../browser.ts';
 import { asking, expectProblem, type Reply } from '../e2e/asking.ts';
 import { type BudApp, startBudApp } from '../e2e/budapp.ts';
 import { tenantIsolation } from '../e2e/tenant-isolation.ts';
+import { eventually } from '../eventually.ts';
 import { startKeycloak } from './keycloak.ts';
 import { createKeycloakAdmin, type KeycloakAdmin } from './keycloak-admin.ts';
 

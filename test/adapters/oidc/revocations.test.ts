@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { EndedSession, TokenIdentity } from '../../../src/adapters/oidc/revocation-entries.ts';
 import { createRevocations } from '../../../src/adapters/oidc/revocations.ts';
 import { createLogger } from '../../../src/telemetry.ts';
+import { eventually } from '../../eventually.ts';
 import { openPool } from '../../pool.ts';
 import { testDatabase } from '../../postgres.ts';
 
@@ -82,8 +83,8 @@ describe('revocations', () => {
     expect(await here.end(anEnd({ session_id: 's-ended', subject: 'ada' }))).to.equal(true);
     expect(here.isRevoked(aToken({ token_id: 'j', session_id: 's-ended' }))).to.equal(true);
     expect(here.isRevoked(aToken({ token_id: 'k', session_id: 's-other' }))).to.equal(false);
-    while (!elsewhere.isRevoked(aToken({ token_id: 'j', session_id: 's-ended' })))
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    const ended = aToken({ token_id: 'j', session_id: 's-ended' });
+    await eventually('the other process knows', () => elsewhere.isRevoked(ended));
     await here.close();
     await elsewhere.close();
   });
@@ -123,7 +124,7 @@ describe('revocations', () => {
     await revocations.revoke(expired);
     expect(revocations.isRevoked(expired)).to.equal(true);
     time += 61_000;
-    while (revocations.isRevoked(expired)) await new Promise((resolve) => setTimeout(resolve, 10));
+    await eventually('it is forgotten', () => !revocations.isRevoked(expired));
     await revocations.close();
     const { rows } = await pool.query(`select token_id from revoked_tokens where token_id like '%#token:h'`);
     expect(rows).to.deep.equal([]);
@@ -170,7 +171,7 @@ describe('revocations', () => {
       poll_ms: 5,
     });
     away = true;
-    while (lines.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    await eventually('the outage is logged', () => lines.length > 0);
     away = false;
     await told.promise;
     await revocations.close();

@@ -8,6 +8,7 @@ import {
 import { Rejected } from '../../../src/errors.ts';
 import type { SharedState } from '../../../src/ports/shared-state.ts';
 import { createLogger } from '../../../src/telemetry.ts';
+import { eventually } from '../../eventually.ts';
 import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';
 import { testDatabase } from '../../postgres.ts';
@@ -34,14 +35,6 @@ const createStateDouble = () => {
     },
   };
   return { values, double, state };
-};
-
-const eventually = async (claim: () => boolean): Promise<void> => {
-  const until = Date.now() + 30_000;
-  while (!claim()) {
-    if (Date.now() > until) throw new Error(`waited in vain: ${claim}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 };
 
 describe('shared revocations', () => {
@@ -80,7 +73,8 @@ describe('shared revocations', () => {
     options: Partial<SharedRevocationsOptions> = {},
   ) => {
     const shared = createSharedRevocations({ revocations, state, log, suspend_ms: 20, ...options });
-    if (!double.away && !double.mute) await eventually(() => values.has('bud-logout:complete'));
+    if (!double.away && !double.mute)
+      await eventually('the state store has it', () => values.has('bud-logout:complete'));
     return shared;
   };
 
@@ -166,7 +160,7 @@ describe('shared revocations', () => {
     expect(warnings).to.have.length(1);
     expect(warnings[0]).to.contain('DAPR_STATE_STORE_NAME');
     store.double.away = false;
-    await eventually(() => store.values.has(sharedKey('token', revoked.token_id)));
+    await eventually('the state store has it', () => store.values.has(sharedKey('token', revoked.token_id)));
     await shared.check();
     await shared.close();
   });
@@ -191,8 +185,8 @@ describe('shared revocations', () => {
     const token = aToken();
     await shared.revoke(token);
     store.values.clear();
-    await eventually(() => store.values.has(sharedKey('token', token.token_id)));
-    await eventually(() => store.values.has('bud-logout:complete'));
+    await eventually('the state store has it', () => store.values.has(sharedKey('token', token.token_id)));
+    await eventually('the state store has it', () => store.values.has('bud-logout:complete'));
     expect(lines.filter((line) => line.includes('lost its data'))).to.have.length(1);
     await shared.close();
   });
@@ -203,7 +197,7 @@ describe('shared revocations', () => {
     const store = createStateDouble();
     store.values.set('bud-logout:complete', { value: 'long ago', ttl_seconds: 1 });
     const shared = await open(store);
-    await eventually(() => store.values.has(sharedKey('session', token.session_id)));
+    await eventually('the state store has it', () => store.values.has(sharedKey('session', token.session_id)));
     await shared.close();
   });
 
@@ -235,7 +229,7 @@ describe('shared revocations', () => {
     await shared.revoke(late);
     gated.refused.clear();
     release();
-    await eventually(() => values.has(key));
+    await eventually('the state store has it', () => values.has(key));
     await shared.close();
   });
 

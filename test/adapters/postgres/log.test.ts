@@ -9,6 +9,7 @@ import { LOG_CHANNEL, LOG_TABLE } from '../../../src/adapters/postgres/log-row.t
 import { Rejected, WrongExpectedRevision } from '../../../src/errors.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import { anEvent, collect, isEvent } from '../../contract/log.ts';
+import { eventually } from '../../eventually.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 
@@ -142,16 +143,13 @@ describe('the log in Postgres', () => {
           `select pid from pg_stat_activity where datname = current_database() and query = 'listen ${LOG_CHANNEL}' and state = 'idle'`,
         )
       ).rows;
-    const until = async (count: number): Promise<void> => {
-      while ((await listeners()).length !== count);
-    };
-    await until(1);
+    await eventually('it listens', async () => expect(await listeners()).to.have.lengthOf(1), { longestPauseMs: 1 });
     const [before] = await listeners();
     await terminateOthers();
-    while (true) {
+    await eventually('it listens again', async () => {
       const [now] = await listeners();
-      if (now && JSON.stringify(now) !== JSON.stringify(before)) break;
-    }
+      return now && expect(now).not.to.deep.equal(before);
+    });
     await log.append('thing-1', [anEvent('heard')], { expected: 'any' });
     expect((await waiting).value).to.include({ data: 'heard' });
     abort.abort();
@@ -183,7 +181,7 @@ describe('the log in Postgres', () => {
     await blocker.query("begin; select pg_advisory_xact_lock(hashtextextended('log_events', 0))");
     const appends = Array.from({ length: 10 }, (_, n) => log.append(`thing-${n}`, [anEvent(n)], { expected: 'none' }));
     const waiting = `select from pg_stat_activity where datname = current_database() and wait_event = 'advisory'`;
-    while ((await admin.query(waiting)).rowCount === 0);
+    await eventually('an append waits', async () => (await admin.query(waiting)).rowCount !== 0);
     await road.cut();
     await blocker.query('commit');
     blocker.release();

@@ -3,18 +3,17 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { clearOrphans } from '../../../src/local/machine/orphans.ts';
+import { eventually } from '../../eventually.ts';
 import type { Json } from '../json.ts';
 import { createClient, deployRequest, type Inbox, isRunning, openInbox, request } from './cluster-client.ts';
 
 const SERVICE = fileURLToPath(new URL('./service-process.ts', import.meta.url));
 
-const gone = async (pids: number[]): Promise<void> => {
-  while (pids.some(isRunning)) await sleep(20);
-};
+const gone = (pids: number[]): Promise<unknown> =>
+  eventually('the processes have ended', () => expect(pids.filter(isRunning)).to.deep.equal([]));
 
 describe('a local cluster that is killed', () => {
   let dir: string;

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
 import { startOfProcess } from '../../../src/local/machine/process-identity.ts';
 import { createEmbeddedPostgres } from '../../../src/local/postgres/embedded-postgres.ts';
+import { eventually } from '../../eventually.ts';
 
 const OWNER = fileURLToPath(new URL('embedded-postgres-owner.ts', import.meta.url));
 
@@ -50,7 +50,7 @@ describe('the embedded Postgres', function () {
     Number((await readFile(join(data_dir, 'pg18', 'postmaster.pid'), 'utf8')).split('\n')[0]);
 
   const gone = async (pid: number): Promise<void> => {
-    while (pid > 0 && (await startOfProcess(pid)) !== null) await delay(10);
+    await eventually('the server has ended', async () => pid <= 0 || (await startOfProcess(pid)) === null);
   };
 
   it('keeps data and password over a restart, and leaves no process behind', async () => {

@@ -11,6 +11,7 @@ import type { RecordedEvent } from '../../../src/events/event.ts';
 import { CommandId, EventId, newId, TenantId, UserId, WorkflowId } from '../../../src/events/ids.ts';
 import { prune } from '../../../src/processes/engine/prune.ts';
 import { ask, end, type Process } from '../../../src/processes/process.ts';
+import { eventually } from '../../eventually.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from '../service-double.ts';
 import { openSystem, type System } from '../system.ts';
@@ -132,7 +133,7 @@ describe('the process runner', () => {
     expect(failure?.data).to.deep.include({ call: 'model.extract', attempts: 3 });
     expect(failure?.data).to.have.nested.property('reason.code', 'call-refused');
     expect(typesOf(events)).to.include('ModelOnboardingFailed');
-    while (system.removed.length === 0) await new Promise(setImmediate);
+    await eventually('the file is removed', () => system.removed.length > 0);
     expect(system.removed).to.deep.equal([object_key]);
   });
 
@@ -259,7 +260,7 @@ describe('the process runner', () => {
     // In a stream of its own: the commands of this version must still be able to read the workflow's.
     await system.log.append(`workflow-${newId(WorkflowId)}`, [eta], { expected: 'none' });
     await report(workflow_id, { message_event: 'results', result: { model_info: {} } });
-    while ((await old.listParked())[0]?.waiting !== 2) await new Promise(setImmediate);
+    await eventually('two events wait', async () => expect((await old.listParked())[0]?.waiting).to.equal(2));
     await old.close();
     // All automatic attempts are used up, and what was from the future is what this version writes.
     await system.pool.query('update process_instances set park_retry_at = null');
@@ -293,7 +294,7 @@ describe('the process runner', () => {
     await report(workflow_id, { message_event: 'results', result: { model_info: {} } });
     await report(workflow_id, { message_event: 'eta', text: '3' });
     const key = { process: 'picky', instance_id: workflow_id };
-    while ((await runner.listParked())[0]?.waiting !== 2) await new Promise(setImmediate);
+    await eventually('two events wait', async () => expect((await runner.listParked())[0]?.waiting).to.equal(2));
     expect(await runner.retryParked(key)).to.deep.equal({ resumed: false });
     expect(await runner.skipParked(key)).to.deep.equal({ resumed: true });
     await until('WorkflowSucceeded');
@@ -312,7 +313,7 @@ describe('the process runner', () => {
     await until('WorkflowCallAnswered', ({ stream }) => stream.endsWith(unfinished));
     await report(workflow_id, { message_event: 'results', result: { model_info: {} } });
     const before = await until('WorkflowSucceeded');
-    while ((await first.status()).open > 0) await new Promise(setImmediate);
+    await eventually('nothing is open', async () => expect((await first.status()).open).to.equal(0));
     await first.close();
     expect(await prune(system.pool)).to.deep.equal({ intents: 0, states: 0 });
     await system.pool.query(`update process_intents set done_at = done_at - interval '8 days'`);

@@ -6,6 +6,7 @@ import { createPostgresLog } from '../../../src/adapters/postgres/log.ts';
 import { EndpointId } from '../../../src/events/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import { endpoints } from '../../../src/projections/endpoints.ts';
+import { eventually } from '../../eventually.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { reported, type Started, startEndpoint } from '../facts.ts';
@@ -28,14 +29,6 @@ describe('a projection runner that is killed', () => {
 
   const written = async (): Promise<number> =>
     (await opened.pool.query('select count(*)::int as n from audit_log')).rows[0].n;
-
-  const until = async (condition: () => Promise<boolean>): Promise<void> => {
-    const deadline = Date.now() + 15_000;
-    while (!(await condition())) {
-      if (Date.now() > deadline) throw new Error('it did not happen in time');
-      await new Promise((resolve) => setTimeout(resolve, 2));
-    }
-  };
 
   before(async () => {
     database = await testDatabase();
@@ -64,16 +57,18 @@ describe('a projection runner that is killed', () => {
     // Killed three times on the way, each time somewhere in a batch.
     for (const part of [0.1, 0.4, 0.7]) {
       const writer = startWriter();
-      await until(async () => (await written()) > total * part);
+      await eventually('a part is written', async () => expect(await written()).to.be.above(total * part), {
+        longestPauseMs: 2,
+      });
       writer.kill('SIGKILL');
       await once(writer, 'exit');
     }
     startWriter();
-    await until(async () => (await written()) >= total);
+    await eventually('all is written', async () => expect(await written()).to.be.at.least(total));
     const head = await log.head();
-    await until(async () => {
+    await eventually('the head is read', async () => {
       const { rows } = await opened.pool.query('select position from projections where name = $1', [endpoints.name]);
-      return rows[0]?.position === head;
+      return expect(rows[0]?.position).to.equal(head);
     });
     const { rows } = await opened.pool.query('select revision, observed from endpoints');
     expect(rows).to.have.length(ENDPOINTS);

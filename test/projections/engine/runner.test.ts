@@ -9,22 +9,13 @@ import { endpoints } from '../../../src/projections/endpoints.ts';
 import { createProjectionOperations } from '../../../src/projections/engine/operations.ts';
 import { createProjectionRunner, type ProjectionRunner } from '../../../src/projections/engine/runner.ts';
 import { type ReadModel, readModelOf } from '../../../src/projections/read-model.ts';
+import { eventually } from '../../eventually.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { anEvent, reported, type Started, startEndpoint, startProject } from '../facts.ts';
 
 const logger = pino({ level: 'silent' });
 const idOf = ({ id }: Started) => EndpointId.parse(id);
-
-const until = async <T>(what: string, look: () => Promise<T | null | undefined | false>): Promise<T> => {
-  const deadline = Date.now() + 8000;
-  while (Date.now() < deadline) {
-    const found = await look();
-    if (found) return found;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`${what} did not happen in time`);
-};
 
 describe('the projection runner', () => {
   let database: TestDatabase;
@@ -48,7 +39,7 @@ describe('the projection runner', () => {
   };
 
   const caughtUp = (name: string, position: Position | null, from = pool) =>
-    until(`${name} at ${position}`, async () => {
+    eventually(`${name} is at ${position}`, async () => {
       const { rows } = await from.query('select position from projections where name = $1', [name]);
       return rows[0]?.position >= (position ?? '');
     });
@@ -101,7 +92,7 @@ describe('the projection runner', () => {
     const first = start('one');
     const owners = async () => new Set((await first.status()).map(({ owner }) => owner));
     const allWith = (owner: string) =>
-      until(`everything with ${owner}`, async () => {
+      eventually(`${owner} has everything`, async () => {
         const seen = await owners();
         return seen.size === 1 && seen.has(owner);
       });
@@ -126,7 +117,7 @@ describe('the projection runner', () => {
     // As if another process had taken over while this one was paused: its token is not the newest any more.
     await pool.query("update leases set token = token + 1, owner = 'other', expires_at = now() + interval '1 hour'");
     await endpoint.append(reported(idOf(endpoint), 1));
-    await until('the old owner being refused', async () => lines.some((line) => line.includes('LeaseLost')));
+    await eventually('the old owner is refused', async () => lines.some((line) => line.includes('LeaseLost')));
     expect((await rowOf(endpoint)).revision).to.equal(0);
     await pool.query("update leases set expires_at = '-infinity'");
     start('three');
@@ -234,9 +225,9 @@ describe('the projection runner', () => {
         event.type === 'EndpointPainted' ? real.next(row, { ...event, type: known.type }) : real.next(row, event),
     };
     start('new', { projections: [newer] });
-    await until('the retry', async () => (await rowOf(endpoint)).revision === 2);
+    await eventually('the retry is over', async () => (await rowOf(endpoint)).revision === 2);
     const parked = () => operations.listParked();
-    await until('the retry that fails again', async () => (await parked())[0]?.attempts === 4);
+    await eventually('the retry has failed again', async () => (await parked())[0]?.attempts === 4);
     expect((await parked()).map(({ stream }) => stream)).to.deep.equal([other.stream]);
   });
 
@@ -309,7 +300,10 @@ describe('the projection runner', () => {
     })();
     const operations = createProjectionOperations({ pool, log });
     await operations.rebuild('endpoints');
-    await until('the swap', async () => (await runner.status()).find(({ name }) => name === 'endpoints')?.swapped_at);
+    await eventually(
+      'the tables are swapped',
+      async () => (await runner.status()).find(({ name }) => name === 'endpoints')?.swapped_at,
+    );
     flowing = false;
     await flow;
     const events: number[] = [];
@@ -328,7 +322,7 @@ describe('the projection runner', () => {
       check: (row) => ({ ...loud.check(row), name: String(row.name).toUpperCase() }),
     };
     start('new', { projections: [shouting] });
-    await until('the swap', async () => (await old.status())[0]?.version === 2);
+    await eventually('the tables are swapped', async () => (await old.status())[0]?.version === 2);
     const position = await endpoint.append(reported(idOf(endpoint), 2));
     await caughtUp('endpoints', position);
     expect(await rowOf(endpoint)).to.deep.include({ name: 'READER', revision: 1 });

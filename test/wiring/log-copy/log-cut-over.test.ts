@@ -20,6 +20,7 @@ import { compareLogs, copyLog } from '../../../src/wiring/log-copy/log-copy.ts';
 import { CutOverRefused, cutOver } from '../../../src/wiring/log-copy/log-cut-over.ts';
 import { assertSameLog } from '../../../src/wiring/log-identity.ts';
 import { collect, isEvent } from '../../contract/log.ts';
+import { eventually } from '../../eventually.ts';
 import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
@@ -88,18 +89,15 @@ describe('cutting over to another log', () => {
     }
   };
 
-  const caughtUp = async (log: Log): Promise<void> => {
-    for (const end = Date.now() + 10_000; Date.now() < end; ) {
+  const caughtUp = (log: Log): Promise<unknown> =>
+    eventually('the log is read to its end', async () => {
       const head = await log.head();
       const { rows } = await pool.query<{ position: Position | null }>(
         `select position from projections union all
          select (select position from process_checkpoints where reader = 'processes')`,
       );
-      if (rows.every(({ position }) => position === head)) return;
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-    throw new Error('the log was not read to its end in time');
-  };
+      return expect(rows.map(({ position }) => position)).to.deep.equal(rows.map(() => head));
+    });
 
   const upload = async (log: Log, name: string) => {
     const command_id = newId(CommandId);

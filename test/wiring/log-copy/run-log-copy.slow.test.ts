@@ -1,6 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { createEventStoreLog } from '../../../src/adapters/eventstore/log.ts';
@@ -10,6 +9,7 @@ import { anEvent } from '../../contract/log.ts';
 import { aHistory } from '../../contract/log-import.ts';
 import { createEventStoreDouble, type EventStoreDouble } from '../../eventstore-double/double.ts';
 import { connect, anEvent as proposed } from '../../eventstore-double/opened.ts';
+import { eventually } from '../../eventually.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 
@@ -84,7 +84,7 @@ describe('budapp log copy', function () {
     for (const copied of [0, 100]) {
       double.faults.slowDown(10);
       const { child, exited } = start('--from', 'postgres', '--to', double.url, '--batch', '10');
-      while (double.size() <= empty + copied) await delay(5);
+      await eventually('it copies', () => double.size() > empty + copied);
       child.kill('SIGKILL');
       await exited;
       expect(double.size()).to.be.lessThan(EVENTS);
@@ -105,10 +105,10 @@ describe('budapp log copy', function () {
     for (const copied of [0, 20]) {
       if (copied === 0) await client.query(LOCK);
       const { child, exited } = start(...back);
-      while ((await held()) < copied) await delay(5);
+      await eventually('it copies', async () => expect(await held()).to.be.at.least(copied));
       // Whoever writes to the log has to wait: the copy is in the middle of it.
       if (copied > 0) await client.query(LOCK);
-      while ((await pool.query(WAITING)).rowCount === 0) await delay(5);
+      await eventually('it waits', async () => (await pool.query(WAITING)).rowCount !== 0);
       child.kill('SIGKILL');
       await exited;
       expect(await held()).to.be.within(copied, EVENTS - 1);
@@ -129,9 +129,9 @@ describe('budapp log copy', function () {
     // The target gets its id as well.
     const full = double.size() + 1 + EVENTS;
     const { child, output, exited } = start('--from', 'postgres', '--to', double.url, '--follow');
-    while (double.size() < full) await delay(5);
+    await eventually('it has copied all', () => expect(double.size()).to.be.at.least(full));
     await appended();
-    while (double.size() < full + 1) await delay(5);
+    await eventually('it has copied the new event', () => expect(double.size()).to.be.above(full));
     child.kill('SIGINT');
     expect(await exited, output()).to.equal(0);
     expect(output()).to.match(/The logs are the same: 301 events/);
