@@ -173,8 +173,8 @@ describe('the instances of recoveries', () => {
     return workflow_id;
   };
 
-  const degradedBefore = async () => {
-    const { endpoint_id, project_id } = await anEndpoint();
+  const degradedBefore = async (endpoint = anEndpoint()) => {
+    const { endpoint_id, project_id } = await endpoint;
     const workflow_id = newId(WorkflowId);
     const cause = 'replicas-missing';
     const where = { bud_cluster_id: 'bud-1', namespace: 'bud-chat-1a2b' };
@@ -225,6 +225,19 @@ describe('the instances of recoveries', () => {
       ]);
       const { rows } = await system.pool.query('select distinct instance_id from process_timers');
       expect(rows).to.deep.equal([{ instance_id: next }]);
+    });
+
+    it('end in their own instances although the endpoint has one, which a roll-back left behind', async () => {
+      const first = start('a');
+      const endpoint = await anEndpoint();
+      while ((await instancesOf('endpoint-recovery')).length === 0) await new Promise(setImmediate);
+      await first.close();
+      const { workflow_id } = await degradedBefore(Promise.resolve(endpoint));
+      start('b');
+      running = ['w1', 'w2'];
+      await fire('check', workflow_id);
+      await until('WorkflowSucceeded', ofWorkflow(workflow_id));
+      expect(await begun()).to.deep.equal([workflow_id]);
     });
 
     it('give way to what is to be deleted', async () => {
