@@ -91,14 +91,37 @@ const refusalsOf = (route: Route): RejectionKind[] => [
   ]),
 ];
 
+const ANY_OTHER = 'A fault of BudApp or of a service behind it';
+
+const problemResponse = (description: string, headers: HeadersDeclared = {}) => ({
+  description,
+  headers: headersDocumented(headers),
+  content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
+});
+
+const PROBLEM_HEADERS: Readonly<Partial<Record<RejectionKind, HeadersDeclared>>> = {
+  unauthenticated: { 'WWW-Authenticate': 'always' },
+  // Where the first request with the same Idempotency-Key is still running.
+  conflict: { 'Retry-After': 'sometimes' },
+  'too-many': { 'Retry-After': 'always' },
+  unavailable: { 'Retry-After': 'always' },
+};
+
+/** Refusals stand in the document once, except where a route adds headers of its own. */
+const refusal = ({ refusal_headers }: Route, kind: RejectionKind | 'problem') => {
+  if (refusal_headers === undefined) return { $ref: `#/components/responses/${kind}` };
+  if (kind === 'problem') return problemResponse(ANY_OTHER, refusal_headers);
+  return problemResponse(titleOf(kind), { ...PROBLEM_HEADERS[kind], ...refusal_headers });
+};
+
 const responses = (route: Route) => {
   const entries = Object.entries(route.answers) as [Success, AnswerSchema][];
   const successes = entries.map(([success, schema]) => [SUCCESS_STATUS[success], answer(route, success, schema)]);
   const known = new Set(successes.map(([status]) => status));
   const problems = refusalsOf(route)
     .filter((kind) => !known.has(statusOf(kind)))
-    .map((kind) => [statusOf(kind), { $ref: `#/components/responses/${kind}` }]);
-  return Object.fromEntries([...successes, ...problems, ['default', { $ref: '#/components/responses/problem' }]]);
+    .map((kind) => [statusOf(kind), refusal(route, kind)]);
+  return Object.fromEntries([...successes, ...problems, ['default', refusal(route, 'problem')]]);
 };
 
 const security = ({ permission }: Route): Record<string, string[]>[] => {
@@ -142,12 +165,6 @@ const Problem = z.looseObject({
   request_id: z.string(),
 });
 
-const problemResponse = (description: string, headers: HeadersDeclared = {}) => ({
-  description,
-  headers: headersDocumented(headers),
-  content: { [PROBLEM_TYPE]: { schema: { $ref: '#/components/schemas/Problem' } } },
-});
-
 const KINDS: readonly RejectionKind[] = [
   'malformed',
   'invalid',
@@ -161,14 +178,6 @@ const KINDS: readonly RejectionKind[] = [
   'too-many',
   'unavailable',
 ];
-
-const PROBLEM_HEADERS: Readonly<Partial<Record<RejectionKind, HeadersDeclared>>> = {
-  unauthenticated: { 'WWW-Authenticate': 'always' },
-  // Where the first request with the same Idempotency-Key is still running.
-  conflict: { 'Retry-After': 'sometimes' },
-  'too-many': { 'Retry-After': 'always' },
-  unavailable: { 'Retry-After': 'always' },
-};
 
 const header = (name: string, description: string, schema: z.ZodType = z.string()) => ({
   name,
@@ -202,7 +211,7 @@ const components = () => ({
   parameters: Object.fromEntries(PARAMETERS.map((parameter) => [parameter.name, parameter])),
   responses: {
     ...Object.fromEntries(KINDS.map((kind) => [kind, problemResponse(titleOf(kind), PROBLEM_HEADERS[kind])])),
-    problem: problemResponse('A fault of BudApp or of a service behind it'),
+    problem: problemResponse(ANY_OTHER),
   },
   securitySchemes: {
     bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' },

@@ -79,6 +79,8 @@ export interface Route {
   answers: Partial<Record<Success, AnswerSchema>>;
   /** Refusals besides those that every route of its kind has. */
   refusals: readonly RejectionKind[];
+  /** Headers of a refusal besides those of its kind. */
+  refusal_headers?: HeadersDeclared;
   /** True for a route that changes something: it accepts `Idempotency-Key` and `If-Match`. */
   writes: boolean;
   handle(exchange: Exchange): Promise<Answer>;

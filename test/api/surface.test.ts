@@ -261,7 +261,11 @@ describe('the surface of the API', () => {
     expect(stolen.body).to.include({ status: 401, code: 'sign-in-lost' });
     const forged = await api.request('GET', callback, { headers: { cookie: 'budapp_sign_in=e30.AAAA' } });
     expect(forged.body).to.include({ code: 'sign-in-lost' });
-    const done = await api.request('GET', callback, { headers: { cookie: cookie.split(';')[0] ?? '' } });
+    const own = { cookie: cookie.split(';')[0] ?? '' };
+    const refused = await api.request('GET', '/auth/callback?code=c&state=another', { headers: own });
+    expect(refused.body).to.include({ status: 401, code: 'invalid-authorization-code' });
+    expect(refused.headers.get('set-cookie')).to.contain('Max-Age=0');
+    const done = await api.request('GET', callback, { headers: own });
     expect(done.status, JSON.stringify(done.body)).to.equal(200);
     expect(done.body.access_token).to.be.a('string');
   });

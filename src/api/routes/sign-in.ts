@@ -103,6 +103,8 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       query: z.looseObject({ code: z.string().optional(), state: z.string().optional(), error: z.string().optional() }),
       answers: answers(TokenAnswer, 'Access and refresh token', { 'Set-Cookie': 'always' }),
       refusals: ['unauthenticated', 'unavailable'],
+      // A code that was refused is of no more use: the browser forgets the sign-in then, too.
+      refusal_headers: { 'Set-Cookie': 'sometimes' },
       handle: async ({ ctx }) => {
         const pending = unpack(secret, ctx.cookies.get(COOKIE));
         setCookie(ctx, '', settings.public_url, 0);
