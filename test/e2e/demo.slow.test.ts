@@ -24,7 +24,7 @@ describe('npm run demo', function () {
       /answer: upright [\d.]+ %/,
       /endpoint degraded/,
       /running again by itself: 2\/2/,
-      /processes \d+, \d+ are gone/,
+      /processes \d+, \d+ have ended/,
       /EndpointRequested <- DeployModel by user/,
       /equal to what the read model returned/,
       /completed the demo in [\d.]+ s/,
