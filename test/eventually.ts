@@ -18,7 +18,7 @@ type Missing = null | undefined | false;
 export const eventually = async <T>(
   what: string,
   look: () => Promise<T | Missing> | T | Missing,
-  { timeoutMs = 30_000, longestPauseMs = LONGEST_PAUSE_MS } = {},
+  { timeoutMs = 60_000, longestPauseMs = LONGEST_PAUSE_MS } = {},
 ): Promise<T> => {
   const end = performance.now() + timeoutMs;
   for (let pause = Math.min(SHORTEST_PAUSE_MS, longestPauseMs); ; pause = Math.min(1.3 * pause, longestPauseMs)) {

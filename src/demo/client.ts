@@ -73,7 +73,7 @@ export type Client = ReturnType<typeof createClient>;
 export const eventually = async <T>(
   what: string,
   look: () => Promise<T | null>,
-  { timeoutMs = 15_000, everyMs = 100 } = {},
+  { timeoutMs = 60_000, everyMs = 100 } = {},
 ): Promise<T> => {
   const end = Date.now() + timeoutMs;
   while (Date.now() < end) {

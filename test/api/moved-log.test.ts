@@ -5,6 +5,8 @@ import { type Reply, type RunningApi, startApi } from './running-api.ts';
 
 /** Well formed, but of EventStoreDB, while this API works with the log in Postgres. */
 const OF_ANOTHER_LOG = '00000000000003e8-00000000000003e8';
+/** For so long a read waits for a position that may still come. */
+const FRESHNESS_TIMEOUT_MS = 5000;
 
 describe('a position from before the log was moved', () => {
   let api: RunningApi;
@@ -23,10 +25,11 @@ describe('a position from before the log was moved', () => {
   };
 
   it('is refused where freshness is asked for, at once and not after waiting', async () => {
-    const started = performance.now();
-    for (const path of ['/projects', `/projects/${project.body.id}`, '/audit/events'])
+    for (const path of ['/projects', `/projects/${project.body.id}`, '/audit/events']) {
+      const started = performance.now();
       expectUnknown(await api.admin.call('GET', path, undefined, { 'min-position': OF_ANOTHER_LOG }));
-    expect(performance.now() - started).to.be.lessThan(4000);
+      expect(performance.now() - started, path).to.be.lessThan(FRESHNESS_TIMEOUT_MS);
+    }
   });
 
   it('is refused as a time in the past, as a cursor and as the name of an event', async () => {

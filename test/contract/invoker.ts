@@ -56,7 +56,7 @@ export const describeInvoker = (name: string, open: (service: Service) => Promis
     let opened: OpenedInvoker;
 
     before(async function () {
-      this.timeout(60_000);
+      this.timeout(300_000);
       service = await startService();
       opened = await open(service);
     });

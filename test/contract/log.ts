@@ -232,7 +232,7 @@ export const describeLog = (
         expect(forwards).to.deep.equal(Array.from({ length: 5000 }, (_, n) => n));
         expect(await revisions({ backwards: true })).to.deep.equal(forwards.toReversed());
         expect(await readAll(log)).to.have.length(5000);
-      }).timeout(120_000);
+      }).timeout(300_000);
     });
 
     describe('subscribe', () => {

@@ -12,7 +12,7 @@ import { aCluster, aModel, headOf, settledEndpoint, wholeHistory } from './deplo
 const NOBODY = '0197f3c2-0000-7000-8000-000000000000';
 
 describe('deployments on bad days', function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let dataDir = '';
   let budapp: BudApp;
   let client: Client;
@@ -319,7 +319,7 @@ describe('deployments on bad days', function () {
             const { body } = await ask('GET', `/endpoints/${endpoint.id}`);
             return response?.ok && body.status === 'running' && body.observed.replicas.available === 2 ? true : null;
           },
-          { timeoutMs: 40_000 },
+          { timeoutMs: 180_000 },
         );
       }
       const { body } = await ask('GET', `/audit/endpoint/${endpoint.id}?limit=200`);

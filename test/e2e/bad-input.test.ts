@@ -15,7 +15,7 @@ const rawly = (url: string, text: string): Promise<string> => {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const socket = connect(Number(port), hostname, () => socket.write(text));
   let answer = '';
-  socket.setTimeout(10_000, () => socket.destroy(new Error(`no answer: ${answer}`)));
+  socket.setTimeout(60_000, () => socket.destroy(new Error(`no answer: ${answer}`)));
   socket.on('data', (chunk) => {
     answer += chunk;
   });
@@ -25,7 +25,7 @@ const rawly = (url: string, text: string): Promise<string> => {
 };
 
 describe('bad input', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir = '';
   let budapp: BudApp;
   let ask: Ask;

@@ -17,7 +17,7 @@ const MOMENTS: readonly { title: string; frame: string; step?: string }[] = [
 ];
 
 describe('kill -9 in the middle of a deployment', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir = '';
   let budapp: BudApp;
   let model: ModelView;
@@ -93,7 +93,7 @@ describe('kill -9 in the middle of a deployment', function () {
         const response = await fetch(`${before.url}/v2/models/stays`).catch(() => null);
         return response?.ok ? true : null;
       },
-      { timeoutMs: 60_000 },
+      { timeoutMs: 180_000 },
     );
     const { body: after } = await client.get<EndpointView>(`/endpoints/${before.id}`);
     expect(after.url).to.equal(before.url);

@@ -12,7 +12,7 @@ const runDemo = (...flags: string[]) =>
   });
 
 describe('npm run demo', function () {
-  this.timeout(100_000);
+  this.timeout(300_000);
 
   it('does the whole job, tells it in plain lines where nobody watches, and ends with 0', async () => {
     const { code, output } = await runDemo();

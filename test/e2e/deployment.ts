@@ -41,7 +41,7 @@ const withoutStatus = <T extends Changing>(client: Client, path: string, passing
       const { body } = await client.getAt<T>(path, position);
       return passing.includes(body.status) ? null : body;
     },
-    { timeoutMs: 60_000 },
+    { timeoutMs: 180_000 },
   );
 
 const PASSING = ['onboarding', 'registering', 'pending', 'placing', 'deploying', 'updating', 'deleting'];

@@ -66,7 +66,7 @@ const takeOverSse = async (url: string, token: string, from: string) => {
 };
 
 describe('the live stream on bad days', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir = '';
   let budapp: BudApp;
   let person: Person;

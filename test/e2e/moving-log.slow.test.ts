@@ -23,7 +23,7 @@ const positionless = ({ history, resources }: InstallationState) => ({
 
 /** docs/operations.md, "Moving between logs": from Postgres to EventStoreDB and back, with work under way. */
 describe('moving an installation to another log', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let dataDir = '';
   let double: EventStoreDouble;
   let budapp: BudApp | null = null;

@@ -9,7 +9,7 @@ import { type OpenedPool, openPool } from '../pool.ts';
 import { type BudApp, loggedIn, startBudApp } from './budapp.ts';
 
 describe('Postgres over TLS', function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let folder: string;
   let server: EmbeddedPostgres;
   let admin: OpenedPool;

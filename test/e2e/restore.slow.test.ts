@@ -13,7 +13,7 @@ const run = promisify(execFile);
 
 /** The commands of docs/operations.md, "Backup" and "Restore", for the embedded default. */
 describe('backup and restore of the embedded default', function () {
-  this.timeout(180_000);
+  this.timeout(300_000);
   let root = '';
   let dataDir = '';
   let backup = '';

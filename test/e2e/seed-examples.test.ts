@@ -10,7 +10,7 @@ import { aCluster, aModel, settledEndpoint } from './deployment.ts';
 
 /** The workflow of the system that this one re-implements: its bodies, letter by letter, with real ids put in. */
 describe("the seed's example workflow", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir = '';
   let budapp: BudApp;
   let client: Client;

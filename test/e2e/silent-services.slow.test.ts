@@ -45,7 +45,7 @@ const deadUrl = async (): Promise<string> => {
 };
 
 describe('services that do not answer', function () {
-  this.timeout(90_000);
+  this.timeout(300_000);
   let dataDir = '';
   let budapp: BudApp;
   let client: Client;

@@ -15,7 +15,7 @@ const failureOf = async (start: Promise<BudApp>): Promise<string> => {
 };
 
 describe('starting and stopping', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir = '';
 
   beforeEach(async () => {

@@ -156,7 +156,7 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
   };
 
   before(async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const tenants = twoTenants();
     amber = await login(tenants.url, tenants.amber);
     basil = await login(tenants.url, tenants.basil);
@@ -227,7 +227,7 @@ export const tenantIsolation = (twoTenants: () => TwoTenants): void => {
   });
 
   it('lets another tenant change nothing by any route', async function () {
-    this.timeout(120_000);
+    this.timeout(300_000);
     const before = await everythingOfAmber();
     for (const route of writes()) {
       const content = bodyOf(route);

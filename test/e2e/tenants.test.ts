@@ -9,7 +9,7 @@ const amber = { email: 'amber@example.test', password: 'Correct-Horse-1' };
 const basil = { email: 'basil@example.test', password: 'Correct-Horse-2' };
 
 describe('two tenants of one realm, told apart by a claim', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir: string;
   let provider: Awaited<ReturnType<typeof startOidcDouble>>;
   let budapp: BudApp;

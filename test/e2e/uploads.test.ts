@@ -51,7 +51,7 @@ const mountSmallDisk = (folder: string): boolean => {
 };
 
 describe('uploads on bad days', function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir = '';
   let objectsDir = '';
   let isSmallDisk = false;

@@ -18,7 +18,7 @@ interface Owned {
 }
 
 describe("another one's project", function () {
-  this.timeout(120_000);
+  this.timeout(300_000);
   let dataDir = '';
   let budapp: BudApp;
   let ada: Person;

@@ -73,7 +73,7 @@ describe('appends to EventStoreDB', () => {
       appended.forEach(({ position }, n) => {
         expect(position).to.equal(positionOf.get(`thing-${n}`));
       });
-    }).timeout(60_000);
+    }).timeout(300_000);
 
   it('are not touched when another client of this process loses its connection', async () => {
     // The client keeps the answers that are awaited in one table for all clients, and empties it when one of them fails.

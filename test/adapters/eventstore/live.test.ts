@@ -177,7 +177,7 @@ describe('reading from EventStoreDB', () => {
     }
     expect(seen).to.deep.equal(numbers(9000));
     await slow.return?.();
-  }).timeout(60_000);
+  }).timeout(300_000);
 
   it('is stopped neither by a read that nobody answers nor by one that is cut off', async () => {
     log = await logs.open(double.url, { pageTimeout: 500 });

@@ -22,7 +22,7 @@ const problemWith = async (connectionString: string): Promise<SystemUnusable> =>
 };
 
 describe('a Postgres that cannot be used', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   const REFUSALS: readonly [said: string, code: string, settings: readonly string[]][] = [
     ['password authentication failed', '28P01', ['POSTGRES_USER', 'POSTGRES_PASSWORD']],
     ['no pg_hba.conf entry for host, no encryption', '28000', ['POSTGRES_USER', 'POSTGRES_SSL']],

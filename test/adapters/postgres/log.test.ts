@@ -100,7 +100,7 @@ describe('the log in Postgres', () => {
     expect(seen.toSorted()).to.deep.equal(everything.toSorted());
     expect(positions).to.deep.equal(positions.toSorted());
     expect(await log.head()).to.equal(positions.at(-1));
-  }).timeout(60_000);
+  }).timeout(300_000);
 
   it('lets exactly one of the racing creates of several logs win', async () => {
     const several = await Promise.all(Array.from({ length: 5 }, () => openLog()));
@@ -200,7 +200,7 @@ describe('the log in Postgres', () => {
       const began = performance.now();
       const error: unknown = await attempt().catch((reason: unknown) => reason);
       expect(error).to.be.instanceOf(Rejected).and.include({ kind: 'unavailable', code: 'log-unavailable' });
-      expect(performance.now() - began).to.be.within(200, 5000);
+      expect(performance.now() - began).to.be.within(200, 30_000);
     }
     await road.reopen();
     expect(await log.append('thing-2', [anEvent()], { expected: 'none' })).to.include({ revision: 0 });

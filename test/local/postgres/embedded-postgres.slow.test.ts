@@ -23,7 +23,7 @@ const query = async (connectionString: string, sql: string): Promise<Record<stri
 };
 
 describe('the embedded Postgres', function () {
-  this.timeout(60_000);
+  this.timeout(300_000);
   let data_dir: string;
   const children: ChildProcess[] = [];
 

@@ -22,7 +22,7 @@ const WAITING = "select from pg_stat_activity where datname = current_database()
 
 describe('budapp log copy', function () {
   // Several programs are started, one after the other.
-  this.timeout(240_000);
+  this.timeout(300_000);
   let database: TestDatabase;
   let double: EventStoreDouble;
   let opened: ReturnType<typeof openPool>;
