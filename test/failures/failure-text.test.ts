@@ -77,10 +77,11 @@ describe('failure text', () => {
   });
 
   it('is made quickly of whatever another system says', () => {
-    const start = performance.now();
+    // Processor time: the machine may be busy with others.
+    const start = process.cpuUsage();
     for (const part of [' ', '\u001b[', '\u001b]', '\u0000', '[0;'])
       expect(failureText(part.repeat(2_000_000)).length).to.be.at.most(1000);
-    expect(performance.now() - start).to.be.lessThan(2000);
+    expect(process.cpuUsage(start).user / 1000).to.be.lessThan(2000);
   });
 });
 

@@ -38,6 +38,6 @@ describe('the pause between two attempts', () => {
     ending.abort();
     await waiting;
     await waitForRetry(1, { first_ms: 60_000, longest_ms: 60_000 }, ending.signal);
-    expect(performance.now() - start).to.be.lessThan(5000);
+    expect(performance.now() - start).to.be.lessThan(29_000);
   });
 });

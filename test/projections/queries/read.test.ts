@@ -46,7 +46,7 @@ describe('read models', () => {
       await readModels.waitFor(
         readModelCatalog.map(({ name }) => name),
         head,
-        { timeout_ms: 5000 },
+        { timeout_ms: 60_000 },
       );
   };
 
@@ -188,7 +188,7 @@ describe('read models', () => {
 
   it('waits for a position, and says so when it does not come', async () => {
     const { id } = await startProject(log);
-    await readModels.waitFor(['projects'], Position.parse(await log.head()), { timeout_ms: 5000 });
+    await readModels.waitFor(['projects'], Position.parse(await log.head()), { timeout_ms: 60_000 });
     expect(await readModels.find(projects, { tenant_id: TENANT, id })).to.not.equal(null);
     const later = Position.parse('9'.repeat((await log.head())?.length ?? 0));
     const failure = await failureOf(readModels.waitFor(['projects'], later, { timeout_ms: 20 }));
