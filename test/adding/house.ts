@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { PREPARED_FOLDER } from '../e2e/prepared-folder.ts';
 import { SHARED_SERVER } from '../postgres.ts';
 import type { Change, Complaint } from './change.ts';
 
@@ -28,8 +29,8 @@ export const copyHouse = async () => {
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
 
   const run = async (...args: string[]): Promise<string> => {
-    // The server of this run has no tables of the copy's; and what the copy covers is not ours.
-    const { [SHARED_SERVER]: _server, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
+    // The databases of this run have no tables of the copy's; and what the copy covers is not ours.
+    const { [SHARED_SERVER]: _server, [PREPARED_FOLDER]: _folder, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
     const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (output += String(text)));
