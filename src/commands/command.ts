@@ -23,6 +23,9 @@ export interface NameClaim {
   name: string;
 }
 
+/** What endpoints use. A further area must be found by its endpoints first: it would be deleted under them. */
+export type UsedArea = Extract<Area, 'project' | 'model' | 'cluster'>;
+
 /** Another aggregate whose state a command needs; null where this request needs none. */
 export type Need<State> = { aggregate: Aggregate<State, never>; id: string } | null;
 export const need = <State, F extends Fact>(
@@ -86,8 +89,8 @@ export interface Command<
   needs?(data: z.output<Schema>, state: State): Needs;
   /** A unique name that the command reserves for the aggregate. */
   reserves?(data: z.output<Schema>, state: State): NameClaim | null;
-  /** True where the command is refused while live endpoints use the aggregate: `<area>-in-use`, with their names. */
-  refusedWhileInUse?: boolean;
+  /** What live endpoints use the aggregate as. While any does, the command is refused: `<area>-in-use`, with their names. */
+  refusedWhileInUse?: UsedArea;
   /** The subject whose key `seal` uses. */
   seals?(data: z.output<Schema>, id: string): string;
   /**

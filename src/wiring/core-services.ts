@@ -65,7 +65,6 @@ export const waitForHead = async (readModels: ReadModels, log: Log, name: string
 const liveEndpointsIn =
   (readModels: ReadModels, log: Log): HandlerOptions['findLiveEndpoints'] =>
   async (area, id, tenant_id) => {
-    if (area !== 'project' && area !== 'model' && area !== 'cluster') return [];
     await waitForHead(readModels, log, 'endpoints');
     const endpoints = await readModels.listLiveEndpoints({ tenant_id, area, id });
     return endpoints.map(({ id, name, project_id }) => ({ id, name, project_id }));

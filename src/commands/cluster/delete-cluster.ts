@@ -11,7 +11,7 @@ export const deleteCluster = clusterCommand({
   permission: 'cluster:manage',
   data: z.strictObject({ cluster_id: ClusterId }),
   target: ({ cluster_id }) => cluster_id,
-  refusedWhileInUse: true,
+  refusedWhileInUse: 'cluster',
   decide: ({ cluster_id }, state, { make, now, deadlines }) => {
     const { status, name, cluster_type, bud_cluster_id, reservations, workflow_id } = state;
     if (status === 'deleting') throw rejected('cluster-deleting', 'The cluster is being deleted already.');

@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { Caller } from '../access.ts';
-import type { AnyCommand, DecisionContext, Need } from '../command.ts';
+import type { AnyCommand, DecisionContext, Need, UsedArea } from '../command.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../deadlines.ts';
 import { authoriseChange, authoriseCreation, refuseSystemCommand } from './authorise.ts';
 import { inUse, type LiveEndpoint } from './in-use.ts';
@@ -48,7 +48,7 @@ export interface HandlerOptions {
   vault: Vault;
   clock: Clock;
   /** The live endpoints that use a project, model or cluster, as fresh as the log's head. */
-  findLiveEndpoints(area: string, id: string, tenantId: TenantId): Promise<readonly LiveEndpoint[]>;
+  findLiveEndpoints(area: UsedArea, id: string, tenantId: TenantId): Promise<readonly LiveEndpoint[]>;
   /** Override those of `DEFAULT_DEADLINES`. */
   deadlines?: Partial<Deadlines>;
   /**
@@ -148,8 +148,8 @@ export const createCommandHandler = ({
   };
 
   const refuseWhileInUse = async (command: AnyCommand, id: string, caller: Caller) => {
-    if (!command.refusedWhileInUse) return;
-    const { area } = command.aggregate;
+    const { refusedWhileInUse: area } = command;
+    if (!area) return;
     const endpoints = await findLiveEndpoints(area, id, caller.tenant_id);
     if (endpoints.length > 0) throw inUse(area, endpoints, caller);
   };

@@ -9,7 +9,7 @@ export const deleteModel = modelCommand({
   permission: 'model:manage',
   data: z.strictObject({ model_id: ModelId }),
   target: ({ model_id }) => model_id,
-  refusedWhileInUse: true,
+  refusedWhileInUse: 'model',
   decide: ({ model_id }, { status, name, artefact, workflow_id }) => {
     if (status === 'onboarding') {
       throw rejected('model-onboarding', 'The model is still being onboarded.', {

@@ -9,7 +9,7 @@ export const deleteProject = projectCommand({
   permission: 'project:manage',
   data: z.strictObject({ project_id: ProjectId }),
   target: ({ project_id }) => project_id,
-  refusedWhileInUse: true,
+  refusedWhileInUse: 'project',
   decide: ({ project_id }, state) => {
     if (state.is_default) {
       throw rejected('default-project', 'This is the default project of its owner; it cannot be deleted.');
