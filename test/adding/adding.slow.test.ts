@@ -27,8 +27,8 @@ const askedBy = (who: 'compiler' | 'test', heading: string, changes: readonly Ch
 const without = (changes: readonly Change[], left: readonly Change[]) => changes.filter((each) => !left.includes(each));
 
 describe('the walks of docs/adding.md', function () {
-  // The whole of BudApp is compiled several times.
-  this.timeout(300_000);
+  // The whole of BudApp is compiled several times, perhaps on a busy machine.
+  this.timeout(900_000);
   let house: House;
 
   before(async () => {
