@@ -2,23 +2,23 @@
 export interface TlsFault {
   /** The predicate of a sentence about the server. */
   problem: string;
-  /** What can mend it on this side, besides the address. */
+  /** The settings on this side that can solve it, besides the address. */
   settings: readonly string[];
 }
 
 interface Mending {
-  /** Where an authority is named that is to be trusted. */
+  /** The setting that names a trusted authority. */
   trust?: string;
-  /** The setting that asks for no TLS. */
+  /** The setting that disables TLS. */
   plain?: string;
 }
 
-/** Node's and OpenSSL's codes; whatever else they say of TLS is told by its code. */
+/** Codes of Node and OpenSSL for TLS failures; the ones without a text of their own are reported by their code. */
 const TLS_CODES = /^(CERT_|ERR_TLS_|ERR_SSL_|UNABLE_TO_|DEPTH_ZERO_|SELF_SIGNED_)/;
 
 /**
- * What the code of a failed connection says about the server's certificate, or about TLS; null where it says nothing about
- * them.
+ * Explains the code of a failed connection: what is wrong with the server's certificate or with TLS; null for other
+ * codes.
  */
 export const tlsFaultOf = (code: string, { trust = 'NODE_EXTRA_CA_CERTS', plain }: Mending = {}): TlsFault | null => {
   switch (code) {
@@ -49,7 +49,7 @@ export const tlsFaultOf = (code: string, { trust = 'NODE_EXTRA_CA_CERTS', plain 
     case 'ERR_SSL_WRONG_VERSION_NUMBER':
     case 'ERR_SSL_PACKET_LENGTH_TOO_LONG':
       return { problem: `does not speak TLS there${plain ? `, which ${plain} would say` : ''}`, settings: [] };
-    // It may be busy.
+    // Not a TLS fault: the server may be busy.
     case 'ERR_TLS_HANDSHAKE_TIMEOUT':
       return null;
     default:

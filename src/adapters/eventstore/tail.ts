@@ -13,27 +13,28 @@ import { checkStillThere, PositionLost } from './read-all.ts';
 import { toRecorded, toServerPosition } from './row.ts';
 import { createSilenceCheck } from './silence.ts';
 
-/** Live readers are within milliseconds of each other; who is further behind reads from the log itself. */
+/** Live readers are within milliseconds of each other; one that is further behind reads from the log itself. */
 const CAPACITY = 4000;
-/** On a busy log readers are told of news together: each round costs them the same whether it brings one event or many. */
+/** On a busy log readers get events in rounds: a round costs the same for one event and for many. */
 const TELL_INTERVAL_MS = 10;
 
 interface TailOptions {
   connection: Connection;
-  /** For looking whether the place to go on from is still there; tried again for as long as it takes. */
+  /** For checking that the position to continue from still exists; retried without a limit. */
   reading: ReadServer;
   head(): Promise<Position | null>;
   highest: HighWaterMark;
   outage: Outage;
   logger: Logger;
-  /** Milliseconds between two looks whether the subscription still tells what there is. */
+  /** Milliseconds between checks that the subscription delivers the newest events. */
   watchInterval: number;
 }
 
 export interface Tail {
   /**
-   * What came after `after`, as soon as there is some. Null where the tail does not reach back so far: read from the log
-   * then. Rejects with the reason of `signal` when that aborts, and where the log has lost what was read already.
+   * Resolves with the events after `after`, as soon as there are any. Null where the tail does not reach back that far:
+   * read from the log then. Rejects with the reason of `signal` when that aborts, and where the log has lost events
+   * that were read already.
    */
   news(after: Position | null, signal: AbortSignal): Promise<News | null>;
   /** Resolves when the subscription has ended. */
@@ -73,7 +74,7 @@ export const createTail = (options: TailOptions): Tail => {
     telling ??= setTimeout(tell, Math.max(0, told + TELL_INTERVAL_MS - performance.now()));
   };
 
-  /** Notices where a subscription that seems to be alive does not tell what there is. */
+  /** Detects a subscription that is connected but does not deliver. */
   const watch = (reject: (error: unknown) => void): (() => void) => {
     const isSilent = createSilenceCheck();
     const look = async (): Promise<void> => {
@@ -84,7 +85,7 @@ export const createTail = (options: TailOptions): Tail => {
     return () => clearInterval(timer);
   };
 
-  /** Rejects when the subscription is over, however it ended. */
+  /** Rejects when the subscription ends, for any reason. */
   const subscribeOnce = async (client: EventStoreClient): Promise<never> => {
     closing.signal.throwIfAborted();
     const end = window.end();
@@ -117,7 +118,7 @@ export const createTail = (options: TailOptions): Tail => {
     }
   };
 
-  /** The log does not go on where we were: readers have to be told, and nothing that is kept is of use. */
+  /** The log does not continue at the last position: rejects the readers and drops the kept events. */
   const lose = (error: PositionLost): void => {
     logger.error(
       { err: error, setting: SETTING },
@@ -141,7 +142,8 @@ export const createTail = (options: TailOptions): Tail => {
         if (error instanceof PositionLost) return lose(error);
         outage.failed(error);
         if (error instanceof ResponseTimeout) {
-          // The next one may fall silent, too: whoever waits reads what is missing first, and begins anew from there.
+          // The next subscription may break too: readers read the missing events from the log first, and continue from
+          // there.
           window.forget();
           return tell();
         }
@@ -166,7 +168,7 @@ export const createTail = (options: TailOptions): Tail => {
 
   return {
     async news(after, signal) {
-      // Nobody would end a subscription that begins while the tail is being closed.
+      // A subscription that starts while the tail is being closed would never be ended.
       closing.signal.throwIfAborted();
       signal.throwIfAborted();
       if (!window.hasBegun()) begin(after);

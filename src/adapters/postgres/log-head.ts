@@ -6,15 +6,18 @@ import { createHeadNews, isBeyond } from './head-news.ts';
 import { LOG_CHANNEL, parsePosition, selectHead } from './log-row.ts';
 
 export interface HeadWatch {
-  /** The log's head as soon as it lies beyond `position`; null once `signal` aborts; throws where nothing will ever come. */
+  /**
+   * Resolves with the log's head as soon as it is beyond `position`; null once `signal` aborts; throws where the watch
+   * is closed.
+   */
   beyond(position: Position | null, signal: AbortSignal): Promise<Position | null>;
-  /** Gives the listening connection back and throws `log-closed` at whoever waits. */
+  /** Releases the listening connection, and rejects waiting readers with `log-closed`. */
   close(): Promise<void>;
 }
 
 interface HeadWatchOptions {
   pool: Pool;
-  /** Milliseconds between two looks while no notification comes. */
+  /** Milliseconds between polls while no notification arrives. */
   pollInterval: number;
 }
 
@@ -25,8 +28,8 @@ interface Waiter {
 }
 
 /**
- * Tells every live reader of a log when there is more to read. One connection listens for all of them, and one poll runs
- * for as long as somebody waits: a notification is a hint that saves waiting for the next poll, and none is relied upon.
+ * Notifies every live reader of a log of new events. One connection listens for all of them, and one poll runs while
+ * there are waiting readers. A notification only saves waiting for the next poll; none is relied upon.
  */
 export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadWatch => {
   const waiters = new Set<Waiter>();
@@ -81,7 +84,7 @@ export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadW
       closed.addEventListener('abort', () => reject(closed.reason), { once: true });
       client.on('notification', ({ payload }) => seen(parsePosition(payload)));
       await Promise.race([client.query(`listen ${LOG_CHANNEL}`), lost]);
-      // What came while nobody listened was announced to nobody.
+      // Events from before the connection listened were not announced.
       await Promise.race([look(), lost]);
       await lost;
     } finally {
@@ -89,7 +92,7 @@ export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadW
     }
   };
 
-  // Without a listener the poll alone carries on, later by some milliseconds; that is nothing to report.
+  // Not reported: without a listener the poll alone continues, some milliseconds later.
   const listen = (): Promise<void> => retryWith({ signal: closed })(listenUntilLost).catch(() => undefined);
 
   const wait = (position: Position | null, signal: AbortSignal): Promise<Position | null> => {

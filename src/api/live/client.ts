@@ -9,15 +9,15 @@ import { createFrameOrder } from './frame-order.ts';
 import type { Hub } from './hub.ts';
 import { isWanted, maySeeFrame, type SubscriptionQuery, startingPoint } from './subscription.ts';
 
-/** Why a stream ends, in words that the transport turns into its own codes. */
+/** Why a stream ends; the transport maps it to its own codes. */
 export type Ending = 'too-slow' | 'token-expired' | 'access-lost' | 'server-error' | 'going-away';
 
-/** How frames get to a client: over WebSocket, or as server-sent events. */
+/** Sends frames to a client, over WebSocket or as server-sent events. */
 export interface Transport {
   send(text: string, position: Position | null): void;
-  /** Keeps the connection open through proxies, and shows the client that it is. */
+  /** Sends a heartbeat, which keeps the connection open through proxies. */
   beat(): void;
-  /** Bytes that were sent and not yet taken. */
+  /** Bytes that were sent and that the client has not received yet. */
   buffered(): number;
   end(ending: Ending): void;
 }
@@ -27,31 +27,34 @@ export interface LiveOptions {
   log: Log;
   callers: Callers;
   logger: Logger;
-  /** An outage ends all streams at once: one line speaks for all of them. */
+  /** An outage ends all streams at once; the throttle logs one line for all of them. */
   throttled: Throttle;
 }
 
 export interface ClientOptions extends LiveOptions {
   transport: Transport;
   caller: ApiCaller;
-  /** Shown again whenever permissions are looked up again. */
+  /** Verified again whenever permissions are looked up again. */
   token: string;
   query: SubscriptionQuery;
-  /** Where the log ended before the client could know that its stream is open: what it writes once it is comes after. */
+  /**
+   * The log's head before the client could know that its stream is open: events that the client causes afterwards come
+   * after it.
+   */
   head: Position | null;
 }
 
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 const PAUSE_BYTES = 256 * 1024;
 const PAUSE_MS = 10;
-/** A client that takes nothing for so long while it is sent the history is as slow as one that is too far behind. */
+/** A client that receives nothing for this long during the replay is disconnected as too slow. */
 const MAX_PAUSE_MS = 30_000;
 const MAX_WAITING_FRAMES = 10_000;
 const HEARTBEAT_MS = 15_000;
-/** The longest that a timer can wait. */
+/** The maximum delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** Tells a client that what it saw cannot be continued: it has to read anew what it shows. */
+/** Tells a client that its position cannot be continued: it has to read its data again. */
 const resetText = (why: string, position: Position | null): string =>
   JSON.stringify({
     specversion: '1.0',
@@ -62,15 +65,15 @@ const resetText = (why: string, position: Position | null): string =>
     data: { reason: { code: 'cannot-continue', message: why }, position },
   });
 
-/** Null where the fault is ours. */
+/** Null for an error of the server. */
 const endingOf = (error: unknown): Ending | null => {
   if (!(error instanceof Rejected) || (error.kind !== 'unauthenticated' && error.kind !== 'forbidden')) return null;
   return error.code === 'expired-token' ? 'token-expired' : 'access-lost';
 };
 
 /**
- * Serves one client: first it listens, then it is sent what the log has after its position, then what came meanwhile,
- * then what comes. Answers how to stop.
+ * Serves one client: listens, sends the events after its position from the log, then those that arrived meanwhile, then
+ * live ones. Returns the function that stops it.
  */
 export const serveClient = (options: ClientOptions): (() => void) => {
   const { hub, callers, logger, throttled, transport, query, token, head } = options;
@@ -109,7 +112,7 @@ export const serveClient = (options: ClientOptions): (() => void) => {
     if (order.isLive() && transport.buffered() > MAX_BUFFERED_BYTES) end('too-slow');
   };
 
-  /** A long history goes out as fast as the client takes it. */
+  /** Waits until the client has received enough, so that a long replay is as fast as the client. */
   const room = async (): Promise<void> => {
     const start = Date.now();
     while (!signal.aborted && transport.buffered() > PAUSE_BYTES) {

@@ -1,22 +1,28 @@
 import type { Position } from '../../events/event.ts';
 
-/** What there is to be done before frames can be sent as they come. */
+/** The next step before frames can be sent as they arrive. */
 export type Step<Frame> = { replay_after: Position | 'start' } | { send: Frame } | 'live';
 
 export interface FrameOrder<Frame> {
-  /** False: it has been sent already. The bus may be behind the log, and the log is read again after an overflow. */
+  /**
+   * False where the frame has been sent already: the bus may be behind the log, and the log is read again after an
+   * overflow.
+   */
   isNew(frame: Frame): boolean;
   sent(frame: Frame): void;
-  /** The bus brought it. True: it is to be sent now; false: its turn comes. */
+  /** Called for a frame from the bus. True where it must be sent now; false where it is kept for later. */
   arrived(frame: Frame): boolean;
-  /** To be asked again when the step is done. After `live` whatever arrives is sent now: nothing may be awaited between. */
+  /**
+   * To be called again when the step is done. After `live` each arriving frame is sent at once, so there must be no
+   * await in between.
+   */
   next(): Step<Frame>;
   isLive(): boolean;
 }
 
 export interface FrameOrderOptions {
   after: Position | 'start';
-  /** So many frames are kept while the log is read; what comes on top is read from the log in its turn. */
+  /** Bound on the frames kept while the log is read; those beyond it are read from the log later. */
   max_waiting: number;
 }
 
@@ -33,7 +39,7 @@ export const createFrameOrder = <Frame extends { position: Position }>(
 ): FrameOrder<Frame> => {
   let { after } = options;
   let waiting: Frame[] = [];
-  /** At first, too: what the log has comes before what the bus brings. */
+  /** True at the start too, since the log is read before frames of the bus are sent. */
   let mustReplay = true;
   let live = false;
   return {
@@ -50,7 +56,7 @@ export const createFrameOrder = <Frame extends { position: Position }>(
     next: () => {
       if (mustReplay) {
         mustReplay = false;
-        // They are in the log, too.
+        // The kept frames are in the log too.
         waiting = [];
         return { replay_after: after };
       }

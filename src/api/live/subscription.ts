@@ -19,13 +19,13 @@ export const SubscriptionQuery = z.strictObject({
 });
 export type SubscriptionQuery = z.output<typeof SubscriptionQuery>;
 
-/** Where a client goes on from, and why it must first be told to read anew what it shows; null: it need not. */
+/** The position from which a client continues, and why it has to read its data again first; null where it does not. */
 export interface StartingPoint {
   after: Position | 'start';
   reset: string | null;
 }
 
-/** A position after the end of the log, or of another form, is one of a log that is gone. */
+/** A position beyond the end of the log, or of another format, is from another log. */
 export const startingPoint = (from: SubscriptionQuery['from'], head: Position | null): StartingPoint => {
   if (from === 'start') return { after: from, reset: null };
   const now = head ?? 'start';

@@ -23,7 +23,7 @@ const pathOf = (uri: string, engines: Engines): string => {
 const noArtefact = (uri: string, { titles }: Engines): StepFailed =>
   new StepFailed(`the local cluster runs uploaded ${titles} artefacts only, and ${uri} is none`);
 
-/** A link costs no space, and artefacts never change in place; another file system needs a copy. */
+/** Links the file, which costs no space, since artefacts never change; another file system needs a copy. */
 const linkOrCopy = async (source: string, target: string): Promise<void> => {
   try {
     await link(source, target);
@@ -51,7 +51,7 @@ const asStepFailed = async <Result>({ uri, signal }: Transfer, work: () => Promi
 export interface FoundArtefact {
   path: string;
   size_bytes: number;
-  /** What takes it. */
+  /** The engine that accepts the artefact. */
   engine: Engine;
 }
 

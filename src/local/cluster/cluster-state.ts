@@ -19,7 +19,7 @@ const ClusterRecord = z.object({
   name: z.string(),
   cluster_type: z.string(),
   ingress_url: z.string(),
-  /** Only the digest is kept: the configuration holds credentials. */
+  /** Only the digest is stored, since the configuration contains credentials. */
   configuration_sha256: z.string(),
 });
 export type ClusterRecord = z.infer<typeof ClusterRecord>;
@@ -27,14 +27,14 @@ export type ClusterRecord = z.infer<typeof ClusterRecord>;
 const WorkerRecord = z.object({
   id: z.string(),
   name: z.string(),
-  /** Id of the workflow that made it, and that removes it again where it fails. */
+  /** The workflow that created it, and that removes it again where it fails. */
   made_by: z.string(),
-  /** False until that workflow has succeeded: only then it counts in reports, and comes back after a restart. */
+  /** False until that workflow has succeeded: only then it counts in reports and is restored after a restart. */
   serving: z.boolean(),
 });
 export type WorkerRecord = z.infer<typeof WorkerRecord>;
 
-/** Records from before the engine was kept have none: there was only this one. */
+/** Older records have no engine: there was only this one. */
 const ENGINE_OF_OLD_RECORDS = 'onnxruntime';
 
 const DeploymentRecord = z.object({
@@ -49,15 +49,17 @@ const DeploymentRecord = z.object({
   /** Name of the engine that serves it. */
   engine: z.string().default(ENGINE_OF_OLD_RECORDS),
   made_by: z.string(),
-  /** False until its first workflow has succeeded: only then its status is reported and it comes back after a restart. */
+  /**
+   * False until its first workflow has succeeded: only then its status is reported and it is restored after a restart.
+   */
   serving: z.boolean(),
   workers: z.array(WorkerRecord),
-  /** Names are never used again: `<namespace>-<next_number>`. */
+  /** Names are never reused: `<namespace>-<next_number>`. */
   next_number: z.int(),
 });
 export type DeploymentRecord = z.infer<typeof DeploymentRecord>;
 
-/** What a workflow was asked to do. */
+/** The request of a workflow. */
 export const WorkflowInput = z.discriminatedUnion('operation', [
   z.object({ operation: z.literal('deploy'), request: DeployRequest }),
   z.object({ operation: z.literal('add-worker'), request: AddWorkerRequest }),
@@ -66,7 +68,7 @@ export const WorkflowInput = z.discriminatedUnion('operation', [
   z.object({
     operation: z.literal('register-cluster'),
     request: ClusterCreateRequest,
-    /** Null: there was none. */
+    /** Null where there was none. */
     configuration_sha256: z.string().nullable(),
   }),
   z.object({ operation: z.literal('delete-cluster'), request: DeleteClusterRequest }),
@@ -75,31 +77,31 @@ export type WorkflowInput = z.infer<typeof WorkflowInput>;
 
 /** A workflow as it is stored. */
 const StoredWorkflow = z.object({
-  /** Our own id of it, which `cancel` names. */
+  /** The service's own id of the workflow, which `cancel` names. */
   id: z.string(),
-  /** The request, so that a crash in the middle can be made good. */
+  /** The request, so that the workflow can be resumed after a crash. */
   input: WorkflowInput,
   status: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
-  /** What was sent last: said again where the request comes again. */
+  /** The last messages, which are sent again where the request is repeated. */
   closing_messages: z.array(Notification),
-  /** False: they may not have been sent. Workflows from before this was kept have sent them. */
+  /** False where the messages may not have been sent. Older workflows have sent them. */
   told: z.boolean().default(true),
 });
 export type StoredWorkflow = z.infer<typeof StoredWorkflow>;
 
 const State = z.object({
   version: z.literal(1),
-  /** Tells our processes from those of any other cluster service on this machine. */
+  /** Distinguishes this service's processes from those of other cluster services on this machine. */
   marker: z.string(),
   port: z.int(),
   clusters: z.record(z.string(), ClusterRecord),
   deployments: z.record(z.string(), DeploymentRecord),
-  /** By request: operation, the caller's workflow id and target. Oldest first. */
+  /** Workflows by request: operation, the caller's workflow id and target. Oldest first. */
   workflows: z.record(z.string(), StoredWorkflow),
 });
 type State = z.infer<typeof State>;
 
-/** All that must survive a crash. Change `data` in place, then `save`. */
+/** All state that must survive a crash. Change `data` in place, then call `save`. */
 export interface ClusterState {
   data: State;
   /** Resolves when everything changed so far is on disk. */
@@ -144,7 +146,7 @@ export const openClusterState = async (dir: string): Promise<ClusterState> => {
   let writing: Promise<void> = Promise.resolve();
   let waiting: Promise<void> | null = null;
 
-  // Changes made while one write is under way share the next.
+  // Changes during a write are saved together by the next one.
   const save = (): Promise<void> => {
     if (waiting !== null) return waiting;
     const next = writing

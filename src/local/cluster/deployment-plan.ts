@@ -7,7 +7,7 @@ import { failureText } from '../../failures/failure-text.ts';
 import type { Engine, PerformanceCheck } from '../engine/engine.ts';
 import type { Engines } from '../engine/engines.ts';
 import type { FetchArtefact } from '../service/artefact-cache.ts';
-import { Refusal } from '../service/loopback.ts';
+import { ServiceRefusal } from '../service/loopback.ts';
 import { StepFailed } from '../service/step-failed.ts';
 import { findArtefact, placeArtefact } from './artefact.ts';
 import { type ClusterState, findOwn } from './cluster-state.ts';
@@ -20,13 +20,13 @@ export interface PlanDependencies {
   state: ClusterState;
   deployments: Deployments;
   engines: Engines;
-  /** Where the ingress serves a namespace. */
+  /** The URL at which the ingress serves a namespace. */
   urlOf: (namespace: string) => string;
-  /** Brings what an `s3://` reference names to this machine. */
+  /** Downloads the object of an `s3://` reference to this machine. */
   fetchArtefact: FetchArtefact;
 }
 
-/** What one workflow is to bring about: `count` more replicas in `namespace`. */
+/** The goal of one workflow: `count` more replicas in `namespace`. */
 interface Goal {
   workflow_id: string;
   namespace: string;
@@ -38,7 +38,7 @@ interface Goal {
 const READY_TIMEOUT_MS = 30_000;
 const READY_POLL_MS = 50;
 
-/** A name that another workflow cannot get: `bud-<endpoint>-<8 digits of the workflow id>`. */
+/** A name that is unique to the workflow: `bud-<endpoint>-<8 digits of the workflow id>`. */
 const namespaceOf = (endpointName: string, workflowId: string): string => {
   const slug = endpointName
     .toLowerCase()
@@ -52,12 +52,12 @@ const refusalsAsFailures = async <T>(work: Promise<T>): Promise<T> => {
   try {
     return await work;
   } catch (cause) {
-    if (cause instanceof Refusal) throw new StepFailed(cause.message, { cause });
+    if (cause instanceof ServiceRefusal) throw new StepFailed(cause.message, { cause });
     throw cause;
   }
 };
 
-/** A deletion may have come in between. */
+/** The namespace may have been deleted in the meantime. */
 const getEngine = (deployments: Deployments, namespace: string): Engine => {
   const engine = deployments.findEngine(namespace);
   if (engine === undefined) throw new StepFailed(`no deployment ${namespace}`);
@@ -94,7 +94,7 @@ const transferModel = (
     const transfer = { uri: request.model, signal };
     const { path, size_bytes, engine } = await findArtefact(transfer, { fetchArtefact, engines });
     const { cluster_id, simulator_id, endpoint_name } = request;
-    // Before there is a file, so that whatever happens the undoing finds it.
+    // Recorded before there is a file, so that the rollback finds it after any failure.
     const { model_file } = await deployments.add({
       ...{ namespace, cluster_id, simulator_id, model_name: endpoint_name, engine: engine.name },
       model_file: join(deployments.folder(namespace), engine.artefact.file_name),
@@ -167,7 +167,7 @@ const resultOf = (dependencies: PlanDependencies, goal: Goal, check: Performance
     cluster_id: request.cluster_id,
     simulator_id: request.simulator_id,
     namespace,
-    // A model that makes no tokens has no time to the first one: what is measured stands under its own name.
+    // A model without tokens has no time to first token: the measured latency has its own name.
     result: {
       deployment_url: urlOf(namespace),
       mean_ttft_ms: null,
@@ -203,7 +203,7 @@ const planFor = (dependencies: PlanDependencies, goal: Goal): StepPlan => {
       const model_name = deployments.find(goal.namespace)?.model_name ?? goal.request.endpoint_name;
       const engine = getEngine(deployments, goal.namespace);
       check = await engine.check({ url: urlOf(goal.namespace), model_name }, cancelled);
-      // Here and not in `result`: from now on a replica that ends is reported.
+      // Done here and not in `result`, so that a replica that ends from now on is reported.
       await refusalsAsFailures(deployments.serve(goal.namespace, goal.workflow_id));
       return describeCheck(check);
     },
@@ -233,7 +233,7 @@ export const planDeployment = (dependencies: PlanDependencies, workflow_id: stri
     isNew: true,
   });
 
-/** `concurrency` is the addition, and a replica here works on one request at a time. */
+/** `concurrency` is the number of additional requests, and a replica here handles one request at a time. */
 export const planAddedWorkers = (
   dependencies: PlanDependencies,
   workflow_id: string,

@@ -47,13 +47,13 @@ const reasonOf = (workers: readonly Worker[], { total, available }: ReturnType<t
   return `${available} of ${total} replicas are ready: ${reasons.join('; ')}`;
 };
 
-/** How a deployment with these paths is, by the states of its workers. `failed`: at least one keeps crashing. */
+/** The status of a deployment with these paths, by the states of its workers. `failed`: at least one keeps crashing. */
 export const deploymentStatus = (paths: string[], workers: readonly Worker[]): DeploymentStatus => {
   const counts = count(workers);
   const status = statusOf(counts);
   return {
     status,
-    // The ingress is this very process; requests get through as soon as one replica takes them.
+    // The ingress is this process, so requests get through as soon as one replica accepts them.
     ingress_health: counts.available > 0,
     supported_endpoints: paths,
     replicas: { ...counts, status, reason: reasonOf(workers, counts) },

@@ -6,7 +6,7 @@ import { sumResources, timesResources } from '../../events/resources.ts';
 import type { Resources } from '../../events/values.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Engines } from '../engine/engines.ts';
-import { Refusal } from '../service/loopback.ts';
+import { ServiceRefusal } from '../service/loopback.ts';
 import { type ClusterState, type DeploymentRecord, findOwn, type WorkerRecord } from './cluster-state.ts';
 import { deploymentStatus } from './deployment-status.ts';
 import { createWorker, type Worker } from './worker.ts';
@@ -18,31 +18,33 @@ const WORKER_NAMESPACE = '7f0b3c52-6f0e-5d11-8f9a-0c1e5a7b9d24';
 export interface Deployments {
   find(namespace: string): DeploymentRecord | undefined;
   listOf(clusterId: string): DeploymentRecord[];
-  /** Keeps the record, or where the namespace has one already that one; answers it. Starts nothing. */
+  /** Stores the record, or returns the existing one of the namespace. Starts nothing. */
   add(record: DeploymentRecord): Promise<DeploymentRecord>;
-  /** The artefact of `namespace` is there. */
+  /** Records that the artefact of `namespace` has been transferred. */
   setSize(namespace: string, model_bytes: number): Promise<void>;
-  /** What serves `namespace`. */
+  /** The engine of `namespace`. */
   findEngine(namespace: string): Engine | undefined;
-  /** What may be called under its URL. */
+  /** The paths that can be called under its URL. */
   paths(namespace: string): string[];
-  /** Starts `count` workers for a workflow, less those that it has already; answers all of the workflow's. */
+  /** Starts `count` workers for a workflow, minus those that it has already. Returns all workers of the workflow. */
   addWorkers(namespace: string, options: { count: number; made_by: string }): Promise<Worker[]>;
   removeWorkers(namespace: string, unwanted: (worker: WorkerRecord) => boolean): Promise<void>;
-  /** From now on the workers of this workflow are reported, and come back after a restart. */
+  /** Commits the workers of this workflow: from now on they are reported, and restored after a restart. */
   serve(namespace: string, made_by: string): Promise<void>;
-  /** Ends its processes, then forgets it and deletes its files. Removing what is gone is fine. */
+  /**
+   * Ends the processes, then deletes the record and the files. Removing a namespace that does not exist does nothing.
+   */
   remove(namespace: string): Promise<void>;
-  /** All of it, or those that one workflow made. */
+  /** All workers, or only those of one workflow. */
   workers(namespace: string, made_by?: string): Worker[];
   findWorker(id: string): { record: DeploymentRecord; worker: Worker } | undefined;
   status(namespace: string): DeploymentStatus;
-  /** What all replicas are counted with, those that are starting or failing included. */
+  /** The footprint of all replicas, including those that are starting or failing. */
   footprint(): Resources;
   folder(namespace: string): string;
-  /** Starts again what served before, and deletes files that belong to nothing. */
+  /** Restarts the deployments of the previous run, and deletes files that belong to none. */
   resume(): Promise<void>;
-  /** Ends the processes; the records stay for the next life. */
+  /** Ends the processes; the records stay for the next run. */
   close(): Promise<void>;
 }
 
@@ -50,18 +52,18 @@ export interface DeploymentsOptions {
   state: ClusterState;
   engines: Engines;
   dir: string;
-  /** Something about a serving deployment changed. */
+  /** Called when the status of a serving deployment has changed. */
   onStatus: (record: DeploymentRecord, status: DeploymentStatus) => void;
 }
 
 const isServing = (record: DeploymentRecord, workerId: string): boolean =>
   record.workers.some(({ id, serving }) => serving && id === workerId);
 
-/** What makes one status another: not the uptime, but which process serves. */
+/** The parts of a status whose change is reported: not the uptime, but which process serves. */
 const fingerprint = (status: DeploymentStatus): string =>
   JSON.stringify([status.replicas, status.worker_data_list?.map(({ id, status, pid }) => [id, status, pid])]);
 
-/** In bytes; 0 where the file is gone. */
+/** Size in bytes; 0 where the file does not exist. */
 const sizeOf = async (file: string): Promise<number> => {
   const stats = await stat(file).catch(() => null);
   return stats?.size ?? 0;
@@ -69,7 +71,7 @@ const sizeOf = async (file: string): Promise<number> => {
 
 const assertRoom = (running: number, wanted: number) => {
   if (running + wanted > MAX_REPLICAS) {
-    throw new Refusal(409, `the local cluster runs at most ${MAX_REPLICAS} replicas; ${running} run already`);
+    throw new ServiceRefusal(409, `the local cluster runs at most ${MAX_REPLICAS} replicas; ${running} run already`);
   }
 };
 
@@ -89,7 +91,7 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
 
   const get = (namespace: string): DeploymentRecord => {
     const record = find(namespace);
-    if (record === undefined) throw new Refusal(404, `no deployment ${namespace}`);
+    if (record === undefined) throw new ServiceRefusal(404, `no deployment ${namespace}`);
     return record;
   };
 
@@ -111,7 +113,7 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
     onStatus(record, status);
   };
 
-  // All are there before the first starts, so that no report counts only some of them.
+  // All records exist before the first worker starts, so that no report counts only some of them.
   const startWorkers = (record: DeploymentRecord, entries: readonly WorkerRecord[]) => {
     const { namespace, model_file, model_name } = record;
     const engine = engines.get(record.engine);
@@ -173,8 +175,8 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
       record.workers.push(...added);
       record.next_number += added.length;
       await state.save();
-      // While that was written, somebody may have deleted it.
-      if (closed || find(namespace) !== record) throw new Refusal(404, `no deployment ${namespace}`);
+      // The namespace may have been deleted during the write.
+      if (closed || find(namespace) !== record) throw new ServiceRefusal(404, `no deployment ${namespace}`);
       const known = new Set(workers(namespace).map(({ id }) => id));
       startWorkers(
         record,
@@ -220,7 +222,7 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
       await Promise.all(strays.map((name) => rm(folder(name), { recursive: true, force: true })));
       for (const record of Object.values(state.data.deployments)) {
         if (!record.serving) continue;
-        // Records of before the size was kept.
+        // Older records have no size.
         if (record.model_bytes === 0) record.model_bytes = await sizeOf(record.model_file);
         startWorkers(
           record,

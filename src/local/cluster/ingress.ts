@@ -1,12 +1,12 @@
 import type { Context } from 'koa';
-import { Refusal, readBody } from '../service/loopback.ts';
+import { readBody, ServiceRefusal } from '../service/loopback.ts';
 import type { Deployments } from './deployments.ts';
 import type { RequestMetrics } from './request-metrics.ts';
 import { readyPort } from './worker.ts';
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
 const TIMEOUT_MS = 60_000;
-/** Requests that are held in memory at once, over all deployments. */
+/** Bound on the requests in memory, over all deployments. */
 const MAX_IN_FLIGHT = 256;
 
 /** `/serve/<namespace>/...`: only the paths that the deployment's engine serves lead to a replica. */
@@ -36,7 +36,10 @@ const send = async (port: number, { method, path, contentType, body }: Forwarded
   };
 };
 
-/** Spreads a deployment's requests over its ready replicas in turn. Inference changes nothing, so what broke off goes to another. */
+/**
+ * Distributes a deployment's requests over its ready replicas, round robin. Inference changes nothing, so a request
+ * that was cut off is sent to another replica.
+ */
 export const createIngress = ({ deployments, metrics }: { deployments: Deployments; metrics: RequestMetrics }) => {
   const turns = new Map<string, number>();
   let inFlight = 0;
@@ -57,10 +60,10 @@ export const createIngress = ({ deployments, metrics }: { deployments: Deploymen
       try {
         return await send(port, request, signal);
       } catch (error) {
-        if (isTimeout(error)) throw new Refusal(504, `no answer within ${TIMEOUT_MS / 1000} s`);
+        if (isTimeout(error)) throw new ServiceRefusal(504, `no answer within ${TIMEOUT_MS / 1000} s`);
       }
     }
-    throw new Refusal(503, `no replica of ${namespace} is ready`);
+    throw new ServiceRefusal(503, `no replica of ${namespace} is ready`);
   };
 
   const answer = async (ctx: Context, namespace: string, path: string) => {
@@ -78,20 +81,20 @@ export const createIngress = ({ deployments, metrics }: { deployments: Deploymen
     const engine = deployments.findEngine(namespace);
     if (engine === undefined) {
       turns.delete(namespace);
-      throw new Refusal(404, `nothing is deployed as ${namespace}`);
+      throw new ServiceRefusal(404, `nothing is deployed as ${namespace}`);
     }
-    // As it is sent on: without `..`, which could lead out of what the engine serves.
+    // The normalised path, without `..`, which could lead out of what the engine serves.
     const path = new URL(asked, 'http://localhost').pathname;
-    if (!engine.serves(path)) throw new Refusal(404, `no route ${ctx.method} ${ctx.path}`);
+    if (!engine.serves(path)) throw new ServiceRefusal(404, `no route ${ctx.method} ${ctx.path}`);
     const startedAt = performance.now();
     let failed = true;
     inFlight += 1;
     try {
-      if (inFlight > MAX_IN_FLIGHT) throw new Refusal(503, `busy with ${MAX_IN_FLIGHT} requests; try again`);
+      if (inFlight > MAX_IN_FLIGHT) throw new ServiceRefusal(503, `busy with ${MAX_IN_FLIGHT} requests; try again`);
       await answer(ctx, namespace, path);
       failed = ctx.status >= 500;
     } catch (error) {
-      failed = !(error instanceof Refusal) || error.status >= 500;
+      failed = !(error instanceof ServiceRefusal) || error.status >= 500;
       throw error;
     } finally {
       inFlight -= 1;

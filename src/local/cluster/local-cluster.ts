@@ -38,15 +38,15 @@ const stepsOf = (dependencies: PlanDependencies, id: string, input: WorkflowInpu
   }
 };
 
-/** A message that belongs to no workflow. */
+/** A message without a workflow. */
 const statusMessage = (type: string, result: unknown): Notification =>
   messageOf(SENDER, null, { type, event: 'results', title: type, message: '', status: 'COMPLETED', result });
 
 export interface LocalClusterOptions {
-  /** Everything of the service lives below it. One service at a time. */
+  /** The folder of all data of the service. Only one service may use it at a time. */
   data_dir: string;
   callback: Callback;
-  /** What can serve a model here. */
+  /** The engines of this service. */
   engines: Engines;
   log: Logger;
   /** Where `s3://` references lead; without it they are refused. */
@@ -56,9 +56,9 @@ export interface LocalClusterOptions {
 }
 
 /**
- * Stands in for the cluster service: speaks its contract over loopback HTTP, with this machine as the only node and
- * inference servers as child processes. Deployments, workflows in flight and undelivered messages survive a crash;
- * `close` ends the processes, and the next start brings them back at the same URLs where the port is still free.
+ * A stand-in for the cluster service: implements its contract over loopback HTTP, with this machine as the only node
+ * and inference servers as child processes. Deployments, running workflows and undelivered messages survive a crash.
+ * `close` ends the processes; the next start restarts them at the same URLs where the port is still free.
  */
 export const createLocalCluster = async (options: LocalClusterOptions): Promise<LocalService> => {
   const { data_dir, callback, engines, log, listen } = options;

@@ -4,10 +4,10 @@ import type { Resources } from '../../events/values.ts';
 
 const MIB = 1024 * 1024;
 
-/** The one node's name; the machine's own name is nobody's business. */
+/** The name of the only node. The machine's own name stays private. */
 export const NODE_NAME = 'local';
 
-/** In a container the limit counts, not what the machine has; 0 or an absurd figure means that there is none. */
+/** In a container the memory limit counts; 0 or an absurdly large value means that there is none. */
 const memoryLimit = (): number => {
   const limit = process.constrainedMemory();
   return limit > 0 && limit < totalmem() ? limit : totalmem();
@@ -15,7 +15,7 @@ const memoryLimit = (): number => {
 
 export const deviceName = (): string => cpus()[0]?.model.trim() || `${arch()} CPU`;
 
-/** Free is what the replicas are not counted for, and never more memory than the system has at this moment. */
+/** The free capacity excludes the replicas' footprints, and is never more than the system's free memory. */
 const freeOf = (capacity: Resources, taken: Resources): Resources => {
   const { cpu_millis, memory_mib } = subtractResources(capacity, taken);
   return {

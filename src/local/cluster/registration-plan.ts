@@ -47,7 +47,7 @@ const configure = (state: ClusterState, id: string, input: Registration): Step =
   async run() {
     const { request, configuration_sha256 } = input;
     const { name, cluster_type, ingress_url } = request;
-    // Again, as another registration may have come this far in the meantime.
+    // Checked again, since another registration may have come this far in the meantime.
     assertFirst(state, id, input);
     state.data.clusters[id] = { id, name, cluster_type, ingress_url, configuration_sha256: configuration_sha256 ?? '' };
     await state.save();
@@ -55,7 +55,7 @@ const configure = (state: ClusterState, id: string, input: Registration): Step =
   },
 });
 
-/** The workflow's id becomes the cluster's, so that carrying on after a crash makes no second one. */
+/** The workflow's id becomes the cluster's id, so that a resumed workflow creates no second cluster. */
 export const planRegistration = (
   { state, deployments }: PlanDependencies,
   id: string,

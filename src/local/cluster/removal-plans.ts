@@ -3,7 +3,7 @@ import type { PlanDependencies } from './deployment-plan.ts';
 import { describeWorker } from './deployment-status.ts';
 import type { StepPlan } from './step-plan.ts';
 
-// What is gone cannot be brought back: these have nothing to undo, and deleting what is gone already is fine.
+// Removals need no rollback, and removing something that does not exist does nothing.
 const undo = async () => {};
 
 export const planDeploymentDeletion = (

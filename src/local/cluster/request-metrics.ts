@@ -11,7 +11,7 @@ interface Minute {
   counts: number[];
 }
 
-/** What the ingress saw, per namespace and minute, for the last hour; in memory only. */
+/** The requests at the ingress, per namespace and minute, for the last hour; in memory only. */
 export interface RequestMetrics {
   record(namespace: string, request: { latency_ms: number; failed: boolean }): void;
   read(namespace: string): ReturnType<typeof describe>;

@@ -11,7 +11,7 @@ import {
   DeleteWorkerRequest,
   DeployRequest,
 } from '../../contracts/budcluster.ts';
-import { parse, Refusal, readJson } from '../service/loopback.ts';
+import { parse, readJson, ServiceRefusal } from '../service/loopback.ts';
 import type { Workflows } from '../service/workflows.ts';
 import { type ClusterRecord, type ClusterState, findOwn, type WorkflowInput } from './cluster-state.ts';
 import { readConfigurationUpload } from './configuration-upload.ts';
@@ -34,7 +34,7 @@ const idOf = (ctx: Context): string => z.string().parse(ctx.params.id);
 
 const findCluster = (state: ClusterState, id: string): ClusterRecord => {
   const cluster = findOwn(state.data.clusters, id);
-  if (cluster === undefined) throw new Refusal(404, `no cluster ${id}`);
+  if (cluster === undefined) throw new ServiceRefusal(404, `no cluster ${id}`);
   return cluster;
 };
 
@@ -80,7 +80,7 @@ const clusterRoutes = (router: Router, { state, deployments, workflows, reportCl
   });
 };
 
-/** A new deployment, or more workers for one that is there: the namespace tells. */
+/** A new deployment, or additional workers where a namespace is given. */
 const deploymentInput = (body: { existing_deployment_namespace?: unknown }): WorkflowInput =>
   body.existing_deployment_namespace === undefined
     ? { operation: 'deploy', request: parse(DeployRequest, body) }
@@ -128,7 +128,7 @@ const measureProcess = async (pid: number) => {
 const workerRoutes = (router: Router, { deployments, metrics }: RouteDependencies) => {
   const find = (ctx: Context) => {
     const found = deployments.findWorker(idOf(ctx));
-    if (found === undefined) throw new Refusal(404, `no worker ${idOf(ctx)}`);
+    if (found === undefined) throw new ServiceRefusal(404, `no worker ${idOf(ctx)}`);
     return found;
   };
   const describe = ({ record, worker }: ReturnType<typeof find>) => {
@@ -140,7 +140,7 @@ const workerRoutes = (router: Router, { deployments, metrics }: RouteDependencie
     const { cluster_id, namespace, page, limit } = parse(WorkersQuery, ctx.query);
     const record = deployments.find(namespace);
     if (record?.cluster_id !== cluster_id)
-      throw new Refusal(404, `no deployment ${namespace} on cluster ${cluster_id}`);
+      throw new ServiceRefusal(404, `no deployment ${namespace} on cluster ${cluster_id}`);
     const workers = deployments.workers(namespace).map((worker) => describe({ record, worker }));
     ctx.body = { workers: workers.slice((page - 1) * limit, page * limit), page, limit, total_record: workers.length };
   });
@@ -162,7 +162,7 @@ const workerRoutes = (router: Router, { deployments, metrics }: RouteDependencie
 const cancelRoutes = (router: Router, { workflows }: RouteDependencies) => {
   const cancel = async (ctx: Context) => {
     const outcome = await workflows.cancel(idOf(ctx));
-    if (outcome === 'unknown') throw new Refusal(404, `no workflow ${idOf(ctx)}`);
+    if (outcome === 'unknown') throw new ServiceRefusal(404, `no workflow ${idOf(ctx)}`);
     ctx.status = outcome === 'ended' ? 200 : 202;
     ctx.body = { message: outcome === 'ended' ? 'stopped, and nothing is left of it' : 'it is being stopped' };
   };
@@ -170,10 +170,13 @@ const cancelRoutes = (router: Router, { workflows }: RouteDependencies) => {
   router.post('/deployment/cancel/:id', cancel);
 };
 
-/** What needs a real cluster. */
+/** Operations that need a real cluster. */
 const refusedRoutes = (router: Router) => {
   const refuse = (what: string) => () => {
-    throw new Refusal(501, `the local cluster does not offer ${what}; set BUDCLUSTER_SERVICE_URL to use a real one`);
+    throw new ServiceRefusal(
+      501,
+      `the local cluster does not offer ${what}; set BUDCLUSTER_SERVICE_URL to use a real one`,
+    );
   };
   router.put('/deployment/autoscale', refuse('autoscaling'));
   router.post('/deployment/deploy-adapter', refuse('adapters'));

@@ -2,11 +2,14 @@ import type { NotificationMetadata } from '../../contracts/asynchronous.ts';
 import type { Plan, StepDescription } from '../service/plan.ts';
 
 export interface Step extends StepDescription {
-  /** Answers what was done, as a sentence. Throws `StepFailed`. Runs again after a crash, so a repeat must be harmless; gives up soon when `signal` aborts. */
+  /**
+   * Returns a sentence about the result. Throws `StepFailed`. May run again after a crash, so a repeat must change
+   * nothing; ends soon when `signal` aborts.
+   */
   run(signal: AbortSignal): Promise<string>;
 }
 
-/** A plan whose steps follow each other, and share what they make through the state of the cluster. */
+/** A plan of sequential steps, which share data through the state of the cluster. */
 export interface StepPlan extends Pick<Plan, 'name' | 'type' | 'undo'> {
   title: string;
   steps: readonly Step[];

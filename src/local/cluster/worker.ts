@@ -18,19 +18,22 @@ export interface Worker {
   id: string;
   name: string;
   state(): WorkerState;
-  /** Failures in a row have reached the point where nobody should expect it to come up. */
+  /** True after so many failures in a row that the worker is not expected to start. */
   failed(): boolean;
-  /** Why it is not ready, as a sentence; null while it has never failed since it was last stable. */
+  /** Why the worker is not ready, as a sentence; null where it has not failed since it was last stable. */
   reason(): string | null;
   logs: LogLines;
   /** Once. */
   start(): void;
-  /** Resolves when it is ready for the first time; rejects with the reason of the first failure or when it is stopped. */
+  /**
+   * Resolves when the worker is ready for the first time; rejects with the reason of the first failure, or when it is
+   * stopped.
+   */
   firstReady: Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Where it serves; null while it does not. */
+/** The port at which it serves; null while it does not. */
 export const readyPort = (worker: Worker): number | null => {
   const state = worker.state();
   return state.status === 'ready' ? state.port : null;
@@ -50,11 +53,11 @@ export interface WorkerOptions {
 const CRASH_LOOP = 5;
 const FIRST_PAUSE_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
-/** Up for this long, and earlier failures are forgotten. */
+/** After this uptime earlier failures no longer count. */
 const STABLE_MS = 30_000;
 const START_TIMEOUT_MS = 60_000;
 const MISSED_PROBES = 3;
-/** Inference blocks a replica: three missed probes take longer than the ingress lets any request run. */
+/** Inference blocks a replica, so three missed probes take longer than the ingress lets any request run. */
 const PROBE = { interval_ms: 5_000, timeout_ms: 20_000 };
 
 interface Watched {
@@ -65,7 +68,10 @@ interface Watched {
   say: (line: string) => void;
 }
 
-/** Kills a process that is there but no longer answers; its exit then takes the usual way. Answers how to stop watching. */
+/**
+ * Kills a process that runs but no longer answers; its exit is then handled as usual. Returns the function that stops
+ * the check.
+ */
 const watch = ({ isAlive, process, port, probe, say }: Watched): (() => void) => {
   let missed = 0;
   let busy = false;
@@ -83,7 +89,7 @@ const watch = ({ isAlive, process, port, probe, say }: Watched): (() => void) =>
   return () => clearInterval(timer);
 };
 
-/** The port, or why there is none; a process that takes too long is killed. */
+/** The port, or the reason why there is none. A process that takes too long is killed. */
 const outcomeOf = async (process: ReplicaProcess): Promise<{ port: number } | { failure: string }> => {
   let late = false;
   const timer = setTimeout(() => {

@@ -1,5 +1,5 @@
 import { createEngines } from './engines.ts';
 import { onnxRuntime } from './onnx/onnx-runtime.ts';
 
-/** Every engine, in the order in which an artefact is offered to them. */
+/** All engines, in the order in which an artefact is offered to them. */
 export const ENGINES = createEngines([onnxRuntime]);

@@ -1,7 +1,7 @@
 import type { ModelInfo } from '../../contracts/budmodel.ts';
 import type { Resources } from '../../events/values.ts';
 
-/** What is known of an artefact before an engine reads it. */
+/** The facts about an artefact that are known before an engine reads it. */
 export interface ArtefactBeginning {
   /** The file's name, without its folder. */
   name: string;
@@ -10,7 +10,7 @@ export interface ArtefactBeginning {
   first_bytes: Uint8Array;
 }
 
-/** How much of an artefact an engine sees before it says whether it takes it. */
+/** How many bytes of an artefact an engine gets to decide whether it accepts it. */
 export const BEGINNING_BYTES = 64;
 
 /** Something suspicious about an artefact. */
@@ -20,7 +20,7 @@ export interface Issue {
   description: string;
 }
 
-/** What an artefact says of itself; null where it says nothing. */
+/** The metadata of an artefact; null where it is not stated. */
 export interface ModelFacts {
   author: string | null;
   description: string | null;
@@ -28,7 +28,7 @@ export interface ModelFacts {
   architecture: NonNullable<ModelInfo['architecture']>;
 }
 
-/** What reading an artefact came to: the facts, or why it is refused (a sentence for the user). */
+/** The result of reading an artefact: the facts, or why it is refused (a sentence for the user). */
 export type Inspection =
   | {
       accepted: true;
@@ -49,7 +49,10 @@ export type Inspect = (path: string, options: { open: boolean; signal: AbortSign
 export interface ReplicaOptions {
   model_file: string;
   model_name: string;
-  /** Stands as `--marker` on the command line, with our process id as `--parent`: a later life ends what this one left. */
+  /**
+   * Passed as `--marker` on the command line, with this process's id as `--parent`, so that a later run can end
+   * processes that this one has left.
+   */
   marker: string;
   onLine: (line: string) => void;
 }
@@ -58,19 +61,19 @@ export interface ReplicaOptions {
 export interface ReplicaProcess {
   pid: number | undefined;
   started_at: number;
-  /** The port, once the model is loaded; rejects with the reason where that does not come about. */
+  /** Resolves with the port once the model is loaded; rejects with the reason where loading fails. */
   ready: Promise<number>;
   /** Why the process ended, as the rest of a sentence: `was ended by SIGKILL`. Never rejects. */
   exited: Promise<string>;
-  /** SIGTERM, then SIGKILL; resolves when the process is gone. */
+  /** Sends SIGTERM, then SIGKILL. Resolves when the process has ended. */
   stop(): Promise<void>;
   /** SIGKILL, for a process that does not react. */
   kill(): void;
 }
 
 /**
- * What a few real inference calls showed; or why none could be made. `inputs` is what was sent (`zeros for x [1]`),
- * `reason` a sentence.
+ * The result of a few real inference calls, or why none could be made. `inputs` describes what was sent (`zeros for x
+ * [1]`), `reason` is a sentence.
  */
 export type PerformanceCheck =
   | { measured: true; mean_latency_ms: number; inputs: string; calls: number }
@@ -78,7 +81,7 @@ export type PerformanceCheck =
 
 /** The kind of artefact that an engine serves. */
 export interface ArtefactKind {
-  /** Stable: told as the model's format. */
+  /** Stable: reported as the model's format. */
   format: string;
   /** As in `ONNX artefacts`. */
   title: string;
@@ -86,14 +89,14 @@ export interface ArtefactKind {
   one: string;
   /** Name of the cluster's own copy; stable, as deployments in flight find their copy by it. */
   file_name: string;
-  /** Is this one? */
+  /** Whether the artefact is of this kind. */
   matches(beginning: ArtefactBeginning): boolean;
   inspect: Inspect;
 }
 
-/** What serves a model. The local services know engines only by this. */
+/** The software that serves a model. The local services use engines only through this interface. */
 export interface Engine {
-  /** Stable: kept with each deployment, and told as `engine_type`. */
+  /** Stable: stored with each deployment, and reported as `engine_type`. */
   name: string;
   artefact: ArtefactKind;
   launch(options: ReplicaOptions): ReplicaProcess;
@@ -102,10 +105,10 @@ export interface Engine {
   isReady(port: number, signal: AbortSignal): Promise<boolean>;
   /** Calls the model through the deployment's public URL. Rejects only when `cancelled` is. */
   check(deployment: { url: string; model_name: string }, cancelled: AbortSignal): Promise<PerformanceCheck>;
-  /** Does a request for this path under the deployment's URL go to a replica, at the same path? */
+  /** Whether a request for this path under the deployment's URL is forwarded to a replica, at the same path. */
   serves(path: string): boolean;
   /** The paths that a caller of the model needs; each is one that it `serves`. */
   paths(model_name: string): string[];
-  /** What one replica takes: thousandths of a core and MiB. */
+  /** The footprint of one replica: thousandths of a core and MiB. */
   footprint(model_bytes: number): Resources;
 }

@@ -18,7 +18,7 @@ const argumentsOf = ({ model_file, model_name, marker }: ReplicaOptions): string
  * `--parent` and `--marker`, and sends one `ReplicaReport`.
  */
 export const forkReplica = (main: string, options: ReplicaOptions): ReplicaProcess => {
-  // No environment: a replica needs none, and our settings are none of its business.
+  // The environment is empty: a replica needs none, and must not see BudApp's settings.
   const child = fork(main, argumentsOf(options), { execArgv: [], env: {}, silent: true });
   for (const stream of [child.stdout, child.stderr]) {
     if (stream !== null) createInterface({ input: stream }).on('line', options.onLine);
@@ -36,7 +36,7 @@ export const forkReplica = (main: string, options: ReplicaOptions): ReplicaProce
     });
     void exited.then((reason) => reject(new Error(reason)));
   });
-  // Whoever waits for it sees the rejection; nobody has to wait.
+  // The caller that waits for it gets the rejection; without one it must not be unhandled.
   ready.catch(() => undefined);
 
   return {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a replica tells its parent over the IPC channel: once, whether it serves. */
+/** The report of a replica to its parent over the IPC channel: once, whether it serves. */
 export const ReplicaReport = z.discriminatedUnion('type', [
   z.object({ type: z.literal('ready'), port: z.int().positive() }),
   z.object({ type: z.literal('failed'), reason: z.string() }),

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 
-/** Failures that an account may have before it has to wait. */
+/** Number of failures of an account before it has to wait. */
 const FREE_FAILURES = 5;
 const FIRST_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 60_000;
-/** A quiet account is forgotten after this time. */
+/** An account without attempts is forgotten after this time. */
 const FORGET_AFTER_MS = 15 * 60_000;
 const MOST_ACCOUNTS = 10_000;
 

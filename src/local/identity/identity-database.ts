@@ -35,7 +35,7 @@ export const openIdentityDatabase = (directory: string): DatabaseSync => {
   const file = join(directory, 'identity.db');
   const database = new DatabaseSync(file, { timeout: 5000 });
   chmodSync(file, 0o600);
-  // full: a refresh token that was handed out must not be forgotten by a power cut.
+  // Full synchronisation: an issued refresh token must survive a power cut.
   database.exec('pragma journal_mode = wal; pragma synchronous = full;');
   database.exec(SCHEMA);
   return database;

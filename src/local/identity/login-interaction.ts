@@ -59,7 +59,7 @@ export const registerLoginPages = (provider: Provider, login: PasswordLogin, csr
   const submit = async (ctx: PageContext, uid: string): Promise<void> => {
     const fields = await readForm(ctx.req);
     if (fields === null) {
-      // Nobody reads the rest, and the next request would wait behind it.
+      // Closes the connection: the rest of the body is not read, and the next request would wait behind it.
       ctx.set({ Connection: 'close' });
       return answer(ctx, 413, errorPage('The form was too large.'));
     }

@@ -37,8 +37,8 @@ const valueAfter = (command: readonly string[], option: string): string | undefi
 };
 
 /**
- * Kills what an earlier life left behind: processes that bear our marker and whose parent is no longer the one they
- * were started by. Answers their pids. Replicas of a service that still lives are left alone.
+ * Kills processes that an earlier run has left: they have this service's marker, and their parent is no longer the one
+ * that started them. Returns their pids. Replicas of a running service are not touched.
  */
 export const clearOrphans = async (marker: string): Promise<number[]> => {
   const orphans = (await listProcesses()).filter(

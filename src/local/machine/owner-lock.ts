@@ -10,7 +10,7 @@ const findOwner = async (file: string): Promise<z.output<typeof Owner> | null> =
   try {
     return Owner.parse(JSON.parse(await readFile(file, 'utf8')));
   } catch {
-    // Cut short by a crash, or gone meanwhile.
+    // The lock file was truncated by a crash, or has been removed in the meantime.
     return null;
   }
 };

@@ -19,7 +19,7 @@ const percentile = (minutes: readonly ServedMinute[], share: number, max: number
   return max;
 };
 
-/** The figures of these minutes together. Without any request there is nothing to tell of rates and latencies: null. */
+/** Aggregates the figures of these minutes. Without requests, rates and latencies are null. */
 export const figuresOf = (minutes: readonly ServedMinute[]): Figures => {
   const request_count = minutes.reduce((sum, minute) => sum + minute.requests, 0);
   const failure_count = minutes.reduce((sum, minute) => sum + minute.failures, 0);

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { AggregatedMetricsRequest, TimeSeriesRequest } from '../../contracts/budmetrics.ts';
-import { type Listen, type LocalService, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
+import { type Listen, type LocalService, readJson, ServiceRefusal, serveLoopback } from '../service/loopback.ts';
 import { figuresOf, seriesOf, within } from './figures.ts';
 import { type ServedMinute, ServeMetrics } from './serve-metrics.ts';
 
@@ -11,10 +11,10 @@ interface Served {
   minutes: ServedMinute[];
 }
 
-/** The embedded stand-in for budmetrics: what the local cluster's ingress counted. Keeps nothing itself. */
+/** The embedded stand-in for budmetrics: returns what the local cluster's ingress counted. It stores nothing itself. */
 export const createLocalMetrics = async (options: {
   cluster_url: string;
-  /** What stands between wants to see, a sidecar's token say. */
+  /** Headers that a proxy in between requires, such as a sidecar's token. */
   cluster_headers?: Readonly<Record<string, string>> | undefined;
   log: Logger;
   listen?: Listen | undefined;
@@ -30,7 +30,7 @@ export const createLocalMetrics = async (options: {
       return ServeMetrics.parse(await response.json());
     } catch (error) {
       options.log.warn({ err: error, namespace }, 'the local cluster does not tell what its ingress saw');
-      throw new Refusal(503, 'the cluster service cannot be reached');
+      throw new ServiceRefusal(503, 'the cluster service cannot be reached');
     }
   };
 

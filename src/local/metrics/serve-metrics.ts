@@ -11,7 +11,7 @@ export const ServeMetrics = z.looseObject({
       /** Start of the minute, RFC 3339. */
       at: z.iso.datetime(),
       requests: z.number(),
-      /** Those that the ingress answered with 5xx or gave up. */
+      /** Requests that the ingress answered with 5xx or aborted. */
       failures: z.number(),
       latency_ms_sum: z.number(),
       latency_ms_max: z.number(),

@@ -26,7 +26,7 @@ const summaryOf = ({ kind, facts: { architecture } }: Inspected): string =>
     ? `${kind.title} model with ${architecture.num_params} parameters`
     : `${kind.title} model`;
 
-/** A second name for the file where the file system allows it, else a copy: models are large. */
+/** Links the file where the file system allows it, else copies it, since models are large. */
 const obtain = async (from: string, to: string): Promise<void> => {
   await rm(to, { force: true });
   await link(from, to).catch(() => copyFile(from, to));

@@ -11,14 +11,14 @@ import {
 import type { Engines } from '../engine/engines.ts';
 import { type ArtefactStore, createArtefactCache } from '../service/artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
-import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
+import { type Listen, type LocalService, parse, readJson, ServiceRefusal, serveLoopback } from '../service/loopback.ts';
 import { openRequestWorkflows } from '../service/request-workflows.ts';
 import { extractModel } from './extract-model.ts';
 import { scanModel } from './scan-model.ts';
 
 const SENDER = { source: 'budmodel', source_topic: 'budModelMessages' };
 
-/** What follows from the reference itself: there is no network here to ask. */
+/** The facts that follow from the reference itself, since the stand-in does not use the network. */
 const cloudModelInfo = (uri: string): ModelInfo => ({
   author: uri.includes('/') ? (uri.split('/')[0] ?? null) : null,
   description: 'The local model service could not look this model up: it knows only its reference.',
@@ -30,12 +30,12 @@ const cloudModelInfo = (uri: string): ModelInfo => ({
   architecture: null,
 });
 
-/** The directory of one model of ours. Throws `Refusal` for every path that is not in one. */
+/** The directory of one model of ours. Throws `ServiceRefusal` for every path that is not in one. */
 const modelDirOf = (modelsDir: string, path: string): string => {
   const below = relative(modelsDir, resolve(modelsDir, path));
   const [first] = below.split(sep);
   if (first === undefined || first === '' || first === '..' || dirname(join(modelsDir, first)) !== modelsDir) {
-    throw new Refusal(403, 'that is not a file of the model store');
+    throw new ServiceRefusal(403, 'that is not a file of the model store');
   }
   return join(modelsDir, first);
 };
@@ -75,7 +75,7 @@ export const createLocalModelService = async (options: {
     listen,
     mount(router) {
       router.post('/model-info/extract', async (ctx) => {
-        // The token is of no use to us, so it is not kept either.
+        // The token is not used, so it is not stored either.
         const { hf_token: _unused, ...request } = await readJson(ctx, ExtractModelRequest);
         ctx.body = await extraction.start(request);
       });

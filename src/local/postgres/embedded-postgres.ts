@@ -73,7 +73,10 @@ interface Place {
   sync: boolean;
 }
 
-/** Makes the database files; under another name until they are whole, so that a crash leaves nothing half-made. */
+/**
+ * Creates the database files under another name and renames them once complete, so that a crash leaves nothing
+ * half-made.
+ */
 const initialise = async ({ data_dir, programs, user, sync }: Place, password_file: string): Promise<void> => {
   const unfinished = join(data_dir, `${SERVER_FOLDER}.unfinished`);
   await rm(unfinished, { recursive: true, force: true });

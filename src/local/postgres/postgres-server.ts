@@ -37,7 +37,7 @@ interface Postmaster {
   ready: boolean;
 }
 
-/** What the server writes down about itself: line 1 is its pid, line 8 its state. */
+/** The server's `postmaster.pid`: line 1 is its pid, line 8 its state. */
 const findPostmaster = async (folder: string): Promise<Postmaster | null> => {
   try {
     const lines = (await readFile(join(folder, 'postmaster.pid'), 'utf8')).split('\n');
@@ -48,7 +48,7 @@ const findPostmaster = async (folder: string): Promise<Postmaster | null> => {
   }
 };
 
-/** Stops the server that a crash left on this folder, and removes what it wrote down where it is no longer there. */
+/** Stops a server that a crash has left on this folder, and removes its pid file where the server no longer runs. */
 export const clearLeftover = async (folder: string, log: (line: string) => void): Promise<void> => {
   const leftover = await findPostmaster(folder);
   if (!leftover) return;
@@ -59,7 +59,7 @@ export const clearLeftover = async (folder: string, log: (line: string) => void)
   }
   log(`stopping the Postgres server ${leftover.pid} that an earlier run left behind`);
   const started = await startOfProcess(leftover.pid);
-  // Fast shutdown first; then without ceremony, after which the next start recovers from the write-ahead log.
+  // Fast shutdown first, then an immediate one, after which the next start recovers from the write-ahead log.
   for (const [signal, patience] of [
     ['SIGINT', 10_000],
     ['SIGQUIT', 5000],
@@ -128,7 +128,7 @@ export const startPostgresServer = async (options: PostgresServerOptions): Promi
     if (!closing) log('the Postgres server has ended by itself');
     guard.stdin?.end();
   });
-  // The guard may be gone already when its input is ended.
+  // The guard may have exited already when its input is ended.
   guard.stdin?.on('error', () => undefined);
 
   const close = async (): Promise<void> => {

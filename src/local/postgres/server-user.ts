@@ -5,11 +5,11 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** As whom the database server runs. */
+/** The user that the database server runs as. */
 export interface ServerUser {
   uid?: number;
   gid?: number;
-  /** What stands before the command where the user change is not enough. */
+  /** The prefix of the command where changing the user is not enough. */
   prefix: readonly string[];
 }
 
@@ -39,7 +39,7 @@ const createUser = async (name: string): Promise<{ uid: number; gid: number }> =
   return user;
 };
 
-/** Whether everyone may walk into the folder. */
+/** Whether every user may enter the folder. */
 const isReachable = async (folder: string): Promise<boolean> => {
   const { mode } = await stat(folder);
   if ((mode & 0o001) === 0) return false;

@@ -19,7 +19,7 @@ export type ArtefactStore = Pick<ObjectStore, 'find' | 'get' | 'uri'>;
 export type FetchArtefact = (uri: string, signal?: AbortSignal) => Promise<string>;
 
 const UNUSED_MS = 3_600_000;
-/** Within about fifteen seconds: an object storage that is restarted must not fail a deployment. */
+/** Retries for about fifteen seconds, so that a restart of the object storage does not fail a deployment. */
 const RETRIES = 5;
 const FIRST_RETRY_MS = 500;
 
@@ -76,7 +76,7 @@ const readFirstBytes = async (body: Readable): Promise<Buffer> => {
   return bytes.subarray(0, BEGINNING_BYTES);
 };
 
-/** What engines are shown of an object; no more of it is read. Throws `StepFailed`. */
+/** The beginning of an object for the engines; no more of it is read. Throws `StepFailed`. */
 export const readObjectBeginning = async (store: ArtefactStore | undefined, uri: string): Promise<ArtefactBeginning> =>
   trying(uri, async () => {
     const { from, object } = await findArtefact(store, uri);
@@ -89,7 +89,7 @@ const isThere = async (path: string, { size_bytes }: StoredObject): Promise<bool
   return found?.size === size_bytes;
 };
 
-/** Hands on what it counts and hashes. */
+/** Passes data on, counting and hashing it. */
 const meter = () => {
   const hash = createHash('sha256');
   let size_bytes = 0;
@@ -129,7 +129,7 @@ export const createArtefactCache = ({
     const { stream, read } = meter();
     try {
       const body = await from.get(object.key);
-      // Not before: nobody would hear its errors, nor close it, while the object is asked for.
+      // Opened only now: earlier, its errors would be unhandled, and it would stay open while the object is requested.
       const file = createWriteStream(temporary, { flags: 'wx' });
       await pipeline(body, stream, file, signal === undefined ? {} : { signal });
       const { size_bytes, sha256 } = read();
@@ -144,7 +144,7 @@ export const createArtefactCache = ({
     }
   };
 
-  /** One download a file, however many ask for it; where the first of them gives up, the others begin anew. */
+  /** One download per file for all concurrent callers; where the first of them aborts, the others start again. */
   const bring = (found: FoundArtefact, path: string, signal?: AbortSignal): Promise<void> => {
     const already = coming.get(path);
     if (already) return already;

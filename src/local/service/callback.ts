@@ -18,7 +18,7 @@ export interface NotificationsAddress {
   token: string;
 }
 
-/** Where messages go, or how. */
+/** The destination of messages, or how they are delivered. */
 export type Callback = NotificationsAddress | { deliver: Deliver };
 
 export interface CallbackOutbox extends Closable {
@@ -34,7 +34,7 @@ interface Pending extends z.infer<typeof Kept> {
   file: string;
 }
 
-/** What a message without a workflow is about. */
+/** The subject of a message without a workflow. */
 const Subject = z.looseObject({ deployment_name: z.string().optional(), cluster_id: z.string().optional() });
 
 const laneOf = ({ payload, type }: Notification): string => {
@@ -43,7 +43,7 @@ const laneOf = ({ payload, type }: Notification): string => {
   return `${payload?.type ?? type ?? ''} ${subject?.deployment_name ?? subject?.cluster_id ?? ''}`;
 };
 
-/** Undelivered messages of an earlier life, oldest first. What a crash left half-written is cleared. */
+/** Undelivered messages of an earlier run, oldest first. Half-written files of a crash are removed. */
 const readPending = async (dir: string): Promise<Pending[]> => {
   const names = (await readdir(dir)).sort();
   const pending: Pending[] = [];
@@ -140,7 +140,7 @@ export const createCallbackOutbox = async (options: {
 
   return {
     publish(message) {
-      // One at a time, so that messages are kept in the order in which they were published.
+      // One at a time, so that messages are stored in the order in which they were published.
       const kept = publishing.then(() => keep(message));
       publishing = kept.catch(() => undefined);
       return kept;

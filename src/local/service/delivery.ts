@@ -21,7 +21,7 @@ const post = (url: string, message: Notification, { token, signal }: { token: st
     signal,
   });
 
-/** As the sidecar: an explicit status counts, 404 drops, all else is tried again. */
+/** Like the sidecar: an explicit status counts, 404 drops the message, any other answer means a retry. */
 const isSettled = async (response: Response): Promise<boolean> => {
   if (response.status === 404) {
     await response.body?.cancel();
@@ -36,7 +36,7 @@ const isSettled = async (response: Response): Promise<boolean> => {
   }
 };
 
-/** Straight to BudApp's `/notifications`, with the token that a sidecar would send. */
+/** Delivers directly to BudApp's `/notifications`, with the token that a sidecar would send. */
 export const deliverTo =
   ({ url, token }: { url: string; token: string }): Deliver =>
   async (message, signal) =>

@@ -17,44 +17,44 @@ export interface LocalService extends Closable {
   url: string;
 }
 
-/** Where a service listens that is a process of its own: exactly there, or not at all. */
+/** The address of a service in its own process: exactly this one, or the start fails. */
 export interface Listen {
   host: string;
   port: number;
-  /** Where others reach it, where that is not `http://<host>:<port>`. */
+  /** The URL at which others reach it; default: `http://<host>:<port>`. */
   public_url?: string | undefined;
 }
 
-/** Answered as `{ error }` with this status: the caller asked for something that the service does not do. */
-export class Refusal extends Error {
+/** An error that is answered as `{ error }` with this status: the service does not support the request. */
+export class ServiceRefusal extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {
     super(message);
-    this.name = 'Refusal';
+    this.name = 'ServiceRefusal';
     this.status = status;
   }
 }
 
-/** The body. Throws `Refusal` 413 over `max_bytes`. */
+/** The body. Throws `ServiceRefusal` 413 over `max_bytes`. */
 export const readBody = async (ctx: Koa.Context, max_bytes: number): Promise<Buffer> => {
   try {
     return await readBounded(ctx.req, max_bytes);
   } catch (error) {
     if (!(error instanceof BodyTooLarge)) throw error;
-    // Nobody reads the rest, and the next request would wait behind it.
+    // Closes the connection: the rest of the body is not read, and the next request would wait behind it.
     ctx.set('Connection', 'close');
-    throw new Refusal(413, `a body is at most ${max_bytes} bytes`);
+    throw new ServiceRefusal(413, `a body is at most ${max_bytes} bytes`);
   }
 };
 
-/** The JSON body, parsed. Throws `Refusal`: 415, 413, 400, or 422 where it breaks the contract. */
+/** The JSON body, parsed. Throws `ServiceRefusal`: 415, 413, 400, or 422 where it breaks the contract. */
 export const readJson = async <Schema extends z.ZodType>(
   ctx: Koa.Context,
   schema: Schema,
 ): Promise<z.output<Schema>> => {
-  // Only JSON: a web page cannot send that here without asking first, and is then refused.
-  if (!ctx.is('json')) throw new Refusal(415, 'send application/json');
+  // Only JSON is accepted: a web page cannot send it here without a CORS preflight, which is refused.
+  if (!ctx.is('json')) throw new ServiceRefusal(415, 'send application/json');
   return parse(schema, parseJson((await readBody(ctx, LARGEST_BODY)).toString()));
 };
 
@@ -62,14 +62,14 @@ const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal(400, 'the body is not JSON');
+    throw new ServiceRefusal(400, 'the body is not JSON');
   }
 };
 
-/** Parses by a contract schema; throws `Refusal` 422 that says what is wrong. */
+/** Parses by a contract schema; throws `ServiceRefusal` 422 that says what is wrong. */
 export const parse = <Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> => {
   const parsed = schema.safeParse(value);
-  if (!parsed.success) throw new Refusal(422, z.prettifyError(parsed.error));
+  if (!parsed.success) throw new ServiceRefusal(422, z.prettifyError(parsed.error));
   return parsed.data;
 };
 
@@ -107,7 +107,7 @@ export const serveLoopback = async (options: {
 }): Promise<LocalService> => {
   const { mount, log, port = 0, listen } = options;
   const router = new Router();
-  // For whoever starts it, a sidecar say.
+  // For the process that starts it, a sidecar for example.
   router.get('/health', (ctx) => {
     ctx.body = { status: 'ok' };
   });
@@ -117,11 +117,12 @@ export const serveLoopback = async (options: {
   app.use(async (ctx, next) => {
     try {
       await next();
-      if (ctx.status === 404 && ctx.body === undefined) throw new Refusal(404, `no route ${ctx.method} ${ctx.path}`);
+      if (ctx.status === 404 && ctx.body === undefined)
+        throw new ServiceRefusal(404, `no route ${ctx.method} ${ctx.path}`);
     } catch (error) {
-      if (!(error instanceof Refusal)) log.error({ err: error, path: ctx.path }, 'a local service failed');
-      ctx.status = error instanceof Refusal ? error.status : 500;
-      ctx.body = { error: error instanceof Refusal ? error.message : 'internal error' };
+      if (!(error instanceof ServiceRefusal)) log.error({ err: error, path: ctx.path }, 'a local service failed');
+      ctx.status = error instanceof ServiceRefusal ? error.status : 500;
+      ctx.body = { error: error instanceof ServiceRefusal ? error.message : 'internal error' };
     }
   });
   app.use(router.routes());

@@ -6,7 +6,7 @@ export interface StepDescription {
   description: string;
 }
 
-/** What a step came to: the sentence shown to the user, and what the next step needs. */
+/** The result of a step: the sentence shown to the user, and what the next step needs. */
 export interface StepOutcome<Value> {
   message: string;
   value: Value;
@@ -25,16 +25,16 @@ export interface Plan {
   name: string;
   /** `payload.type` of the messages, for example `deploy_model`. */
   type: string;
-  /** Whom the messages are for. */
+  /** The subscriber of the messages. */
   to: NotificationMetadata;
   /** Of the messages that belong to no step; null: they have their event for a title. */
   title: string | null;
   eta_minutes: number;
   steps: readonly StepDescription[];
-  /** Answers the result. Runs again after a stop or a crash, so a repeat must be harmless. */
+  /** Returns the result. May run again after a stop or a crash, so a repeat must change nothing. */
   perform(performing: Performing): Promise<unknown>;
   /** The result of a workflow that failed. */
   failure_result: unknown;
-  /** Removes whatever the steps have made; after a failure, or where the workflow is cancelled. */
+  /** Removes everything that the steps have created, after a failure or a cancellation. */
   undo(): Promise<void>;
 }

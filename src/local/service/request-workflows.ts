@@ -12,7 +12,7 @@ const WORKFLOW_NAMESPACE = '3c0d3b8e-6a53-5b1f-9d0a-0b9e5a4f7c21';
 
 type AsynchronousRequest = z.ZodType<{ notification_metadata: NotificationMetadata }>;
 
-/** One kind of asynchronous request, and how one is carried out; `id` is the service's own of the workflow. */
+/** One kind of asynchronous request and its plan; `id` is the service's own id of the workflow. */
 export interface RequestKind<Schema extends AsynchronousRequest> {
   /** `payload.type` of its messages, and the name of its workflows. */
   type: string;
@@ -22,7 +22,7 @@ export interface RequestKind<Schema extends AsynchronousRequest> {
 
 const ETA_MINUTES = 1;
 
-/** Carries out one kind of request, one at a time; its workflows are files in `dir`. Carries on what was interrupted. */
+/** Performs one kind of request, one at a time; its workflows are files in `dir`. Resumes interrupted ones. */
 export const openRequestWorkflows = async <Schema extends AsynchronousRequest>(options: {
   kind: RequestKind<Schema>;
   sender: Sender;

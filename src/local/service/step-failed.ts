@@ -1,4 +1,4 @@
-/** The work was refused for a reason that the user is told; everything else that is thrown is a fault of ours. */
+/** A step failed for a reason that the user gets to see. Any other error is a fault of the service. */
 export class StepFailed extends Error {
   constructor(message: string, options?: { cause: unknown }) {
     super(message, options);

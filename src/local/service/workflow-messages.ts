@@ -3,14 +3,14 @@ import { messageOf, type Sender } from './message.ts';
 import type { Plan, StepDescription } from './plan.ts';
 import { StepFailed } from './step-failed.ts';
 
-/** What the workflows of one service say in the same way. */
+/** The messages that are the same for all workflows of one service. */
 export interface Wording {
   sender: Sender;
-  /** The estimate is told before the first step; else once that has started. */
+  /** True where the estimate is sent before the first step; else it is sent once that has started. */
   eta_first: boolean;
-  /** What is told of a step that starts. */
+  /** The text for a step that starts. */
   started(step: StepDescription): string;
-  /** What the user is told of an error that is a fault of ours. */
+  /** The text for the user of an error that is a fault of the service. */
   fault(error: unknown): string;
 }
 

@@ -6,7 +6,7 @@ import { Notification } from '../../contracts/notification.ts';
 import { codeOf } from '../../failures/failure-code.ts';
 import { writeAtomically } from '../../resilience/atomic-file.ts';
 
-/** `closing` are the messages that end a workflow; only where it is `told` they are sure to have been sent. */
+/** `closing` are the messages that end a workflow; they have certainly been sent only where it is `told`. */
 interface Ended {
   status: 'ended';
   outcome: 'succeeded' | 'failed' | 'cancelled';
@@ -18,11 +18,11 @@ interface Ended {
 export type WorkflowRecord<Input> = { id: string; input: Input } & ({ status: 'running' } | Ended);
 export type EndedRecord<Input> = Extract<WorkflowRecord<Input>, { status: 'ended' }>;
 
-/** Where workflows are kept, so that a crash in the middle can be made good. */
+/** Stores workflows, so that they can be resumed after a crash. */
 export interface WorkflowRecords<Input> {
   find(id: string): Promise<WorkflowRecord<Input> | null>;
   write(record: WorkflowRecord<Input>): Promise<void>;
-  /** Those that a stop or a crash interrupted before this start. */
+  /** The workflows that a stop or a crash interrupted before this start. */
   unfinished(): readonly WorkflowRecord<Input>[];
 }
 
@@ -54,7 +54,7 @@ const toStored = <Input>(record: WorkflowRecord<Input>, kind: string): StoredRec
 const fromStored = <Input>({ id, status, closing }: StoredRecord, input: Input): WorkflowRecord<Input> => {
   if (status === 'running') return { id, input, status };
   const results = resultsOf(closing)?.status;
-  // Nothing that is kept in files can be cancelled.
+  // Workflows that are stored in files cannot be cancelled.
   const outcome = results === 'COMPLETED' ? 'succeeded' : 'failed';
   return { id, input, status: 'ended', outcome, closing, told: status === 'told' };
 };
@@ -83,7 +83,7 @@ const readUnfinished = async (dir: string): Promise<StoredRecord[]> => {
 /** Keeps one file a workflow in `dir`. */
 export const openRecordFiles = async <Schema extends z.ZodType>(options: {
   dir: string;
-  /** Kept with each record. */
+  /** Stored with each record. */
   kind: string;
   request: Schema;
   log: Logger;

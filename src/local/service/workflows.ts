@@ -10,23 +10,23 @@ import { createMessages, type Wording } from './workflow-messages.ts';
 import { type EndedRecord, resultsOf, type WorkflowRecord, type WorkflowRecords } from './workflow-records.ts';
 
 export interface Workflows<Input> extends Closable {
-  /** The same request again starts nothing: it gets the same answer, and the last messages once more. */
+  /** A repeated request starts nothing: it gets the same answer, and the last messages are sent again. */
   start(input: Input): Promise<WorkflowMetadata>;
   /** `ended`: nothing of it is left. `ending`: not yet. */
   cancel(id: string): Promise<'ended' | 'ending' | 'unknown'>;
-  /** What a workflow came to; undefined where there is none, or it is still running. */
+  /** The result of a workflow; undefined where there is none, or it is still running. */
   findResult(id: string): Promise<unknown>;
-  /** Carries on what a crash or a stop interrupted. */
+  /** Resumes the workflows that a crash or a stop interrupted. */
   resume(): void;
 }
 
 export interface WorkflowsOptions<Input> {
   records: WorkflowRecords<Input>;
-  /** The same for a request that comes again. */
+  /** As above, for a repeated request. */
   idOf: (input: Input) => string;
   planOf: (id: string, input: Input) => Plan;
   wording: Wording;
-  /** Resolves when the message can no longer be lost. */
+  /** Resolves when the message is stored and can no longer be lost. */
   publish: (message: Notification) => Promise<void>;
   one_at_a_time: boolean;
   log: Logger;
@@ -34,17 +34,17 @@ export interface WorkflowsOptions<Input> {
 
 const CANCEL_WAIT_MS = 10_000;
 
-/** Why a workflow is interrupted: `closing` leaves everything for the next life. */
+/** Why a workflow is interrupted: `closing` leaves everything for the next run. */
 type Interruption = 'cancelled' | 'closing';
 
 interface Run {
   controller: AbortController;
-  /** The record is kept: from now on a crash can be made good. */
+  /** The record is stored: from now on the workflow can be resumed after a crash. */
   kept: Promise<void>;
   done: Promise<void>;
 }
 
-/** What the work of a step threw, apart from everything else that can go wrong around it. */
+/** An error that the work of a step has thrown, as opposed to any other error. */
 class StepBroke extends Error {
   readonly step: StepDescription;
 
@@ -109,7 +109,7 @@ export const createWorkflows = <Input>(options: WorkflowsOptions<Input>): Workfl
     { outcome, closing }: Pick<EndedRecord<Input>, 'outcome' | 'closing'>,
   ) => {
     const ended = { id, input, status: 'ended', outcome, closing, told: closing.length === 0 } as const;
-    // Kept before it is told: whoever hears of the result may ask for it at once.
+    // Stored before the messages are sent, since their receiver may ask for the result at once.
     await records.write(ended);
     await tell(ended);
     log.info({ workflow: planOf(id, input).name, workflow_id: id }, `workflow ${outcome}`);
@@ -164,7 +164,7 @@ export const createWorkflows = <Input>(options: WorkflowsOptions<Input>): Workfl
   const launch = (record: WorkflowRecord<Input>, kept: Promise<void>): Run => {
     const controller = new AbortController();
     const work = () => inTurn(() => settle(record, controller.signal));
-    // Where it could not be kept, whoever asked for it hears that.
+    // If the record could not be stored, the caller gets the error.
     const done = kept
       .then(
         () => work(),
@@ -195,7 +195,7 @@ export const createWorkflows = <Input>(options: WorkflowsOptions<Input>): Workfl
       const before = runs.get(id);
       const known = await records.find(id);
       if (known?.status === 'ended') await tell(known);
-      // Looked at again after the wait: of two requests at once, the second finds what the first one started.
+      // Checked again after the wait: of two concurrent requests, the second finds the workflow of the first.
       else await (before ?? runs.get(id) ?? launchNew(known ?? { id, input, status: 'running' })).kept;
       return metadataOf(id, planOf(id, input));
     },
@@ -204,7 +204,8 @@ export const createWorkflows = <Input>(options: WorkflowsOptions<Input>): Workfl
       const outcome = run === undefined ? 'ended' : await cancelRun(run);
       const record = await records.find(id);
       if (record === null) return 'unknown';
-      // It broke before, or was faster than the one who wanted it stopped and now counts on nothing being left of it.
+      // The workflow has failed already, or has ended before the cancellation, whose caller relies on nothing being
+      // left.
       if (record.status === 'running' ? outcome === 'ended' : record.outcome === 'succeeded') {
         await planOf(id, record.input).undo();
         await end(record, { outcome: 'cancelled', closing: [] });

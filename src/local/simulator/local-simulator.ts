@@ -5,7 +5,7 @@ import { Recommendation, RunSimulationRequest } from '../../contracts/budsim.ts'
 import type { Engines } from '../engine/engines.ts';
 import type { ArtefactStore } from '../service/artefact-cache.ts';
 import { type Callback, createCallbackOutbox } from '../service/callback.ts';
-import { type Listen, type LocalService, parse, Refusal, readJson, serveLoopback } from '../service/loopback.ts';
+import { type Listen, type LocalService, parse, readJson, ServiceRefusal, serveLoopback } from '../service/loopback.ts';
 import { openRequestWorkflows } from '../service/request-workflows.ts';
 import type { ClusterFacts } from './placement.ts';
 import { simulate } from './simulate.ts';
@@ -19,7 +19,10 @@ const RecommendationsQuery = z.object({
 });
 const Finished = z.looseObject({ recommendations: z.array(Recommendation) });
 
-/** The embedded stand-in for budsim: ranks what `clusters` answers by free capacity. Keeps its state in `data_dir`. */
+/**
+ * The embedded stand-in for budsim: ranks the clusters that `clusters` returns by free capacity. Keeps its state in
+ * `data_dir`.
+ */
 export const createLocalSimulator = async (options: {
   clusters: () => Promise<ClusterFacts[]>;
   engines: Engines;
@@ -49,7 +52,7 @@ export const createLocalSimulator = async (options: {
       router.get('/simulator/recommendations', async (ctx) => {
         const { workflow_id, limit } = parse(RecommendationsQuery, { ...ctx.query });
         const result = await simulations.findResult(workflow_id);
-        if (result === undefined) throw new Refusal(404, `no finished simulation ${workflow_id}`);
+        if (result === undefined) throw new ServiceRefusal(404, `no finished simulation ${workflow_id}`);
         ctx.body = { items: Finished.parse(result).recommendations.slice(0, limit) };
       });
     },

@@ -30,7 +30,7 @@ const candidateOf = (cluster: ClusterFacts, need: Resources): Candidate => {
   return {
     cluster,
     free: sumResources(frees),
-    // A replica runs on one node: what is left over on two nodes does not add up to another.
+    // A replica runs on one node, so the free capacity of two nodes does not add up.
     fits: frees.reduce((sum, free) => sum + countFitting(need, free), 0),
   };
 };
@@ -54,7 +54,7 @@ const recommendationOf = (candidate: Candidate, need: Resources, concurrency: nu
       .flatMap((node) => (node.devices ?? []).map((device) => ({ type: device.type, name: device.name ?? null }))),
     replica: Math.min(candidate.fits, concurrency),
     concurrency: 1,
-    // Nothing of this model has been measured on this cluster yet, and nothing is made up.
+    // There are no measurements of this model on this cluster, so the figures are null.
     ttft: null,
     throughput_per_user: null,
     e2e_latency: null,

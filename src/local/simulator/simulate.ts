@@ -19,7 +19,9 @@ interface SimulationOptions {
   artefacts?: ArtefactStore | undefined;
 }
 
-/** What a replica of the artefact takes. Throws `StepFailed` for whatever the local cluster cannot run. */
+/**
+ * The footprint of a replica of the artefact. Throws `StepFailed` for an artefact that the local cluster cannot run.
+ */
 const assertRunnable = async (uri: string, { artefacts, engines }: SimulationOptions): Promise<Resources> => {
   const refusal = `the local cluster runs uploaded ${engines.titles} artefacts only`;
   const looking = isObjectUri(uri)
@@ -33,7 +35,7 @@ const assertRunnable = async (uri: string, { artefacts, engines }: SimulationOpt
   return engine.footprint(beginning.size_bytes);
 };
 
-/** `POST simulator/run`: ranks the registered clusters by the room that they really have now. */
+/** `POST simulator/run`: ranks the registered clusters by their current free capacity. */
 export const simulate = (options: SimulationOptions): RequestKind<typeof RunSimulationRequest> => ({
   type: 'get_cluster_recommendations',
   request: RunSimulationRequest,

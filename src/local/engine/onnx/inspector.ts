@@ -56,7 +56,7 @@ export const createInspector = ({ timeout_ms = 60_000, base_memory_bytes = 1024 
         killSignal: 'SIGKILL',
         maxBuffer: LONGEST_REPORT,
         signal,
-        // Nothing of ours, above all no secret, is in reach of what a hostile file may manage to run.
+        // The environment is empty, so that a hostile file that runs code gets no secret.
         env: {},
       });
       return inspectionOf(Reading.parse(JSON.parse(stdout)));

@@ -16,7 +16,7 @@ const MAX_IN_FLIGHT = 64;
 const GRACE_MS = 3_000;
 
 /** A refusal with its HTTP status; the protocol's error body is `{ "error": "<text>" }`. */
-class Refusal extends Error {
+class HttpError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {
@@ -29,7 +29,7 @@ const readBody = async (request: IncomingMessage): Promise<string> => {
   try {
     return (await readBounded(request, MAX_BODY_BYTES)).toString('utf8');
   } catch (error) {
-    if (error instanceof BodyTooLarge) throw new Refusal(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
+    if (error instanceof BodyTooLarge) throw new HttpError(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
     throw error;
   }
 };
@@ -38,14 +38,14 @@ const parseJson = (text: string): unknown => {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refusal(400, 'the body is not JSON');
+    throw new HttpError(400, 'the body is not JSON');
   }
 };
 
 const parseInfer = (body: unknown): InferRequest => {
   const parsed = InferRequest.safeParse(body);
   if (!parsed.success)
-    throw new Refusal(400, `not an inference request: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`);
+    throw new HttpError(400, `not an inference request: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`);
   return parsed.data;
 };
 
@@ -55,11 +55,11 @@ const MODEL_PATH = /^\/v2\/models\/(?<name>[^/]+)(?:\/versions\/(?<version>[^/]+
 const createRoutes = (model: ServedModel) => {
   const onModel = async (match: RegExpExecArray, request: IncomingMessage): Promise<unknown> => {
     const { name = '', version = MODEL_VERSION, action } = match.groups ?? {};
-    if (decodeURIComponent(name) !== model.name) throw new Refusal(404, `no model ${name} here, only ${model.name}`);
+    if (decodeURIComponent(name) !== model.name) throw new HttpError(404, `no model ${name} here, only ${model.name}`);
     if (version !== MODEL_VERSION)
-      throw new Refusal(404, `no version ${version} of ${model.name}, only ${MODEL_VERSION}`);
+      throw new HttpError(404, `no version ${version} of ${model.name}, only ${MODEL_VERSION}`);
     const wanted = action === 'infer' ? 'POST' : 'GET';
-    if (request.method !== wanted) throw new Refusal(405, `use ${wanted}`);
+    if (request.method !== wanted) throw new HttpError(405, `use ${wanted}`);
     if (action === 'infer') return model.infer(parseInfer(parseJson(await readBody(request))));
     return action === 'ready' ? { name: model.name, ready: true } : model.metadata;
   };
@@ -68,11 +68,11 @@ const createRoutes = (model: ServedModel) => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     const match = MODEL_PATH.exec(path);
     if (match !== null) return onModel(match, request);
-    if (request.method !== 'GET') throw new Refusal(404, `no ${request.method} ${path}`);
+    if (request.method !== 'GET') throw new HttpError(404, `no ${request.method} ${path}`);
     if (path === '/v2') return { name: 'budapp-local-inference', version: '2', extensions: [] };
     if (path === '/v2/health/live') return { live: true };
     if (path === '/v2/health/ready') return { ready: true };
-    throw new Refusal(404, `no ${path}`);
+    throw new HttpError(404, `no ${path}`);
   };
 };
 
@@ -83,7 +83,7 @@ const send = (response: ServerResponse, status: number, body: unknown) => {
 };
 
 const asRefusal = (error: unknown): { status: number; message: string } => {
-  if (error instanceof Refusal) return error;
+  if (error instanceof HttpError) return error;
   if (error instanceof BadTensors) return { status: 400, message: error.message };
   if (error instanceof URIError) return { status: 400, message: 'the path is not well-formed' };
   return { status: 500, message: 'the inference server failed; its log says why' };
@@ -91,7 +91,7 @@ const asRefusal = (error: unknown): { status: number; message: string } => {
 
 export interface InferenceServerOptions {
   model: ServedModel;
-  /** Where failures that are not the caller's go. */
+  /** Called with errors that are not the caller's fault. */
   onError: (error: unknown) => void;
 }
 
@@ -103,12 +103,12 @@ export const startInferenceServer = async ({ model, onError }: InferenceServerOp
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
     inFlight += 1;
     try {
-      if (inFlight > MAX_IN_FLIGHT) throw new Refusal(503, `busy with ${MAX_IN_FLIGHT} requests; try again`);
+      if (inFlight > MAX_IN_FLIGHT) throw new HttpError(503, `busy with ${MAX_IN_FLIGHT} requests; try again`);
       send(response, 200, await route(request));
     } catch (error) {
       const refusal = asRefusal(error);
       if (refusal.status === 500) onError(error);
-      // What is left of a body that nobody reads must not be taken for the next request.
+      // Closes the connection, since the unread rest of the body must not be taken for the next request.
       if (!request.complete) response.setHeader('connection', 'close');
       send(response, refusal.status, { error: refusal.message });
     } finally {
