@@ -15,6 +15,7 @@ import {
 } from '../../src/events/ids.ts';
 import type { WorkflowTarget } from '../../src/events/workflow-events.ts';
 import { fact } from '../commands/fixture.ts';
+import { eventually } from '../eventually.ts';
 import { type TestDatabase, testDatabase } from '../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from './service-double.ts';
 import { openSystem, type System } from './system.ts';
@@ -344,7 +345,7 @@ describe('the instances of recoveries', () => {
       await unread('EndpointReplicasReported', { endpoint_id });
       await unread('EndpointRecovered', { endpoint_id, recovery_id: workflow_id });
       await fire('check', workflow_id);
-      while ((await old.listParked())[0]?.waiting !== 2) await new Promise(setImmediate);
+      await eventually('two events wait', async () => expect((await old.listParked())[0]?.waiting).to.equal(2));
       const [parked, ...others] = await old.listParked();
       expect(parked).to.include({ process: 'endpoint-recovery', instance_id: endpoint_id });
       expect(parked).to.include({ event_type: 'EndpointRecovered' });

@@ -4,6 +4,7 @@ import type { Plan } from '../../../src/local/service/plan.ts';
 import { StepFailed } from '../../../src/local/service/step-failed.ts';
 import type { WorkflowRecord, WorkflowRecords } from '../../../src/local/service/workflow-records.ts';
 import { createWorkflows } from '../../../src/local/service/workflows.ts';
+import { eventually } from '../../eventually.ts';
 import { failureOf, resultOf, silent, storyOf } from '../receiver.ts';
 
 interface Options {
@@ -152,7 +153,7 @@ describe('the workflows of a local service', () => {
       });
       const names = [1, 2, 3].map((number) => `${one_at_a_time} ${number}`);
       await Promise.all(names.map((name) => workflows.start(name)));
-      for (const name of names) while ((await workflows.findResult(name)) === undefined) await settled();
+      for (const name of names) await eventually(`${name} has ended`, () => workflows.findResult(name));
       expect(most).to.equal(one_at_a_time ? 1 : 3);
     }
   });
