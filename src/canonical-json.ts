@@ -6,10 +6,10 @@ const inOrder = (value: unknown): unknown => {
 };
 
 /**
- * The same text for the same values, in whatever order the fields of an object stand; empty for undefined.
+ * JSON with the fields of objects in a fixed order, so that equal values have equal texts; empty for undefined.
  *
- * Hashes of these texts are stored, so they must never change. RFC 8785 (the package canonicalize) gives other ones where
- * keys look like indices, which JavaScript puts first, and none for 1e999 or half of a surrogate pair. A request is hashed
- * before it is checked, and may hold any of these.
+ * Hashes of these texts are stored, so the texts must never change. RFC 8785 (the package canonicalize) gives other texts
+ * for keys that look like indices, which JavaScript puts first, and none for 1e999 or a lone surrogate. A request is hashed
+ * before it is validated, and may contain any of these.
  */
 export const canonicalJson = (value: unknown): string => JSON.stringify(inOrder(value)) ?? '';

@@ -1,14 +1,14 @@
 import { stripVTControlCharacters } from 'node:util';
 
-/** Other systems may say any amount. */
+/** The text of another system may be of any length. */
 const MAX_LENGTH = 1000;
 const MAX_PARTS = 5;
 const MAX_DEPTH = 5;
-const NOTHING_SAID = 'no reason given';
+const NO_TEXT = 'no reason given';
 
 /**
- * White space, control characters and marks that turn the direction of the text: they forge lines in logs, and Postgres
- * does not store NUL.
+ * White space, control characters and marks that change the direction of the text: with them, a text can forge lines in
+ * logs, and Postgres does not store NUL.
  */
 const UNPRINTABLE = /[\s\p{Cc}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu;
 
@@ -16,7 +16,7 @@ const shorten = (text: string): string =>
   text.length <= MAX_LENGTH ? text : `${text.slice(0, MAX_LENGTH - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 
 const clean = (text: string): string => {
-  // Cut before as well as after, so that a text of any length costs little.
+  // Shortened before as well as after, so that a very long text costs little.
   const printable = stripVTControlCharacters(text.slice(0, 4 * MAX_LENGTH)).replace(UNPRINTABLE, ' ');
   return shorten(printable.trim()).toWellFormed();
 };
@@ -36,18 +36,18 @@ const rawText = (failure: unknown, depth = 0): string => {
   const message = textIn(failure, 'message');
   if (message.trim() !== '') return message;
   if (!(failure instanceof Error)) return Object.prototype.toString.call(failure);
-  // Node says nothing itself where a host has several addresses and none of them answers.
+  // Node's error has no message where a host has several addresses and none of them answers.
   const parts = failure instanceof AggregateError && depth < MAX_DEPTH ? partsOf(failure, depth) : '';
   return parts || textIn(failure, 'code') || failure.name;
 };
 
 /**
- * What a failure says of itself, whoever threw it: one line of printable text, never empty, at most 1000 characters. The
- * causes are left out.
+ * The text of any thrown value: one line of printable characters, never empty, at most 1000 characters, without the
+ * causes.
  */
-export const failureText = (failure: unknown): string => clean(rawText(failure)) || NOTHING_SAID;
+export const failureText = (failure: unknown): string => clean(rawText(failure)) || NO_TEXT;
 
-/** What a person is told whose command or start failed: the failure and what is behind it, a line each, but no stack. */
+/** The text for the console after a failed command or start: the failure and its causes, a line each, without stacks. */
 export const explain = (failure: unknown): string => {
   const lines: string[] = [];
   for (let next = failure; lines.length < MAX_DEPTH; next = next.cause) {

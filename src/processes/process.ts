@@ -66,16 +66,16 @@ export interface Reaction<State> {
   intents: readonly Intent[];
 }
 
-/** Instances are one for each value of `field` in the data of these facts, which must all have it. */
+/** One instance exists for each value of `field` in the data of these facts, which all have the field. */
 export interface InstancesKey {
   field: string;
   types: ReadonlySet<string>;
 }
 
 /**
- * A process manager has one instance for each workflow, or for each thing that `keyed_by` names: an endpoint, say. The
- * first event to which `react` answers while `state` is null creates the instance. It sees every event of its workflow,
- * and of the facts in `keyed_by` those with its key, in log order, each exactly once.
+ * A process manager has one instance for each workflow, or for each key of `keyed_by`, for example for each endpoint. The
+ * first event to which `react` answers while `state` is null creates the instance. The instance sees every event of its
+ * workflow and the facts of `keyed_by` with its key, in log order, each exactly once.
  */
 export interface Process<State = unknown> {
   name: string;
@@ -83,8 +83,9 @@ export interface Process<State = unknown> {
   state: z.ZodType<State>;
   keyed_by?: InstancesKey;
   /**
-   * The workflow that a keyed instance follows at present; null: none. The instance sees the events of that workflow, its
-   * timers fire there, and what comes of its calls and commands is recorded there. Timers end with the following.
+   * The workflow that a keyed instance follows at present; null: none. The instance sees the events of that workflow. Its
+   * timers fire in that workflow, and end when the instance follows another one. The outcomes of its calls and commands
+   * are recorded there, too.
    */
   follows?(state: State): WorkflowId | null;
   /** Overrides the workflow that an event belongs to, which is otherwise its `workflow_id`; null: to none. */

@@ -19,15 +19,15 @@ import {
 } from './process.ts';
 import { begin, giveUpWorkflow, succeed } from './workflow-intents.ts';
 
-/** What must be known while a recovery goes on. It is stored: keep it backward compatible. */
+/** The stored state of a recovery under way: keep it backward compatible. */
 interface Current {
   workflow_id: WorkflowId;
-  /** Absent in the oldest. */
+  /** Absent in the oldest stored states. */
   deadline?: string | undefined;
 }
 
 export interface RecoveryState<Known, Recovery extends Current> {
-  /** Null in a state that was stored while each recovery had an instance of its own: the instance ends with it. */
+  /** Null where an older version stored the state: each recovery had its own instance, which ends with it. */
   known: Known | null;
   recovery: Recovery | null;
 }
@@ -35,19 +35,19 @@ export interface RecoveryState<Known, Recovery extends Current> {
 interface RecoveryStart<Known, Recovery extends Current> {
   known: Known;
   recovery: Recovery;
-  /** As the user sees it. */
+  /** The workflow as the user sees it. */
   workflow: { user_id: UserId; project_id: ProjectId | null; target: WorkflowTarget; deadline: string };
   /** What is wrong, as the user reads it. */
   message: string;
 }
 
-/** What a fact of the domain means to the instance of its endpoint or cluster. */
+/** The meaning of a fact for the instance of its endpoint or cluster. */
 export type RecoverySignal<Known, Recovery extends Current> =
   | { type: 'learned'; known: Known }
   | { type: 'begun'; start: RecoveryStart<Known, Recovery>; overdue: boolean }
   | { type: 'recovered' }
   | { type: 'superseded'; message: string }
-  /** Nothing is to recover any more. */
+  /** The endpoint or cluster is being removed. */
   | { type: 'gone'; message: string };
 
 type FactOf<Type extends Fact['type']> = Extract<Recorded, { type: Type }>;
@@ -73,9 +73,9 @@ interface RecoveryOptions<Type extends Fact['type'], Known, Recovery extends Cur
   recovery: z.ZodType<Recovery>;
   /** The field with the id of the endpoint or cluster. */
   key: string;
-  /** The facts that teach what a recovery must know, begin one or end one. */
+  /** The facts from which the instance learns, and those that begin or end a recovery. */
   facts: readonly Type[];
-  /** null: the fact has no meaning here, such as for what no person asked for. */
+  /** null: the instance ignores the fact, for example where no user requested the endpoint. */
   signalOf(event: FactOf<Type>, state: RecoveryState<Known, Recovery>): RecoverySignal<Known, Recovery> | null;
 }
 
@@ -85,21 +85,21 @@ const FIRST_CHECK_SECONDS = 15;
 const CHECK_SECONDS = 60;
 
 /**
- * The workflow of the recovery that a fact begins: the same at every replay, and the one that the fact names for older
- * code.
+ * The workflow of the recovery that a fact begins. It is the same at every replay, and equal to the one that the fact
+ * names for older code.
  */
 export const recoveryIdOf = ({ meta }: Recorded, named: WorkflowId | undefined): WorkflowId =>
   named ?? WorkflowId.parse(deriveId(meta.command_id, 'recovery'));
 
-/** The recovery that a fact names for older code: one that has an instance of its own is found by it. */
+/** The recovery that a fact names for older code. It leads to an instance that older code has begun. */
 const namedBy = ({ data }: Recorded): WorkflowId | null => {
   if ('recovery' in data) return data.recovery?.workflow_id ?? null;
   return ('recovery_id' in data ? data.recovery_id : null) ?? null;
 };
 
 /**
- * A process manager with one instance for each endpoint or cluster. It learns from the facts what a recovery must know;
- * each time that one is needed it begins a workflow, waits for the recovery and checks at intervals:
+ * A process manager with one instance for each endpoint or cluster. The instance learns from the facts what a recovery
+ * needs. For each recovery it begins a workflow, waits, and checks at intervals:
  *
  *     idle --begun--> checking <-> (asks, records the answer)
  *      ^                |--recovered--------> (workflow succeeded)

@@ -9,7 +9,7 @@ import { basename, dirname, join } from 'node:path';
 
 const SUFFIX = '.part';
 
-/** Makes what was written to a file, or which names a folder has, outlast a power cut. */
+/** Flushes the content of a file, or the names in a folder, to disk, so that they survive a power cut. */
 const flush = async (path: string): Promise<void> => {
   await using handle = await open(path, 'r');
   await handle.sync();
@@ -21,8 +21,8 @@ const writeNew = async (file: string, content: string): Promise<void> => {
 };
 
 /**
- * Gives a finished file or folder its final name in the same file system, in the place of the file that has it. When this
- * resolves, content and name are on disk.
+ * Renames a finished file or folder within its file system, and replaces the file of that name. When this resolves,
+ * content and name are on disk.
  */
 export const moveIntoPlace = async (temporary: string, path: string): Promise<void> => {
   await flush(temporary);
@@ -31,8 +31,8 @@ export const moveIntoPlace = async (temporary: string, path: string): Promise<vo
 };
 
 /**
- * Writes a file that only its owner can read, whole or not at all: a crash or a full disk leaves the old one. Several
- * writers at once leave the content of one of them.
+ * Writes a file that only its owner can read, whole or not at all: after a crash or on a full disk the old file stays.
+ * With concurrent writers, the content of one of them stays.
  */
 export const writeAtomically = async (file: string, content: string): Promise<void> => {
   const temporary = `${file}.${randomUUID()}${SUFFIX}`;
@@ -45,7 +45,7 @@ export const writeAtomically = async (file: string, content: string): Promise<vo
   }
 };
 
-/** Removes what a crash left of unfinished writes of `file`; while nobody writes it. */
+/** Removes the unfinished writes of `file` that a crash left. Nobody may write the file meanwhile. */
 export const clearUnfinished = async (file: string): Promise<void> => {
   const name = basename(file);
   for (const found of await readdir(dirname(file))) {

@@ -17,15 +17,15 @@ const isTooLarge = (error: unknown): boolean =>
 
 const readAll = (body: Readable | ReadableStream<Uint8Array>, limit: number): Promise<Buffer> => {
   if (!(body instanceof Readable)) return getRawBodyWeb(body, { limit });
-  // Who announces too much is refused before it arrives.
+  // A request that announces too many bytes is refused before they arrive.
   const length = body instanceof IncomingMessage ? (body.headers['content-length'] ?? null) : null;
   return getRawBody(body, { limit, length });
 };
 
 /**
- * All of a request's, a response's or a file's body, in memory. Throws `BodyTooLarge` over `max_bytes`, and where it ends
- * early what says so. A web stream is then cancelled; of a request the rest is left unread: whoever answers it throws the
- * rest away or closes the connection.
+ * Reads the whole body of a request, a response or a file into memory. Throws `BodyTooLarge` above `max_bytes`, and an
+ * error where the body ends early. A web stream is then cancelled. The rest of a request is left unread: whoever answers
+ * the request discards it or closes the connection.
  */
 export const readBounded = async (body: Readable | ReadableStream<Uint8Array>, max_bytes: number): Promise<Buffer> => {
   try {

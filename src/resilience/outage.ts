@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 
-/** Where it lasts, a person who looks at today's log only sees it, too. */
+/** How often a lasting outage is logged again, so that the log of any hour shows it. */
 const REPEAT_MS = 5 * 60_000;
 
 export interface OutageLine {
@@ -11,40 +11,40 @@ export interface OutageLine {
 }
 
 export interface OutageOptions<Failure> {
-  /** Without it nothing is told. */
+  /** Absent: nothing is logged. */
   logger: Logger | undefined;
-  /** What is told of a failure. Another message is told at once: the reason has changed. */
+  /** The line for a failure. A line with another message is logged at once: the reason has changed. */
   failing: (failure: Failure) => OutageLine;
-  /** Told once it works again, with `outage_ms`. */
+  /** Logged with `outage_ms` at the first success after a failure. */
   working: OutageLine['message'];
   repeat_ms?: number;
-  /** Milliseconds of a clock that only goes forward. */
+  /** A monotonic clock, in milliseconds. */
   now?: () => number;
 }
 
-/** Tells that something fails, and that it works again, and not each failure in between. */
+/** Logs the beginning and the end of an outage, and not each failure in between. */
 export interface Outage<Failure = unknown> {
   failed(failure: Failure): void;
   ok(fields?: object): void;
 }
 
 /**
- *     working -- failed: told --> failing -- ok: told, with how long it lasted --> working
- *                                  |   ^
- *                                  +---+ failed: told where the message is another one, or after `repeat_ms`
+ *     working -- failed: logged --> failing -- ok: logged, with the duration --> working
+ *                                    |   ^
+ *                                    +---+ failed: logged where the message has changed, or after `repeat_ms`
  */
 export const createOutage = <Failure = unknown>(options: OutageOptions<Failure>): Outage<Failure> => {
   const { logger, failing, working, repeat_ms = REPEAT_MS, now = () => performance.now() } = options;
-  let lasting: { since: number; message: string; told_at: number } | null = null;
+  let lasting: { since: number; message: string; logged_at: number } | null = null;
 
   return {
     failed(failure) {
       const { level = 'warn', message, fields } = failing(failure);
       const at = now();
-      if (lasting?.message === message && at - lasting.told_at < repeat_ms) return;
+      if (lasting?.message === message && at - lasting.logged_at < repeat_ms) return;
       const since = lasting?.since ?? at;
       logger?.[level](lasting ? { ...fields, outage_ms: Math.round(at - since) } : { ...fields }, message);
-      lasting = { since, message, told_at: at };
+      lasting = { since, message, logged_at: at };
     },
     ok(fields) {
       if (lasting === null) return;

@@ -1,18 +1,18 @@
 /**
- * Runs what it is given, but not again within `every_ms`: one line a request would bury everything else. For failures whose
- * end nobody sees; where a success shows it, see `outage.ts`.
+ * Runs the function, but at most once in `every_ms`: a line for each request would bury all other lines. For failures
+ * whose end cannot be observed; where a success shows it, see `outage.ts`.
  */
-export type Throttle = (say: () => void) => void;
+export type Throttle = (log: () => void) => void;
 
-/** How often a failure is told that many requests share. */
+/** How often a failure that many requests share is logged. */
 const EVERY_MS = 30_000;
 
 export const createThrottle = (options: { every_ms?: number; now?: () => number } = {}): Throttle => {
   const { every_ms = EVERY_MS, now = Date.now } = options;
-  let saidAt = Number.NEGATIVE_INFINITY;
-  return (say) => {
-    if (now() - saidAt < every_ms) return;
-    saidAt = now();
-    say();
+  let lastAt = Number.NEGATIVE_INFINITY;
+  return (log) => {
+    if (now() - lastAt < every_ms) return;
+    lastAt = now();
+    log();
   };
 };

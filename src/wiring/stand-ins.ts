@@ -9,26 +9,26 @@ import type { Listen, LocalService } from '../local/service/loopback.ts';
 import type { Logger } from '../telemetry.ts';
 
 interface Opening {
-  /** Everything of the service lives below it. */
+  /** The folder with all data of the service. */
   data_dir: string;
-  /** Absent: on this machine only, at any port. */
+  /** Absent: loopback, at a free port. */
   listen?: Listen;
   log: Logger;
-  /** Where its messages go; null only for one that sends none. */
+  /** The receiver of its messages; null for a service that sends none. */
   callback: Callback | null;
-  /** The cluster service, and the headers that it demands; null only for one that does not call it. */
+  /** The cluster service and the headers that it requires; null for a service that does not call it. */
   cluster: { url: string; headers: Readonly<Record<string, string>> } | null;
-  /** Where `s3://` references lead; undefined where BudApp keeps its objects on this machine's disk. */
+  /** The store of `s3://` references; undefined where BudApp keeps its objects on this machine's disk. */
   artefacts: ArtefactStore | undefined;
 }
 
 interface Kind extends LocalServiceNeeds {
-  /** It reads model files. */
+  /** Reads model files. */
   artefacts: boolean;
   open: (opening: Opening) => Promise<LocalService>;
 }
 
-/** What the service needs. Whoever opens it has looked at its kind, and at the settings. */
+/** A required option. The caller has checked kind and settings before, so that null is a defect. */
 const present = <T>(value: T | null, what: string): T => {
   if (value === null) throw new Error(`this service needs ${what}`);
   return value;

@@ -6,15 +6,15 @@ import { type Process, workflowOf } from '../process.ts';
 export interface Delivery {
   manager: Process;
   event: RecordedEvent;
-  /** First to the instance that has this id or follows this workflow; null: the event belongs to no workflow. */
+  /** An instance with this id, or one that follows this workflow, comes first; null: the event belongs to no workflow. */
   workflow_id: string | null;
-  /** Else to the instance with this id; null: to none. */
+  /** Otherwise the instance with this id receives the event; null: none does. */
   instance_id: string | null;
-  /** False: this version cannot read the event, so that it makes no new instance. */
+  /** False: this version cannot read the event, which therefore creates no instance. */
   readable: boolean;
 }
 
-/** Text in the data of any event, also of one that this version cannot read. */
+/** A text field in the data of any event, also of one that this version cannot read. */
 const textIn = (data: unknown, field: string): string | null => {
   const value: unknown = typeof data === 'object' && data !== null ? Reflect.get(data, field) : null;
   return typeof value === 'string' ? value : null;
@@ -27,7 +27,7 @@ const deliver = (manager: Process, event: RecordedEvent, fact: Recorded): Delive
   return { manager, event, workflow_id, instance_id: keyed_by ? instance_id : workflow_id, readable: true };
 };
 
-/** One that cannot be read may concern whatever its raw data names, unless it is of a type that has no meaning there. */
+/** An event that cannot be read may concern every instance that its raw data names, unless its type is known and has no meaning there. */
 const deliverUnread = (manager: Process, event: RecordedEvent): Delivery => {
   const { keyed_by } = manager;
   const workflow_id = textIn(event.data, 'workflow_id');
