@@ -1,7 +1,7 @@
 import type { Position, RecordedEvent } from '../../events/event.ts';
 
 export interface News {
-  /** In order, and shared: nobody may change them. */
+  /** In order. Shared between readers, so they must not be changed. */
   events: readonly RecordedEvent[];
   upTo: Position;
 }
@@ -9,22 +9,22 @@ export interface News {
 export interface EventWindow {
   hasBegun(): boolean;
   begin(after: Position | null): void;
-  /** Where the subscription goes on from. */
+  /** The position from which the subscription continues. */
   end(): Position | null;
-  /** False: it is known already, as after a subscription that began anew. */
+  /** False where the event is known already, as after a new subscription. */
   add(event: RecordedEvent): boolean;
-  /** Whether all events after the position are kept, as far as they have come. */
+  /** Whether all later events that have arrived are kept. */
   reaches(after: Position | null): boolean;
-  /** For a position that it reaches; null: nothing has come after it. */
+  /** The events after a position within the window; null where there are none yet. */
   newsAfter(after: Position | null): News | null;
-  /** Until it begins anew it reaches no position. */
+  /** Empties the window; it contains no position until it starts again. */
   forget(): void;
 }
 
 export const isBeyond = (position: Position | null, other: Position | null): boolean =>
   position !== null && (other === null || position > other);
 
-/** How many of the events, which are in order, stand at `position` or before it. */
+/** The number of events at or before `position`; the events are in order. */
 const countUpTo = (events: readonly RecordedEvent[], position: Position): number => {
   let [low, high] = [0, events.length];
   while (low < high) {
@@ -36,10 +36,10 @@ const countUpTo = (events: readonly RecordedEvent[], position: Position): number
   return low;
 };
 
-/** The newest events of a log in their order: the last `capacity` of them at the least, twice as many at the most. */
+/** The newest events of a log, in order: at least the last `capacity` of them, at most twice as many. */
 export const createEventWindow = (capacity: number): EventWindow => {
   let kept: RecordedEvent[] = [];
-  /** All events after `start` up to `end` are kept; undefined: it has not begun. */
+  /** All events after `start` up to `end` are kept; undefined before the window starts. */
   let start: Position | null | undefined;
   let end: Position | null = null;
   return {

@@ -42,15 +42,15 @@ export interface Tail {
 }
 
 /**
- * The one subscription of this process, and the newest events that it brought, for all live readers: many subscriptions
- * on one connection would stall, and all readers would ask for the same.
+ * The only subscription of this process, with the newest events, for all live readers: many subscriptions on one
+ * connection would stall, and would read the same events.
  *
  *     subscribe after the last event kept -> events -> readers
  *           ^                                  |
- *           +-- pause <-- broken, ended, or mute while the log goes on
+ *           +-- pause <-- broken, ended, or not delivering while the log grows
  *
- * The client never subscribes again by itself. Neither its `caughtUp` nor its checkpoints are used: they are told before the
- * events that came earlier have been handled.
+ * The client never subscribes again by itself. Neither its `caughtUp` nor its checkpoints are used, since they arrive
+ * before the earlier events have been handled.
  */
 export const createTail = (options: TailOptions): Tail => {
   const { connection, reading, head, highest, outage, logger, watchInterval } = options;

@@ -4,14 +4,14 @@ import type { Worker } from './worker.ts';
 
 const WORDS = { starting: 'Pending', ready: 'Running', waiting: 'Pending', stopped: 'Terminating' } as const;
 
-const processOf = (worker: Worker) => {
+const replicaOf = (worker: Worker) => {
   const state = worker.state();
-  return state.status === 'starting' || state.status === 'ready' ? state.process : null;
+  return state.status === 'starting' || state.status === 'ready' ? state.replica : null;
 };
 
 /** A replica as `worker_data_list` and the worker routes show it; `uptime` in seconds. */
 export const describeWorker = (worker: Worker) => {
-  const process = processOf(worker);
+  const replica = replicaOf(worker);
   return {
     id: worker.id,
     name: worker.name,
@@ -22,8 +22,8 @@ export const describeWorker = (worker: Worker) => {
     hardware: 'CPU',
     cores: 1,
     concurrency: 1,
-    pid: process?.pid ?? null,
-    uptime: process === null ? 0 : Math.round((Date.now() - process.started_at) / 1000),
+    pid: replica?.pid ?? null,
+    uptime: replica === null ? 0 : Math.round((Date.now() - replica.started_at) / 1000),
     reason: worker.reason(),
   };
 };

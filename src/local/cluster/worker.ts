@@ -9,8 +9,8 @@ import { createLogLines, type LogLines } from './log-lines.ts';
  * `CRASH_LOOP` failures on the worker counts as failed, yet is still tried at the longest pause.
  */
 type WorkerState =
-  | { status: 'starting'; process: ReplicaProcess }
-  | { status: 'ready'; process: ReplicaProcess; port: number }
+  | { status: 'starting'; replica: ReplicaProcess }
+  | { status: 'ready'; replica: ReplicaProcess; port: number }
   | { status: 'waiting' }
   | { status: 'stopped' };
 
@@ -62,7 +62,7 @@ const PROBE = { interval_ms: 5_000, timeout_ms: 20_000 };
 
 interface Watched {
   isAlive: WorkerOptions['isAlive'];
-  process: ReplicaProcess;
+  replica: ReplicaProcess;
   port: number;
   probe: { interval_ms: number; timeout_ms: number };
   say: (line: string) => void;
@@ -72,7 +72,7 @@ interface Watched {
  * Kills a process that runs but no longer answers; its exit is then handled as usual. Returns the function that stops
  * the check.
  */
-const watch = ({ isAlive, process, port, probe, say }: Watched): (() => void) => {
+const watch = ({ isAlive, replica, port, probe, say }: Watched): (() => void) => {
   let missed = 0;
   let busy = false;
   const ask = async () => {
@@ -82,22 +82,22 @@ const watch = ({ isAlive, process, port, probe, say }: Watched): (() => void) =>
     busy = false;
     if (missed < MISSED_PROBES) return;
     clearInterval(timer);
-    say(`no answer to ${missed} health probes: killing process ${process.pid}`);
-    process.kill();
+    say(`no answer to ${missed} health probes: killing process ${replica.pid}`);
+    replica.kill();
   };
   const timer = setInterval(() => void ask(), probe.interval_ms).unref();
   return () => clearInterval(timer);
 };
 
 /** The port, or the reason why there is none. A process that takes too long is killed. */
-const outcomeOf = async (process: ReplicaProcess): Promise<{ port: number } | { failure: string }> => {
+const outcomeOf = async (replica: ReplicaProcess): Promise<{ port: number } | { failure: string }> => {
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    process.kill();
+    replica.kill();
   }, START_TIMEOUT_MS);
   try {
-    return { port: await process.ready };
+    return { port: await replica.ready };
   } catch (error) {
     return { failure: late ? `did not load the model within ${START_TIMEOUT_MS / 1000} s` : failureText(error) };
   } finally {
@@ -131,26 +131,26 @@ export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROB
     become({ status: 'waiting' });
   };
 
-  const follow = async (process: ReplicaProcess) => {
-    const outcome = await outcomeOf(process);
+  const follow = async (replica: ReplicaProcess) => {
+    const outcome = await outcomeOf(replica);
     if ('failure' in outcome) {
-      await process.exited;
+      await replica.exited;
       return onEnd(outcome.failure, null);
     }
     if (state.status === 'stopped') return;
     const readyAt = Date.now();
-    const unwatch = watch({ isAlive, process, port: outcome.port, probe, say });
-    become({ status: 'ready', process, port: outcome.port });
+    const unwatch = watch({ isAlive, replica, port: outcome.port, probe, say });
+    become({ status: 'ready', replica, port: outcome.port });
     first.resolve();
-    const why = await process.exited;
+    const why = await replica.exited;
     unwatch();
     onEnd(why, readyAt);
   };
 
   const run = () => {
-    const process = launch(logs.add);
-    become({ status: 'starting', process });
-    void follow(process);
+    const replica = launch(logs.add);
+    become({ status: 'starting', replica });
+    void follow(replica);
   };
 
   return {
@@ -167,7 +167,7 @@ export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROB
       clearTimeout(pause);
       state = { status: 'stopped' };
       first.reject(new Error(`${name} was stopped`));
-      if (last.status === 'starting' || last.status === 'ready') await last.process.stop();
+      if (last.status === 'starting' || last.status === 'ready') await last.replica.stop();
     },
   };
 };

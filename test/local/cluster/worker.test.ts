@@ -5,7 +5,7 @@ import { MODEL } from './cluster-client.ts';
 
 const pidOf = (worker: Worker): number | undefined => {
   const state = worker.state();
-  return state.status === 'ready' ? state.process.pid : undefined;
+  return state.status === 'ready' ? state.replica.pid : undefined;
 };
 
 describe('a worker', () => {
