@@ -39,7 +39,7 @@ describe('a position from before the log was moved', () => {
     expectUnknown(await api.admin.get(`/audit/events/${OF_ANOTHER_LOG}`));
   });
 
-  it('makes the live stream say reset, and go on from now', async () => {
+  it('makes the live stream send reset and continue from now', async () => {
     const headers = { authorization: `Bearer ${api.admin.token}` };
     const socket = new WebSocket(`${api.url.replace('http', 'ws')}/stream?from=${OF_ANOTHER_LOG}`, { headers });
     const frames: { type: string; data: { position?: string; name?: string } }[] = [];

@@ -14,7 +14,7 @@ const refused = () => Promise.reject(Object.assign(new Error('connect ECONNREFUS
 const CLIENTS = 20;
 
 describe('the log of an API whose database is away', () => {
-  it('tells the outage once and not once a request', async () => {
+  it('logs the outage once, and not once per request', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
     const route = publicRoute({
@@ -39,7 +39,7 @@ describe('the log of an API whose database is away', () => {
     }
   });
 
-  it('tells it once and not once a client that follows the live stream', async () => {
+  it('logs it once, and not once per client of the live stream', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
     const api = await startApi({ logger });
@@ -77,7 +77,7 @@ describe('the log of an API whose database is away', () => {
     }
   });
 
-  it('tells it once and not once a message that comes again', async () => {
+  it('logs it once, and not once per message that is delivered again', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'warn' }, { write: (line: string) => lines.push(line) });
     const api = await startApi({ logger });

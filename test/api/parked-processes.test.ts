@@ -43,7 +43,7 @@ describe('a process that is stuck', () => {
     });
   });
 
-  it('stays where it is when it is tried again in vain', async () => {
+  it('stays parked when the retry fails', async () => {
     const { status, body } = await api.admin.post(`/operations/parked/${parked_id}/retry`, undefined);
     expect({ status, body }).to.deep.equal({ status: 200, body: { resumed: false } });
     const { body: list } = await api.admin.get('/operations/parked');

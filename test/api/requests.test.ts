@@ -184,7 +184,7 @@ describe('requests to the API', () => {
     expectProblem(await person.get('/auth/me'), 403, 'user-disabled');
   });
 
-  it('refuses system commands from people, whoever they are', async () => {
+  it('refuses system commands from every user', async () => {
     const reply = await api.admin.post('/commands/RecordModelMetadata', { model_id: UNKNOWN, metadata: {} });
     expect(reply.status).to.be.oneOf([403, 404, 422]);
     const registration = { user_id: UNKNOWN, subject: 'x', email: 'x@y.z', name: 'x', role: 'admin' };

@@ -149,7 +149,7 @@ describe('the surface of the API', () => {
     expect(['0000-1', 'a b'].map((position) => mayBe('Min-Position', position))).to.deep.equal([true, false]);
   });
 
-  it('asks who somebody is before it says what is wrong with a request', async () => {
+  it('authenticates the caller before it validates the request', async () => {
     const headers = { 'if-match': 'nonsense', 'idempotency-key': '' };
     const { status, body } = await api.request('DELETE', '/projects/nonsense', { headers });
     expect([status, body.code]).to.deep.equal([401, 'missing-token']);
@@ -224,7 +224,7 @@ describe('the surface of the API', () => {
     );
   });
 
-  it('tells Prometheus how far each read model is behind, and what is parked', async () => {
+  it('reports the lag and the parked events of each read model to Prometheus', async () => {
     const { body } = await api.request('GET', '/metrics');
     expect(body).to.match(/budapp_projection_lag_seconds\{projection="endpoints"\} \d/);
     expect(body).to.match(/budapp_projection_parked_events\{projection="endpoints"\} 0/);

@@ -195,7 +195,7 @@ describe('uploads of models', () => {
     expect(other.body).to.include({ status: 422, code: 'idempotency-key-reused' });
   });
 
-  it('leaves nothing of an upload whose sender goes away in the middle', async () => {
+  it('leaves nothing of an upload whose client disconnects in the middle', async () => {
     const before = await stored();
     const { port } = new URL(api.url);
     const boundary = 'cut';

@@ -67,7 +67,7 @@ describe('cluster commands', () => {
       .then({ type: 'CapacityReserved' });
   });
 
-  it("replace the endpoint's own reservation, and let it shrink even while the cluster is away", () => {
+  it("replace the endpoint's own reservation, and let it shrink even while the cluster is unavailable", () => {
     given(...available, reserved)
       .when(reserveCapacity, wanting(2000))
       .then({ type: 'CapacityReserved' });

@@ -25,7 +25,7 @@ describe('project commands', () => {
   const scopes = ['endpoint:view'];
   const user = [fact('UserRegistered', { user_id })];
 
-  it('take in a member who exists and is not the owner', () => {
+  it('accept a member who exists and is not the owner', () => {
     given(created)
       .knowing({ user })
       .when(addProjectMember, { project_id, user_id, scopes })
@@ -170,7 +170,7 @@ describe('model commands', () => {
       .then({ type: 'CloudModelRegistered', data: { deadline: later(600) } });
   });
 
-  it('take in only a file that was stored for the very command', () => {
+  it('accept only a file that was stored for the same command', () => {
     const stored = (object_key: string) => ({ name: 'M', artefact: { ...artefact, object_key } });
     const own = `models/${tenant}/${commandId}/`;
     given()

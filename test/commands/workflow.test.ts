@@ -47,7 +47,7 @@ describe('workflow commands', () => {
     });
   });
 
-  it('take results, and an empty one as a failure of the step that goes on', () => {
+  it('accept results, and an empty one as a failure of the running step', () => {
     given(started)
       .when(recordServiceMessage, said('results', 'COMPLETED', { result: { a: 1 } }))
       .then({ type: 'WorkflowResultReceived' });

@@ -110,7 +110,7 @@ export const identityContract = (underTest: () => IdentityUnderTest): void => {
     }
   });
 
-  it('bears with clocks that differ by a few seconds', async () => {
+  it('tolerates clocks that differ by a few seconds', async () => {
     const { access_token, expires_in } = await identity.login(underTest().credentials);
     const ahead = await underTest().connect({ ahead_ms: () => (expires_in + 2) * 1000 });
     expect(await ahead.verify(access_token)).to.have.property('subject');

@@ -43,7 +43,7 @@ export const describeLogImport = (name: string, open: () => Promise<Log & LogImp
       expect(await log.head()).to.equal(taken.at(-1)?.position);
     });
 
-    it('goes on as any log afterwards: appends count from there, and repeats are known', async () => {
+    it('works as any log afterwards: revisions continue, and repeats are recognised', async () => {
       await log.importEvents(history);
       const [first] = history;
       const held = history.filter(({ stream }) => stream === first!.stream).length;

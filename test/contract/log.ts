@@ -88,7 +88,7 @@ export const describeLog = (
         expect(Date.parse(at)).to.be.within(before - 1000, Date.now() + 1000);
       });
 
-      it('takes an expected revision only where it is the actual one, and tells the actual one', async () => {
+      it('accepts only the actual revision as the expected one, and reports the actual one', async () => {
         await log.append('thing-1', [anEvent(), anEvent()], { expected: 'none' });
         for (const expected of [0, 2, 'none'] as const) {
           const error = await refusal(log.append('thing-1', [anEvent()], { expected }));
@@ -97,7 +97,7 @@ export const describeLog = (
         expect(await log.append('thing-1', [anEvent()], { expected: 1 })).to.include({ revision: 2 });
       });
 
-      it('tells null as the actual revision of a stream that does not exist', async () => {
+      it('reports null as the actual revision of a stream that does not exist', async () => {
         for (const expected of [0, 'exists'] as const) {
           const error = await refusal(log.append('thing-1', [anEvent()], { expected }));
           expect(error).to.be.instanceOf(WrongExpectedRevision).and.include({ expected, actual: null });
@@ -282,7 +282,7 @@ export const describeLog = (
         expect(items).to.deep.equal([{ caughtUp: true, position }]);
       });
 
-      it('goes on live: what comes later, and CaughtUp again', async () => {
+      it('continues live: later events, then CaughtUp again', async () => {
         const abort = new AbortController();
         const reader = live(log, { signal: abort.signal });
         expect(await next(reader)).to.deep.equal({ caughtUp: true, position: null });
@@ -294,7 +294,7 @@ export const describeLog = (
         expect(await reader.next()).to.include({ done: true });
       });
 
-      it('tells a filtered live reader how far it is, even where nothing is for it', async () => {
+      it('reports the position to a filtered live reader, even where no event passes the filter', async () => {
         const abort = new AbortController();
         const reader = live(log, { filter: { types: ['Other'] }, signal: abort.signal });
         await next(reader);
@@ -345,7 +345,7 @@ export const describeLog = (
     });
 
     describe('close', () => {
-      it('throws log-closed at live readers and at whoever comes later, and may be called twice', async () => {
+      it('rejects live readers and later calls with log-closed, and may be called twice', async () => {
         const reader = live(log);
         await next(reader);
         const waiting = refusal(reader.next());

@@ -360,7 +360,7 @@ describe('deployments on bad days', function () {
 
     const head = async (): Promise<string | null> => (await ask('GET', '/audit/events?limit=1')).body.position;
 
-    it('goes on with a deployment that a SIGTERM found in flight', async () => {
+    it('continues a deployment after a SIGTERM in the middle', async () => {
       const accepted = await deploy('interrupted', { replicas: 2 });
       expect(accepted.status).to.equal(202);
       expect(await budapp.stop()).to.equal(0);

@@ -14,7 +14,7 @@ const runDemo = (...flags: string[]) =>
 describe('npm run demo', function () {
   this.timeout(300_000);
 
-  it('does the whole job, tells it in plain lines where nobody watches, and ends with 0', async () => {
+  it('runs the whole job, prints plain lines without a terminal, and exits with 0', async () => {
     const { code, output } = await runDemo();
     expect(code, output).to.equal(0);
     for (const part of [

@@ -177,7 +177,7 @@ describe('the live stream on bad days', function () {
     expect(projects.map(({ position }) => position)).to.deep.equal([missed.position, next.position]);
   });
 
-  it('says reset where a position cannot be continued, and goes on with what comes', async () => {
+  it('sends reset where a position cannot be continued, and continues with new events', async () => {
     const stream = await takeOverWebSocket(budapp.url, person.token, '9999999999999999');
     await eventually('the reset comes', async () =>
       stream.frames.some(({ type }) => type === 'bud.stream.reset') ? true : null,
@@ -208,7 +208,7 @@ describe('the live stream on bad days', function () {
     expect(String(error)).to.include('401');
   });
 
-  it('cuts off a client that takes nothing, and goes on serving the others', async () => {
+  it('disconnects a client that does not read, and keeps serving the others', async () => {
     const { port, hostname } = new URL(budapp.url);
     const slow = connect(Number(port), hostname);
     slow.on('error', () => undefined);

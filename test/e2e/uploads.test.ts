@@ -167,7 +167,7 @@ describe('uploads on bad days', function () {
     await expectNothing('large');
   });
 
-  it('says so where the disk for uploads is full, and goes on when there is room again', async function () {
+  it('reports a full disk for uploads, and accepts them again when there is space', async function () {
     // Without the right to mount a small disk there is no disk that a test may fill.
     if (!isSmallDisk) this.skip();
     const ballast = join(objectsDir, 'ballast');
@@ -187,7 +187,7 @@ describe('uploads on bad days', function () {
     await eventually('its file goes with it', async () => ((await stored()).length === 0 ? true : null));
   });
 
-  it('leaves nothing of an upload whose sender goes away in the middle', async () => {
+  it('leaves nothing of an upload whose client disconnects in the middle', async () => {
     const socket = beginUpload(budapp.url, person.token, 'left');
     await eventually('it arrives', async () => ((await stored()).length > 0 ? true : null));
     socket.destroy();

@@ -90,7 +90,7 @@ describe("another one's project", function () {
     }
   });
 
-  it('cannot be changed by a stranger, and nothing tells that it is there', async () => {
+  it('cannot be changed by a stranger, and looks as if it did not exist', async () => {
     const { project_id, endpoint, workflow_id } = owned;
     const attempts: [string, string, object?][] = [
       ['PATCH', `/projects/${project_id}`, { name: 'mine now' }],

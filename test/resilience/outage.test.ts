@@ -21,7 +21,7 @@ const AWAY = { message: 'the store is away: look at STORE_URL', fields: { settin
 const REFUSED: OutageLine = { level: 'error', message: 'the store refuses us: look at STORE_TOKEN' };
 
 describe('an outage', () => {
-  it('is told once however often something fails, and its end once, with how long it lasted', () => {
+  it('is logged once for any number of failures, and its end once, with its duration', () => {
     const { lines, clock, outage } = anOutage();
     for (let count = 0; count < 100; count += 1) {
       outage.failed(AWAY);
@@ -35,7 +35,7 @@ describe('an outage', () => {
     ]);
   });
 
-  it('is told again where it lasts', () => {
+  it('is logged again while it lasts', () => {
     const { lines, clock, outage } = anOutage();
     outage.failed(AWAY);
     clock.ms += 59_999;
@@ -46,7 +46,7 @@ describe('an outage', () => {
     expect(lines.map(({ outage_ms }) => outage_ms)).to.deep.equal([undefined, 60_000]);
   });
 
-  it('is told again where its reason changes, and ends once', () => {
+  it('is logged again when its reason changes, and ends once', () => {
     const { lines, clock, outage } = anOutage();
     outage.failed(AWAY);
     clock.ms += 500;
@@ -61,7 +61,7 @@ describe('an outage', () => {
     ]);
   });
 
-  it('is told anew after it has ended', () => {
+  it('is logged again after it has ended', () => {
     const { lines, outage } = anOutage();
     outage.failed(AWAY);
     outage.ok();
@@ -69,7 +69,7 @@ describe('an outage', () => {
     expect(lines.map(({ level }) => level)).to.deep.equal([40, 30, 40]);
   });
 
-  it('is not told to have ended where nothing failed', () => {
+  it('has no end where nothing failed', () => {
     const { lines, outage } = anOutage();
     outage.ok();
     expect(lines).to.deep.equal([]);

@@ -168,7 +168,7 @@ describe('BudApp in two processes a role, on all the real systems at once', func
     expect(toldBy(here.output)).to.deep.equal(toldBy(embedded.output));
   });
 
-  it('loses nothing and does nothing twice while each system in turn is away and each process is killed', async () => {
+  it('loses nothing and does nothing twice while each system in turn is unavailable and each process is killed', async () => {
     const client = createPatientClient({ urls: installation.urls });
     await client.login(ADMIN);
     const { model_id, project_id, from } = await prepare(client);

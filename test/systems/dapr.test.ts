@@ -78,7 +78,7 @@ describe('services behind sidecars', function () {
     expect(await invoker.invoke(request)).to.deep.equal({ up: true });
   });
 
-  it('may be asked again where nobody has heard of them, and where our own sidecar comes later than we do', async () => {
+  it('are retryable where the service is unknown, and where the own sidecar starts later', async () => {
     const invoker = mesh.invokerOver(await mesh.portOf('dapr-early-http'));
     const request = aRequest({ app_id: 'nobody-at-all' });
     const without = await serviceFailureOf(invoker.invoke(request));

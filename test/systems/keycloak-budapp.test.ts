@@ -68,7 +68,7 @@ describe('BudApp with Keycloak', function () {
     await rm(dir, { recursive: true, force: true });
   });
 
-  it('makes a user of whoever logs in for the first time', async () => {
+  it('registers a user at the first login', async () => {
     const carol = { email: 'carol@example.com', password: 'Correct-Horse-3' };
     await north.createUser({ ...carol, first_name: 'Carol', last_name: 'Kay', groups: ['developers'] });
     const { ask: asCarol } = await login(carol);

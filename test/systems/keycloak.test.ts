@@ -118,7 +118,7 @@ describe('Keycloak', () => {
       });
     }
 
-    it('takes whoever has no role for a viewer', async () => {
+    it('treats a user without a role as a viewer', async () => {
       expect(await claimsOf(bob)).to.include({ role: 'viewer', email: bob.email });
     });
 
@@ -271,7 +271,7 @@ describe('Keycloak', () => {
         .and.contain('KC_HOSTNAME');
     });
 
-    it('tells whoever logs in to come again, and the operator what to look at, when the secret changes', async () => {
+    it('answers logins with unavailable, and logs the settings to check, when the secret changes', async () => {
       const identity = await open({ client_id: 'another-application' });
       await admin.changeClient('another-application', { secret: 'rotated-by-the-administrator' });
       lines.length = 0;

@@ -100,7 +100,7 @@ describe('MinIO behind the API and the local services', function () {
     expect(await objects.find(body.artefact.object_key)).to.include({ sha256: body.artefact.sha256 });
   });
 
-  it('keeps nothing of an upload whose client goes away, not even its parts', async () => {
+  it('keeps nothing of an upload whose client disconnects, not even its parts', async () => {
     const before = await stored();
     const put = Promise.withResolvers<unknown>();
     const { put: realPut } = objects;

@@ -102,7 +102,7 @@ describe('MinIO', function () {
       expect(await hashOf(await store.get('models/large'))).to.equal(stored.sha256);
     });
 
-    it('takes in no more than MinIO takes', async () => {
+    it('reads no faster than MinIO accepts', async () => {
       const proxy = await startFreezableProxy(right.endpoint);
       const store = await createMinioObjects({ ...right, endpoint: proxy.address, idle_ms: 2000 });
       let given = 0;

@@ -80,7 +80,7 @@ describe('NATS', () => {
 
   describe('as any status bus', () => statusBusContract(() => openBus()));
 
-  it('carries to whoever else is connected, as soon as the subscription has been confirmed', async () => {
+  it('delivers to every other connection, as soon as the subscription has been confirmed', async () => {
     const [one, other] = [await openBus(), await openBus()];
     const arrived = Promise.withResolvers<string>();
     await other.subscribe('bud.status.>', ({ payload }) => arrived.resolve(payload));

@@ -73,7 +73,7 @@ describe('npm run systems', function () {
     await stop(second);
   });
 
-  it('forgets the data of earlier runs where it is told to', async () => {
+  it('deletes the data of earlier runs with its option', async () => {
     const fresh = run('--fresh', 'redis');
     expect(await askRedis(redisOf(await fresh.started()), ['get', 'left'])).to.equal(null);
     await stop(fresh);

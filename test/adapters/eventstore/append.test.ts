@@ -37,7 +37,7 @@ describe('appends to EventStoreDB', () => {
 
   // The client's own deadline is one that the server keeps, or not.
   for (const written of [false, true])
-    it(`are made once though the server stays mute about one that was ${written ? '' : 'not '}written`, async () => {
+    it(`are made once though the server does not answer one that was ${written ? '' : 'not '}written`, async () => {
       log = await logs.open(double.url, { attemptTimeout: 500 });
       double.faults.inject('append', 'mute', { times: 1, written });
       await appendOnce('thing-1');
@@ -239,7 +239,7 @@ describe('appends to EventStoreDB', () => {
         expect(cluster.leader()).to.equal(1);
       });
 
-    it('go on when the leader is gone and another one is elected', async () => {
+    it('continue after another leader is elected', async () => {
       log = await logs.open(cluster.url);
       await log.append('thing-1', [anEvent()], { expected: 'none' });
       await cluster.nodes[0]!.stop();

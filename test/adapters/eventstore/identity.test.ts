@@ -17,7 +17,7 @@ describe('the identity of the log in EventStoreDB', () => {
 
   const identity = () => eventStoreLogIdentity({ url: double.url });
 
-  it('is made once, whoever asks first, and stays', async () => {
+  it('is made once by concurrent callers, and never changes', async () => {
     const answers = await Promise.all([identity(), identity(), identity()]);
     expect(new Set(answers).size).to.equal(1);
     await double.start('keep');
@@ -30,7 +30,7 @@ describe('the identity of the log in EventStoreDB', () => {
     expect(await identity()).to.not.equal(before);
   });
 
-  it('is no event to whoever reads the log, and leaves an empty log empty', async () => {
+  it('is skipped by readers of the log, and leaves an empty log empty', async () => {
     await identity();
     const log = await createEventStoreLog({ url: double.url, logger: pino({ level: 'silent' }) });
     expect(await log.head()).to.equal(null);
@@ -50,7 +50,7 @@ describe('the identity of the log in EventStoreDB', () => {
     await cluster.close();
   });
 
-  it('is waited for a bounded time where the server is mute', async () => {
+  it('fails after a time-out where the server does not answer', async () => {
     double.faults.inject('read', 'mute');
     const asking = eventStoreLogIdentity({ url: double.url, timeout: 200 });
     expect(await failureOf(asking))

@@ -267,7 +267,7 @@ describe('reading from EventStoreDB', () => {
     expect(await collect(log.readStream('theirs'))).to.deep.equal([]);
   });
 
-  it('hands on no position before the event at it, though the server tells checkpoints of what is not ours', async () => {
+  it('reports no position before its event, though the server sends checkpoints of other events', async () => {
     log = await logs.open(double.url, PATIENT);
     const others = () => numbers(50).map((n) => jsonEvent({ type: n % 2 === 0 ? 'Theirs' : '$theirs', data: { n } }));
     let next = 0;
@@ -300,7 +300,7 @@ describe('reading from EventStoreDB', () => {
     expect(await log.head()).to.equal(later.position);
   });
 
-  it('tells the position before a stream that was deleted by hand, and reads on after it', async () => {
+  it('reports the position before a deleted stream, and continues after it', async () => {
     await append(1);
     await log.append('thing-2', [anEvent(2)], { expected: 'none' });
     await append(3);

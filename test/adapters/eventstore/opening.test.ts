@@ -183,7 +183,7 @@ describe('opening the log in EventStoreDB', () => {
     }
   });
 
-  it('loads no other client of the same kind, whose messages would not be told from this one’s', async () => {
+  it('loads no second copy of the client, whose messages could not be distinguished', async () => {
     const lock = await readFile(new URL('../../../package-lock.json', import.meta.url), 'utf8');
     expect(lock).to.not.include('@kurrent/');
   });

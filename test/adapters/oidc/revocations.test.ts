@@ -99,7 +99,7 @@ describe('revocations', () => {
     await revocations.close();
   });
 
-  it('hears each logout message once, whichever process hears it', async () => {
+  it('accepts each logout message once, in whichever process it arrives', async () => {
     const [here, elsewhere] = await Promise.all([open(), open()]);
     const message = anEnd({ subject: 'linus', message_id: 'once' });
     const heard = await Promise.all([here.end(message), elsewhere.end(message)]);

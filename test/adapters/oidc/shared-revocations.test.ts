@@ -121,7 +121,7 @@ describe('shared revocations', () => {
     await shared.close();
   });
 
-  it('refuse a token for a value that they cannot read: somebody put it there', async () => {
+  it('refuse a token for a value that cannot be parsed, since it means a revocation', async () => {
     const store = createStateDouble();
     const shared = await open(store);
     const token = aToken();
@@ -146,7 +146,7 @@ describe('shared revocations', () => {
     await shared.close();
   });
 
-  it("go by Postgres's word while the store is away, say so once, and put back what it missed", async () => {
+  it('use Postgres only while the store is unavailable, log it once, and restore what the store missed', async () => {
     const store = createStateDouble();
     const shared = await open(store, { reconcile_ms: 20 });
     store.double.away = true;

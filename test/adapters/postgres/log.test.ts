@@ -131,7 +131,7 @@ describe('the log in Postgres', () => {
     expect(seen).to.deep.equal([0, 1, 2, 3, 4]);
   });
 
-  it('hears of new events by notification again after the listening connection was ended', async () => {
+  it('is notified of new events again after the listening connection was ended', async () => {
     const log = await openLog({ pollInterval: 3_600_000 });
     const abort = new AbortController();
     const reader = log.subscribe({ after: 'start', live: true, signal: abort.signal })[Symbol.asyncIterator]();

@@ -36,7 +36,7 @@ describe('the sockets of a pool of connections to Postgres', () => {
     await database.close();
   });
 
-  it('give up a server that has fallen silent, and the pool goes on with new ones', async () => {
+  it('close a connection without an answer, and the pool opens new ones', async () => {
     await pool.query('select 1');
     proxy.freeze();
     const failures = await Promise.all(Array.from({ length: 4 }, () => failureOf(pool.query('select 1'))));
@@ -53,7 +53,7 @@ describe('the sockets of a pool of connections to Postgres', () => {
     expect(answerTo(await failing)).to.equal('503 5');
   });
 
-  it('that are lost are told of once, however many they are, and once that there are new ones', async () => {
+  it('that are lost are logged once per outage, and its end once', async () => {
     const lines: { level: string }[] = [];
     const { promise: told, resolve } = Promise.withResolvers<void>();
     const write = (line: string) => {

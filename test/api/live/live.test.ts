@@ -169,7 +169,7 @@ describe('the live stream', () => {
     client.socket.close();
   });
 
-  it('starts anew, and says so, where the log does not reach as far as the position', async () => {
+  it('sends reset and starts at the end where the position is beyond the log', async () => {
     const client = await listen(api, 'from=zzzzzzzz', api.admin.token);
     const first = await client.until(() => true);
     expect(first.type).to.equal('bud.stream.reset');

@@ -97,7 +97,7 @@ describe('handling a command', () => {
       expect(error.code).to.equal('project-not-found');
     });
 
-    it('asks for the scope of what a workflow works on when somebody cancels it', async () => {
+    it('requires the scope of the target of a workflow to cancel it', async () => {
       const { run } = start();
       const target = { area: 'cluster', id: newId(ClusterId), name: 'home' } as const;
       const { data } = fact('WorkflowStarted', { kind: 'cluster-onboarding', target, project_id: null });
@@ -115,7 +115,7 @@ describe('handling a command', () => {
       expect(events.map(({ type }) => type)).to.deep.equal(['WorkflowCancelRequested']);
     });
 
-    it("does not know another project's workflow when somebody cancels it", async () => {
+    it('answers not found when a workflow of another project is cancelled', async () => {
       const { run } = start();
       const { data } = fact('WorkflowStarted');
       await run('StartWorkflow', data, { caller: itself });
@@ -201,7 +201,7 @@ describe('handling a command', () => {
       });
     };
 
-    it('gives away the name of what never came to be, but only after a minute', async () => {
+    it('lets another creator take over the name of an abandoned creation after a minute', async () => {
       const { run, wait } = start({ wrap: interrupted() });
       await run('CreateProject', { name: 'One' }).then(
         () => expect.fail('did not crash'),
@@ -213,7 +213,7 @@ describe('handling a command', () => {
       await run('CreateProject', { name: 'One' });
     });
 
-    it('gives it away at once where nobody can be alive who reserved it', async () => {
+    it('lets it be taken over at once where the process that reserved it has ended', async () => {
       const { run } = start({ wrap: interrupted(), alone_since: '2026-11-22T12:00:00.001Z' });
       await run('CreateProject', { name: 'One' }).catch(() => undefined);
       expect((await run('CreateProject', { name: 'One' })).repeated).to.equal(false);

@@ -9,7 +9,7 @@ const pidOf = (worker: Worker): number | undefined => {
 };
 
 describe('a worker', () => {
-  it('is started anew when its process is there but answers nothing', async () => {
+  it('is restarted when its process runs but does not answer', async () => {
     const waiting = new Set<() => void>();
     const worker = createWorker({
       id: 'worker-1',

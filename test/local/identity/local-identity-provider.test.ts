@@ -50,7 +50,7 @@ describe('local identity provider', () => {
     await rm(data_dir, { recursive: true, force: true });
   });
 
-  it('generates a good password for the admin at the first start, and tells it only then', async () => {
+  it('generates a good password for the admin at the first start, and shows it only then', async () => {
     const first = await start();
     const password = first.generated_password ?? '';
     expect(first.first_start).to.equal(true);

@@ -123,7 +123,7 @@ describe('the embedded Postgres', function () {
     await second.close();
   });
 
-  it('starts anew where setting up was cut short', async () => {
+  it('starts over where the setup was interrupted', async () => {
     const first = await createEmbeddedPostgres({ data_dir });
     await first.close();
     await rename(join(data_dir, 'pg18'), join(data_dir, 'pg18.unfinished'));

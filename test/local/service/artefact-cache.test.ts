@@ -67,7 +67,7 @@ describe('artefacts in the object storage', () => {
       expect(await readFile(await fetchArtefact(URI), 'utf8')).to.equal('two');
     });
 
-    it('goes on after a download that broke off, and leaves nothing half', async () => {
+    it('retries a download that was cut off, and leaves no partial file', async () => {
       await put('hello');
       const breaking = { ...store };
       breaking.get = async (key) => {
@@ -122,7 +122,7 @@ describe('artefacts in the object storage', () => {
       expect(await readdir(join(dir, 'cache'))).to.deep.equal([]);
     });
 
-    it('waits for an object storage that is away for a moment', async () => {
+    it('waits for an object storage that is unavailable for a moment', async () => {
       await put('hello');
       let asked = 0;
       const away = { ...store };

@@ -20,7 +20,7 @@ describe('a local service', () => {
   });
   after(() => service.close());
 
-  it('tells whoever sends too much so, and closes the connection that the rest would come on', async () => {
+  it('refuses a body that is too large, and closes the connection that the rest would use', async () => {
     const sending = request(`${service.url}/name`, { method: 'POST', headers: { 'content-type': 'application/json' } });
     sending.write(`{"name":"${'x'.repeat(1_000_000)}`);
     const [answer]: IncomingMessage[] = await once(sending, 'response');

@@ -61,7 +61,7 @@ describe('stored workflows', () => {
       await close();
     });
 
-    it('are told where they had ended and were not, and said again where they were', async () => {
+    it('send their messages after an upgrade, also where these had been sent before', async () => {
       const result = { model_info: {}, local_path: '/m' };
       await store('w1', { status: 'ended', result, closing: [closingOf(TYPE, 'w1', result)] });
       await store('w2', { status: 'told', result, closing: [closingOf(TYPE, 'w2', result)] });

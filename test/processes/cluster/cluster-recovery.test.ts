@@ -33,7 +33,7 @@ describe('cluster recovery', () => {
     expect(commandData('StartWorkflow')).to.include({ kind: 'cluster-recovery', user_id, deadline: DEADLINE_AT });
   });
 
-  it('asks for the health, then for the nodes, and records that the cluster is back', () => {
+  it('requests the health, then the nodes, and records that the cluster is available', () => {
     const asked = given(unavailable, timerFired('check'));
     expect(asked.names).to.deep.equal(['call cluster.health', 'timer check']);
     expect(asked.callInput('cluster.health')).to.deep.equal({ cluster_id: 'bud-1' });

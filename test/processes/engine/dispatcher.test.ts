@@ -11,7 +11,7 @@ const performer: Performer = {
 };
 
 describe('a dispatcher whose database is away', () => {
-  it('goes on looking for it as often as at the beginning, and says so once', async () => {
+  it('keeps looking for it as often as at the beginning, and logs it once', async () => {
     const lines: string[] = [];
     const { promise: asked, resolve } = Promise.withResolvers<void>();
     const pool = new Pool();

@@ -198,7 +198,7 @@ describe('the process runner', () => {
     expect(only(events, 'ModelMetadataRecorded')).to.have.length(10);
   });
 
-  it('parks an instance that cannot digest an event, goes on with others, and catches up when retried', async () => {
+  it('parks an instance that cannot handle an event, continues with others, and catches up when retried', async () => {
     let broken = true;
     const State = z.object({ seen: z.array(z.string()) });
     const picky: Process<z.output<typeof State>> = {
@@ -243,7 +243,7 @@ describe('the process runner', () => {
     expect(await runner.listParked()).to.deep.equal([]);
   });
 
-  it('goes on by itself with what an older version parked over a fact that it did not know', async () => {
+  it('retries by itself what an older version parked because of an unknown fact', async () => {
     const old = start('old');
     const { workflow_id } = await upload('ocr');
     await until('WorkflowCallAnswered');
@@ -270,7 +270,7 @@ describe('the process runner', () => {
     expect(await runner.listParked()).to.deep.equal([]);
   });
 
-  it('leaves out the event that is in the way when it is skipped, and goes on with those behind it', async () => {
+  it('skips the parked event, and continues with those behind it', async () => {
     const State = z.object({ workflow_id: z.uuid() });
     const picky: Process<z.output<typeof State>> = {
       name: 'picky',

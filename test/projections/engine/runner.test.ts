@@ -165,7 +165,7 @@ describe('the projection runner', () => {
       return { operations, ill, well };
     };
 
-    it('parks its stream, where later events wait, and goes on with the others', async () => {
+    it('parks its stream, where later events wait, and continues with the others', async () => {
       const { operations, ill, well } = await parkOne();
       expect((await rowOf(ill)).revision).to.equal(1);
       expect((await rowOf(well)).revision).to.equal(1);
@@ -177,7 +177,7 @@ describe('the projection runner', () => {
       expect((await rowOf(ill)).revision).to.equal(1);
     });
 
-    it('takes in the event and those behind it once it is retried', async () => {
+    it('handles the event and those behind it once it is retried', async () => {
       const { operations, ill } = await parkOne();
       const [parked] = await operations.listParked();
       expect(await operations.retryParked(parked?.id ?? '')).to.deep.equal({ resumed: false });
@@ -191,7 +191,7 @@ describe('the projection runner', () => {
       expect((await rowOf(ill)).revision).to.equal(4);
     });
 
-    it('leaves out the event and takes in those behind it once it is skipped', async () => {
+    it('skips the event and handles those behind it', async () => {
       const { operations, ill } = await parkOne();
       const [parked] = await operations.listParked();
       expect(await operations.skipParked(parked?.id ?? '')).to.deep.equal({ resumed: true });
@@ -206,7 +206,7 @@ describe('the projection runner', () => {
     });
   });
 
-  it('takes in by itself what an older version parked over a fact that it did not know', async () => {
+  it('retries by itself what an older version parked because of an unknown fact', async () => {
     const old = start('old');
     const endpoint = await startEndpoint(log);
     const other = await startEndpoint(log);
@@ -312,7 +312,7 @@ describe('the projection runner', () => {
     expect(await rowOf(endpoint)).to.deep.include({ name: 'reader', revision: events.length - 1 });
   });
 
-  it('builds a raised version beside the old one, which goes on serving, and swaps', async () => {
+  it('builds a new version beside the old one, which keeps serving, and swaps', async () => {
     const old = start('old', { projections: [readModelOf(endpoints)] });
     const endpoint = await startEndpoint(log);
     await caughtUp('endpoints', await log.head());

@@ -61,7 +61,7 @@ describe('the status feed', () => {
     expect(message?.subject).to.contain(project_id);
   });
 
-  it('tells nothing sealed', async () => {
+  it('contains nothing sealed', async () => {
     const user = await startUser(log, fresh(UserId));
     const [event] = await eventsOf(log, user.stream);
     if (!event) throw new Error('there is an event');

@@ -36,7 +36,7 @@ describe('the pool that read models are read from', () => {
     await database.close();
   });
 
-  it('takes a server that has fallen silent for one that is away, also for those who wait, and reads on after it', async () => {
+  it('treats a server that does not answer as unavailable, also for waiting reads, and recovers afterwards', async () => {
     await pool.any(one);
     proxy.freeze();
     const failures = await Promise.all(Array.from({ length: 5 }, () => failureOf(pool.maybeOne(one))));

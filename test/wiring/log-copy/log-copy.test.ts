@@ -116,7 +116,7 @@ describe('copying a log', () => {
     expect(await failureOf(compareLogs({ from, to }))).to.be.instanceOf(TargetBehind);
   });
 
-  it('follows a source that is being written to until it is told to stop', async () => {
+  it('follows a source that is being written to until it is stopped', async () => {
     const abort = new AbortController();
     const seen: CopyProgress[] = [];
     const reached = Promise.withResolvers<void>();

@@ -162,7 +162,7 @@ describe('cutting over to another log', () => {
     };
   };
 
-  it('goes on in the middle of a workflow: nothing is asked for again, and it ends', async () => {
+  it('continues in the middle of a workflow: nothing is requested again, and it ends', async () => {
     const model = await halfWay();
     const askedBefore = service.asked.length;
     expect(askedBefore).to.be.greaterThan(0);

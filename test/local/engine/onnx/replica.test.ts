@@ -135,7 +135,7 @@ describe('an inference replica', () => {
     expect((await once(other, 'exit'))[0]).to.equal(0);
   });
 
-  it('ends at once when its parent is not the one it was told', async () => {
+  it('exits at once when its parent is not the expected one', async () => {
     const other = fork(MAIN, ['--model-path', MODEL, '--model-name', 'angle', '--parent', '1'], { silent: true });
     expect((await once(other, 'exit'))[0]).to.equal(0);
   });
