@@ -88,7 +88,7 @@ export const realmNames = z.string().transform((text, context): readonly string[
   return z.NEVER;
 });
 
-/** A secret, but not the placeholder of a template (`${...}`) that nobody filled in: everybody would know it. */
+/** A secret, but not an unresolved placeholder of a template (`${...}`), whose text is publicly known. */
 export const clientSecret = z
   .string()
   .refine((text) => !text.startsWith('${'), 'is the name of a variable, not its value');

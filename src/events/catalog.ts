@@ -42,7 +42,7 @@ export type Recorded<F extends Fact = Fact> = F & Omit<RecordedEvent, 'type' | '
 
 export const streamOf = (area: Area, id: string): string => `${area}-${id}`;
 
-/** The area and id in a stream name; null for a stream that is no aggregate's (a name's). */
+/** The area and id in a stream name; null for the stream of a name. */
 export const parseStream = (stream: string): { area: Area; id: string } | null => {
   const dash = stream.indexOf('-');
   const area = Area.safeParse(stream.slice(0, dash));

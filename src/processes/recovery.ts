@@ -144,7 +144,7 @@ const followSignal = <Known, Recovery extends Current>(
     case 'begun': {
       const { start } = signal;
       if (recovery?.workflow_id === start.recovery.workflow_id) return null;
-      // What becomes degraded anew has recovered in between, though this instance did not see it.
+      // A resource that becomes degraded again has recovered in between, though this instance did not see it.
       const ending = recovery && (signal.overdue ? fail(kind, recovery) : succeed(recovery.workflow_id));
       const intents = [...(ending ? [abandonCalls(), ending] : []), ...startOf(kind, start, at)];
       return { state: { known: start.known, recovery: start.recovery }, intents };

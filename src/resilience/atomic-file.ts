@@ -45,7 +45,7 @@ export const writeAtomically = async (file: string, content: string): Promise<vo
   }
 };
 
-/** Removes the unfinished writes of `file` that a crash left. Nobody may write the file meanwhile. */
+/** Removes the unfinished writes of `file` that a crash left. The file must not be written meanwhile. */
 export const clearUnfinished = async (file: string): Promise<void> => {
   const name = basename(file);
   for (const found of await readdir(dirname(file))) {

@@ -1,7 +1,7 @@
 import { enableCompileCache } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
-// Not Node's default: whoever may write to /tmp could put code there that we run.
+// Not Node's default folder: any user who can write to /tmp could put code there that BudApp then runs.
 const FOLDER = fileURLToPath(new URL('../../node_modules/.cache/budapp', import.meta.url));
 
 /**

@@ -80,7 +80,8 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
   await migrate({ connectionString, log: (line) => logger.info(line) });
   const pool = openPool(database, needs);
   if (database.stand_in) {
-    // This process holds the lock on the embedded server's folder, so whoever held a lease or a claim has ended.
+    // This process holds the lock on the embedded server's folder, so every former holder of a lease or claim has
+    // ended.
     await releaseAllLeases(pool);
     await releaseAllClaims(pool);
   }

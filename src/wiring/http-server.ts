@@ -59,7 +59,7 @@ const NOT_HTTP = {
   detail: 'This is not an HTTP request.',
 };
 
-/** Refuses what is no readable HTTP request, in the same form as the API refuses requests. */
+/** Refuses an invalid HTTP request, in the same form as the API refuses requests. */
 const refuseClient = (error: Error, socket: Duplex): void => {
   if (codeOf(error) === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

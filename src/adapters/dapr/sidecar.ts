@@ -28,7 +28,7 @@ interface SidecarCall {
 export interface DaprSidecar extends Closable {
   /** The parsed JSON that the sidecar answered; null where it was empty. Throws `ServiceFailure`. */
   call(call: SidecarCall): Promise<unknown>;
-  /** Throws `SystemUnusable`: nobody answers, the token is refused, or the sidecar has no such component. */
+  /** Throws `SystemUnusable` where the sidecar does not answer, refuses the token, or has no such component. */
   check(component?: { name: string; setting: string }): Promise<void>;
 }
 

@@ -65,7 +65,7 @@ export interface RetryOptions {
   giveUpAfter?: number;
   /** Stops the retries; its reason is thrown then. */
   signal: AbortSignal;
-  /** Told of passing failures and of success; absent: whoever tries reports the failure. */
+  /** Notified of failures that may pass and of success; absent where the caller reports failures itself. */
   outage?: Outage | undefined;
 }
 

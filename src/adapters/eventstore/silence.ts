@@ -1,10 +1,13 @@
 import type { Position } from '../../events/event.ts';
 import { isBeyond } from './event-window.ts';
 
-/** Takes what a look at the log found and what the subscription has brought; true: the subscription has fallen silent. */
+/**
+ * Takes the log's head at a check and the newest event of the subscription. True where the subscription no longer
+ * delivers.
+ */
 export type SilenceCheck = (newest: Position | null, brought: Position | null) => boolean;
 
-/** One look finds events that are still on their way; that the next one finds them still missing is no coincidence. */
+/** Events may still be on their way at one check; if they are still missing at the next, the subscription is broken. */
 export const createSilenceCheck = (): SilenceCheck => {
   let missing: Position | null = null;
   return (newest, brought) => {

@@ -83,7 +83,7 @@ const bodyOf = ({ status, title, code, detail, hint, errors = [], extra = {} }: 
   request_id: requestId,
 });
 
-/** Seconds, where whoever refuses cannot tell how long it will take. */
+/** The default of `Retry-After` in seconds, where the duration of the outage is unknown. */
 const RETRY_AFTER_SECONDS = 5;
 
 const ofRejected = (error: Rejected, requestId: string): Problem => {

@@ -30,7 +30,7 @@ interface Identity {
 
 type Registered = { bud_cluster_id: string } & (
   | { status: 'available' }
-  /** `recovery` is what older code must be told of: see `recovery.ts`. */
+  /** `recovery` has the data that older code needs: see `recovery.ts`. */
   | { status: 'unavailable'; deadline: string; recovery: ClusterRecovery | null }
 );
 /** `bud_cluster_id` is null where the cluster service never registered the cluster. */

@@ -51,7 +51,7 @@ type Unplaced = { status: 'pending' | 'placing' | 'cancelled' | 'deleted'; place
 type Deploying = { status: 'deploying'; placement: Placement; namespace: null };
 type Serving = { placement: Placement; namespace: string; observed: Observed };
 type Running = Serving & { status: 'running' };
-/** `recovery` is what older code must be told of: see `recovery.ts`. */
+/** `recovery` has the data that older code needs: see `recovery.ts`. */
 type Degraded = Serving & { status: 'degraded'; deadline: string; recovery: Recovery | null };
 type Live = Running | Degraded;
 type Updating = Serving & { status: 'updating'; previous_replicas: number };

@@ -46,7 +46,7 @@ export const loginPage = ({ action, csrf, email, fault }: LoginForm): string => 
   );
 };
 
-/** Where a sign-in cannot go on; says what to do. */
+/** The page for a sign-in that cannot continue; it says what to do. */
 export const errorPage = (detail: string): string =>
   page(
     'Sign-in failed',

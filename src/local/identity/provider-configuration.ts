@@ -53,7 +53,7 @@ const claimsOfUser = (users: UserStore, id: string) => {
   return { email: user.email, name: user.name, roles: [user.role], tenant_id: DEFAULT_TENANT_ID };
 };
 
-/** BudApp is the only client and the provider's own, so that nobody is asked to let it in. */
+/** Skips the consent page, since BudApp is the only client and belongs to the provider. */
 const grantWithoutAsking = async (ctx: KoaContextWithOIDC) => {
   const { session, client: asking, provider } = ctx.oidc;
   if (session?.accountId === undefined || asking === undefined) return undefined;

@@ -30,7 +30,7 @@ const cloudModelInfo = (uri: string): ModelInfo => ({
   architecture: null,
 });
 
-/** The directory of one model of ours. Throws `ServiceRefusal` for every path that is not in one. */
+/** The directory of a model of this service. Throws `ServiceRefusal` for any other path. */
 const modelDirOf = (modelsDir: string, path: string): string => {
   const below = relative(modelsDir, resolve(modelsDir, path));
   const [first] = below.split(sep);

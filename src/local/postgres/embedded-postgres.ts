@@ -23,7 +23,7 @@ type Programs = z.output<typeof Programs>;
 
 const SETTINGS = {
   listen_addresses: '127.0.0.1',
-  // No socket file: its path may be too long, and nobody uses it.
+  // No socket file: its path may be too long, and it is not used.
   unix_socket_directories: '',
   max_connections: '200',
   shared_buffers: '128MB',
@@ -36,7 +36,7 @@ export interface EmbeddedPostgresOptions {
   data_dir: string;
   /** Gets what the server says, line by line. */
   log?: (line: string) => void;
-  /** Server settings on top of our own, for example `{ fsync: 'off' }` in tests. */
+  /** Additional server settings, for example `{ fsync: 'off' }` in tests. */
   settings?: Readonly<Record<string, string>>;
 }
 
@@ -44,7 +44,7 @@ export interface EmbeddedPostgres extends Closable {
   connection_string: string;
 }
 
-/** The package is no production dependency, so it is looked for only when it is needed. */
+/** The package is a development dependency, so it is loaded only when it is needed. */
 const loadPrograms = async (): Promise<Programs> => {
   try {
     // The package's own start-up code takes over the signals of the process, so only its programs are used.

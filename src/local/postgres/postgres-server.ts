@@ -122,7 +122,7 @@ export const startPostgresServer = async (options: PostgresServerOptions): Promi
       resolve();
     });
   });
-  // Nobody but the server itself holds on to this pipe, so its end is the server's end.
+  // Only the server itself keeps this pipe open, so its end is the server's end.
   guard.stderr?.once('end', () => {
     running = false;
     if (!closing) log('the Postgres server has ended by itself');

@@ -104,8 +104,8 @@ const meter = () => {
 };
 
 /**
- * Keeps copies of objects below `dir`, named by their SHA-256 and compared with it, each there whole or not at all. Whoever
- * asks links or copies the file soon: a copy that nobody has asked for in an hour is deleted at the next download.
+ * Caches objects below `dir`, named and verified by their SHA-256; each copy is complete or absent. The caller has to
+ * link or copy the file soon: a copy that was not requested for an hour is deleted at the next download.
  */
 export const createArtefactCache = ({
   dir,

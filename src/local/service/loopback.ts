@@ -11,7 +11,7 @@ import { BodyTooLarge, readBounded } from '../../resilience/bounded-body.ts';
 const LARGEST_BODY = 1_000_000;
 const LOOPBACK = '127.0.0.1';
 
-/** A service of the embedded default, reachable on this machine only unless it is told otherwise. */
+/** A service of the embedded default. By default it is reachable on this machine only. */
 export interface LocalService extends Closable {
   /** `http://127.0.0.1:<port>` */
   url: string;

@@ -68,7 +68,10 @@ const read = async (file: string): Promise<StoredRecord | null> => {
   }
 };
 
-/** Those that are not told; files that a crash left half-written, and old ones after a week, are deleted. */
+/**
+ * Loads the workflows whose messages may not have been sent; deletes half-written files of a crash, and old ones after
+ * a week.
+ */
 const readUnfinished = async (dir: string): Promise<StoredRecord[]> => {
   const unfinished: StoredRecord[] = [];
   for (const name of await readdir(dir)) {

@@ -9,7 +9,7 @@ import { after, ask, call } from '../process.ts';
 import { type CallAnswered, createRecovery, type RecoverySignal, recoveryIdOf } from '../recovery.ts';
 
 const Known = z.object({
-  /** Who registered it, and is told of its recoveries. */
+  /** The user who registered the cluster and is notified of its recoveries. */
   user_id: UserId,
   name: z.string(),
   /** Null until it is registered. */

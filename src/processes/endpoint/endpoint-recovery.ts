@@ -9,7 +9,7 @@ import { after, ask, call } from '../process.ts';
 import { createRecovery, type RecoverySignal, type RecoveryState, recoveryIdOf } from '../recovery.ts';
 
 const Known = z.object({
-  /** Who deployed it, and is told of its recoveries. */
+  /** The user who deployed the endpoint and is notified of its recoveries. */
   user_id: UserId,
   project_id: ProjectId,
   name: z.string(),

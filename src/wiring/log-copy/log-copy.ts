@@ -14,7 +14,7 @@ export class LogsDiffer extends Error {
   }
 }
 
-/** The target holds only the beginning of the source. Another copy goes on from there. */
+/** The target has only the beginning of the source. Another copy continues from there. */
 export class TargetBehind extends Error {
   constructor(events: number, next: string) {
     super(`The target ends after the first ${events} events of the source, before ${next}.`);
@@ -36,7 +36,7 @@ export interface CopyOptions {
   to: TargetLog;
   /** Events an append to the target, at most. */
   batch: number;
-  /** true: goes on with what is appended to the source meanwhile, until `signal` aborts. */
+  /** With true, continues with events that are appended to the source meanwhile, until `signal` aborts. */
   follow?: boolean;
   signal?: AbortSignal;
   onProgress?(progress: CopyProgress): void;

@@ -174,8 +174,8 @@ const cutOverOn = async (client: ClientBase, options: CutOverOptions): Promise<C
 };
 
 /**
- * Makes the database go on with another log that has the same history. One transaction replaces all positions by those
- * of the same events in the new log. Throws `CutOverRefused`, or what `compare` throws; nothing is changed then.
+ * Moves the database to another log with the same history. One transaction replaces all positions by those of the same
+ * events in the new log. Throws `CutOverRefused`, or what `compare` throws; nothing is changed then.
  */
 export const cutOver = async (options: CutOverOptions): Promise<Comparison> => {
   const client = await options.pool.connect();

@@ -32,7 +32,7 @@ const describe = (name: string, inputs: ReturnType<typeof portsOf>, outputs: Ret
   outputs: outputs.map(describePort),
 });
 
-/** Loads an ONNX artefact for the CPU. Throws the runtime's own words where the file is no model it can run. */
+/** Loads an ONNX artefact for the CPU. Throws the runtime's own error where it cannot run the file. */
 export const loadModel = async ({ name, path }: { name: string; path: string }): Promise<ServedModel> => {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
   // One thread each: the replicas of all deployments share this machine's cores.

@@ -6,7 +6,10 @@ import type { GraphEntry, NodeEntry, OnnxFile, TensorEntry, ValueEntry } from '.
 const MOST_PROPERTIES = 100;
 const LONGEST_TEXT = 2_000;
 
-/** ONNX element types by number, as the Open Inference Protocol names them; those that it has no name for are ours. */
+/**
+ * ONNX element types by number, with the names of the Open Inference Protocol; types without such a name have one of
+ * this project.
+ */
 const DATATYPES: Readonly<Record<number, string>> = {
   1: 'FP32',
   2: 'UINT8',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { OnnxFacts } from './onnx-facts.ts';
 
-/** What the reading process is told. */
+/** The arguments of the reading process. */
 export const ReadingTask = z.object({
   path: z.string(),
   /** Also open the model with ONNX Runtime, which proves that it can be served. */

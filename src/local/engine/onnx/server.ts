@@ -11,7 +11,7 @@ export interface InferenceServer {
 }
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
-/** Requests that are being read or computed; more are told to come back. */
+/** Bound on concurrent requests; further ones are refused with 503. */
 const MAX_IN_FLIGHT = 64;
 const GRACE_MS = 3_000;
 

@@ -36,7 +36,7 @@ export const InferRequest = z.object({
 });
 export type InferRequest = z.output<typeof InferRequest>;
 
-/** What the session says of its inputs or outputs. Throws where something is no tensor, or of a type that cannot be served. */
+/** The session's inputs or outputs. Throws where one is not a tensor, or has a type that cannot be served. */
 export const portsOf = (metadata: readonly InferenceSession.ValueMetadata[]): Port[] =>
   metadata.map((value) => {
     if (!value.isTensor) throw new Error(`${value.name} is no tensor, and only tensors can be served`);
