@@ -1,13 +1,13 @@
 import { expect } from 'chai';
 import type { Change } from './change.ts';
-import { copyHouse } from './house.ts';
 import { noteArea } from './note-area.ts';
 import { pinNote } from './pin-note.ts';
+import { copyRepository } from './repository-copy.ts';
 import { readWalk } from './walk.ts';
 
-type House = Awaited<ReturnType<typeof copyHouse>>;
+type RepositoryCopy = Awaited<ReturnType<typeof copyRepository>>;
 
-/** What a newcomer runs who has changed events, commands, read models and routes. */
+/** The tests that find a missing step. */
 const TESTS = [
   'test/architecture.test.ts',
   'test/adding/adding.test.ts',
@@ -17,7 +17,7 @@ const TESTS = [
   'test/api/surface.test.ts',
 ];
 
-/** What waits for what is missing, and so is run where nothing is. */
+/** Run on the complete walk only: where a step is missing they wait until their time-out. */
 const OF_IT_ALL = ['test/api/visibility.test.ts', 'test/e2e/tenants.test.ts'];
 
 const askedBy = (who: 'compiler' | 'test', heading: string, changes: readonly Change[]): Change[] => {
@@ -29,21 +29,21 @@ const without = (changes: readonly Change[], left: readonly Change[]) => changes
 describe('the walks of docs/adding.md', function () {
   // The whole of BudApp is compiled several times, perhaps on a busy machine.
   this.timeout(900_000);
-  let house: House;
+  let copy: RepositoryCopy;
 
   before(async () => {
-    house = await copyHouse();
+    copy = await copyRepository();
   });
-  after(() => house.close());
+  after(() => copy.close());
 
-  /** Goes the walk without some of its steps, and back. */
+  /** Applies the changes except some, looks, and reverts them. */
   const missing = async <Result>(
     changes: readonly Change[],
     left: readonly Change[],
     look: () => Promise<Result>,
   ): Promise<Result> => {
     expect(left).to.not.deep.equal([]);
-    const undo = await house.add(without(changes, left));
+    const undo = await copy.add(without(changes, left));
     try {
       return await look();
     } finally {
@@ -52,7 +52,7 @@ describe('the walks of docs/adding.md', function () {
   };
 
   const expectComplaints = async (changes: readonly Change[], left: readonly Change[]): Promise<void> => {
-    const complaints = await missing(changes, left, house.complaints);
+    const complaints = await missing(changes, left, copy.complaints);
     const unnoticed = left.filter(
       ({ complaint }) => !complaints.some(({ path, text }) => path === complaint.path && text.includes(complaint.text)),
     );
@@ -63,7 +63,7 @@ describe('the walks of docs/adding.md', function () {
   };
 
   const expectFailures = async (changes: readonly Change[], left: readonly Change[]): Promise<void> => {
-    const { failed } = await missing(changes, left, () => house.test(TESTS));
+    const { failed } = await missing(changes, left, () => copy.test(TESTS));
     const told = failed.map(({ title, message }) => `${title}: ${message}`).join('\n');
     const unnoticed = left.filter(({ failure }) => failure === null || !told.includes(failure));
     expect(
@@ -76,17 +76,17 @@ describe('the walks of docs/adding.md', function () {
     {
       heading: 'An area',
       changes: noteArea,
-      passage: 'test/adding/passage/area.ts',
+      checks: 'test/adding/checks/area.ts',
       also: ['test/e2e/tenants.test.ts'],
     },
-    { heading: 'A command with a new fact', changes: pinNote, passage: 'test/adding/passage/fact.ts' },
+    { heading: 'A command with a new fact', changes: pinNote, checks: 'test/adding/checks/fact.ts' },
   ];
-  for (const { heading, changes, passage } of walks) {
+  for (const { heading, changes, checks } of walks) {
     describe(heading, () => {
       const edits = askedBy('compiler', heading, changes).filter(({ is_new }) => !is_new);
 
       it('is asked for by the compiler, step by step', async () => {
-        // What the others build on is left out by itself, so that each complaint has one cause.
+        // What other steps depend on is left out in a run of its own, so that each error has one cause.
         const own = edits.filter(({ path, complaint }) => complaint.path === path);
         const elsewhere = without(edits, own);
         await expectComplaints(changes, own);
@@ -98,9 +98,9 @@ describe('the walks of docs/adding.md', function () {
       });
 
       it('compiles, passes the tests, and goes through everything', async () => {
-        await house.add(changes);
-        expect(await house.complaints()).to.deep.equal([]);
-        const { passed, failed } = await house.test([...TESTS, ...OF_IT_ALL, 'test/commands/note.test.ts', passage]);
+        await copy.add(changes);
+        expect(await copy.complaints()).to.deep.equal([]);
+        const { passed, failed } = await copy.test([...TESTS, ...OF_IT_ALL, 'test/commands/note.test.ts', checks]);
         expect(failed).to.deep.equal([]);
         expect(passed.length).to.be.greaterThan(50);
       });

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs';
 
-/** What a walk does to one file. */
+/** A change of one file: a step of a walk. */
 export interface Change {
   path: string;
   /** True: the walk makes the file. */
   is_new: boolean;
   /** The file afterwards; `before` is empty where it is new. Throws where it is not as the walk expects it. */
   apply(before: string): string;
-  /** Where the compiler complains if the change is left out, and of what. */
+  /** The compiler error if the change is left out. */
   complaint: Complaint;
-  /** What the failures of the tests contain if it is left out; null: it is not the tests that ask for it. */
+  /** A text in the test failures if the change is left out; null: no test finds it. */
   failure: string | null;
 }
 
@@ -18,7 +18,7 @@ export interface Complaint {
   text: string;
 }
 
-/** Something put in behind a text, or in its stead. The text occurs once. */
+/** Inserts after a text, or replaces it. The text occurs once in the file. */
 type Edit = { after: string; insert: string } | { replace: string; by: string };
 
 const edited = (path: string, text: string, edit: Edit): string => {
@@ -32,7 +32,7 @@ type LeftOut = Partial<Pick<Change, 'complaint' | 'failure'>>;
 
 const leftOut = (path: string, { complaint = { path, text: '' }, failure = null }: LeftOut) => ({ complaint, failure });
 
-/** A new file, which lies in `folder` beside this one under the path that it is to have. */
+/** A new file. Its text is in `folder`, next to this file, under the same path. */
 export const made = (folder: 'area' | 'fact', path: string, options: LeftOut = {}): Change => ({
   path,
   is_new: true,
@@ -40,7 +40,7 @@ export const made = (folder: 'area' | 'fact', path: string, options: LeftOut = {
   ...leftOut(path, options),
 });
 
-/** Edits of a file that is there. Where the compiler misses them, it says so in the file itself if not elsewhere. */
+/** Edits of an existing file. Left out, they make a compiler error in the same file, unless `complaint` names another. */
 export const changed = (path: string, edits: readonly Edit[], options: LeftOut = {}): Change => ({
   path,
   is_new: false,

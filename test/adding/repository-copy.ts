@@ -22,14 +22,14 @@ const Report = z.object({
   ),
 });
 
-/** A copy of BudApp that walks are gone in, so that what they do is compiled and run as the real thing is. */
-export const copyHouse = async () => {
+/** A copy of the repository, where the changes of a walk are compiled and tested as they would be in the repository. */
+export const copyRepository = async () => {
   const folder = await mkdtemp(join(tmpdir(), 'budapp-adding-'));
   await Promise.all(COPIED.map((name) => cp(join(ROOT, name), join(folder, name), { recursive: true })));
   await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
 
   const run = async (...args: string[]): Promise<string> => {
-    // The databases of this run have no tables of the copy's; and what the copy covers is not ours.
+    // The databases of this run lack the tables that a walk adds. The coverage of the copy is not that of the repository.
     const { [SHARED_SERVER]: _server, [PREPARED_FOLDER]: _folder, NODE_V8_COVERAGE: _coverage, ...env } = process.env;
     const child = spawn(process.execPath, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
@@ -48,7 +48,7 @@ export const copyHouse = async () => {
 
   return {
     read: (path: string): Promise<string> => readFile(join(folder, path), 'utf8'),
-    /** Makes the changes, and returns what takes them back. */
+    /** Applies the changes, and returns the function that reverts them. */
     async add(changes: readonly Change[]): Promise<() => Promise<void>> {
       const undos: (() => Promise<void>)[] = [];
       for (const change of changes) undos.push(await put(change));
@@ -56,7 +56,7 @@ export const copyHouse = async () => {
         for (const undo of undos.reverse()) await undo();
       };
     },
-    /** What the compiler has to say; empty where it is content. */
+    /** The errors of the compiler. */
     async complaints(): Promise<Complaint[]> {
       const compiler = 'node_modules/typescript/bin/tsc';
       const output = await run(
@@ -68,7 +68,7 @@ export const copyHouse = async () => {
         '--tsBuildInfoFile',
         '.build',
       );
-      // A complaint goes on in indented lines.
+      // The further lines of an error are indented.
       return output.split(/\n(?!\s)/).flatMap((line) => {
         const [, path, text] = /^(\S+?)\(\d+,\d+\): error (.*)$/s.exec(line) ?? [];
         if (path !== undefined && text !== undefined) return [{ path, text }];
