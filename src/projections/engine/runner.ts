@@ -115,7 +115,7 @@ const keepBuilding = async (running: Running): Promise<void> => {
 const register = async ({ pool, models, logger, signal }: Running): Promise<void> => {
   const outage = createOutage({
     logger,
-    failing: (err) => ({ message: 'the read models cannot be registered: trying again', fields: { err } }),
+    failing: (err) => ({ message: 'the read models cannot be registered: retrying', fields: { err } }),
     working: 'the read models are registered',
   });
   for (let failures = 1; !signal.aborted; failures += 1) {

@@ -83,7 +83,7 @@ export const createStatusFeed = ({
 }: StatusFeedOptions): Closable => {
   const closing = new AbortController();
   const { signal } = closing;
-  // The position of the last message that was published, which the next one names.
+  // Up to where the log has been read, and the position of the last message, which the next one names.
   let position: Position | null = null;
   let previous: Position | null = null;
   let failures = 0;
@@ -94,7 +94,7 @@ export const createStatusFeed = ({
   });
   const reading = createOutage({
     logger,
-    failing: (err) => ({ message: 'the status feed cannot read the log: trying again', fields: { err } }),
+    failing: (err) => ({ message: 'the status feed cannot read the log: retrying', fields: { err } }),
     working: 'the status feed reads the log again',
   });
 
