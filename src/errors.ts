@@ -80,18 +80,18 @@ export type ExpectedRevision = number | 'none' | 'exists' | 'any';
 
 /**
  * A system that BudApp works with cannot be used as configured. `settings` names the settings to check, which the
- * message repeats. `passing` is true where the system may be usable soon (a server that does not answer yet), so a
+ * message repeats. `transient` is true where the system may be usable soon (a server that does not answer yet), so a
  * start waits for it; false where waiting does not help (a wrong password, a missing bucket).
  */
 export class SystemUnusable extends Error {
   readonly system: string;
   readonly settings: readonly string[];
-  readonly passing: boolean;
+  readonly transient: boolean;
 
   constructor(
     system: string,
     problem: string,
-    options: { settings: readonly string[]; passing: boolean; cause?: unknown },
+    options: { settings: readonly string[]; transient: boolean; cause?: unknown },
   ) {
     super(
       `${system} ${problem}. Look at ${options.settings.join(', ')}.`,
@@ -100,6 +100,6 @@ export class SystemUnusable extends Error {
     this.name = 'SystemUnusable';
     this.system = system;
     this.settings = options.settings;
-    this.passing = options.passing;
+    this.transient = options.transient;
   }
 }

@@ -29,7 +29,7 @@ export const identifyLog = async ({
 const unusable = (problem: string): SystemUnusable =>
   new SystemUnusable('The log', problem, {
     settings: ['EVENTSTORE_URL', 'POSTGRES_HOST', 'POSTGRES_DB'],
-    passing: false,
+    transient: false,
   });
 
 const anotherLog = () =>

@@ -41,7 +41,7 @@ export const createRetryUntilAvailable = ({ timeout_ms, logger, signal }: RetryO
         return opened;
       } catch (error) {
         const isOver = performance.now() >= giveUpAt || signal?.aborted;
-        if (!(error instanceof SystemUnusable) || !error.passing || isOver) throw error;
+        if (!(error instanceof SystemUnusable) || !error.transient || isOver) throw error;
         outage.failed(error);
         await sleep(POLL_MS, undefined, signal ? { signal } : {}).catch(() => undefined);
       }

@@ -20,7 +20,7 @@ interface Changing {
 }
 
 /**
- * Waits until the resource is in none of the passing states any more, and its workflow has ended, which takes
+ * Waits until the resource is in none of the transient states any more, and its workflow has ended, which takes
  * one event more. Deleted ones are found too.
  */
 const settled = async <T extends Changing>(
@@ -28,23 +28,28 @@ const settled = async <T extends Changing>(
   area: string,
   { body: { id }, position }: Accepted,
 ): Promise<T> => {
-  const resource = await withoutStatus<T>(client, `/audit/${area}/${id}/state`, PASSING, position);
+  const resource = await withoutStatus<T>(client, `/audit/${area}/${id}/state`, TRANSIENT, position);
   const workflow_id = resource.rollout?.workflow_id ?? resource.workflow_id;
   if (workflow_id) await withoutStatus(client, `/audit/workflow/${workflow_id}/state`, ['running'], null);
   return resource;
 };
 
-const withoutStatus = <T extends Changing>(client: Client, path: string, passing: string[], position: string | null) =>
+const withoutStatus = <T extends Changing>(
+  client: Client,
+  path: string,
+  transient: string[],
+  position: string | null,
+) =>
   eventually(
     `what ${path} shows settles`,
     async () => {
       const { body } = await client.getAt<T>(path, position);
-      return passing.includes(body.status) ? null : body;
+      return transient.includes(body.status) ? null : body;
     },
     { timeoutMs: 180_000 },
   );
 
-const PASSING = ['onboarding', 'registering', 'pending', 'placing', 'deploying', 'updating', 'deleting'];
+const TRANSIENT = ['onboarding', 'registering', 'pending', 'placing', 'deploying', 'updating', 'deleting'];
 
 export const aModel = async (client: Client, name: string, file: Uint8Array | null = null): Promise<ModelView> => {
   const form = new FormData();

@@ -110,7 +110,7 @@ describe('state store of Dapr over Redis', function () {
       const error = await failureOf(unusable.check());
       expect(error)
         .to.be.instanceOf(SystemUnusable)
-        .and.to.deep.include({ settings: [setting], passing: false });
+        .and.to.deep.include({ settings: [setting], transient: false });
     }
   });
 });

@@ -237,9 +237,9 @@ describe('Keycloak', () => {
   });
 
   describe('set up wrongly', () => {
-    const unusable = async (options: Partial<OidcIdentityOptions>, passing = false): Promise<string> => {
+    const unusable = async (options: Partial<OidcIdentityOptions>, transient = false): Promise<string> => {
       const failure = await failureOf(open(options));
-      expect(failure, String(failure)).to.be.instanceOf(SystemUnusable).and.include({ system: 'Keycloak', passing });
+      expect(failure, String(failure)).to.be.instanceOf(SystemUnusable).and.include({ system: 'Keycloak', transient });
       return String(failure);
     };
 

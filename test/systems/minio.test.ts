@@ -212,9 +212,9 @@ describe('MinIO', function () {
   });
 
   it('does not take a bucket that has gone for a missing object', async () => {
-    await minio.makeBucket('passing');
-    const store = await createMinioObjects({ ...right, bucket: 'passing' });
-    await client.removeBucket('passing');
+    await minio.makeBucket('transient');
+    const store = await createMinioObjects({ ...right, bucket: 'transient' });
+    await client.removeBucket('transient');
     expect(await refusalOf(store.find('a'))).to.include({ kind: 'unavailable' });
   });
 
@@ -228,34 +228,34 @@ describe('MinIO', function () {
     it('names the key that is wrong, and does not repeat it', async () => {
       const settings = ['MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY'];
       const access = await opening({ access_key: 'somebody' });
-      expect(access).to.deep.include({ settings, passing: false });
+      expect(access).to.deep.include({ settings, transient: false });
       expect(access.message).to.match(/does not know the access key/);
       const secret = await opening({ secret_key: 'not-the-secret' });
-      expect(secret).to.deep.include({ settings, passing: false });
+      expect(secret).to.deep.include({ settings, transient: false });
       expect(secret.message)
         .to.match(/refuses the secret key/)
         .and.not.contain('not-the-secret');
-      expect(await opening({ access_key: '' })).to.include({ passing: false });
+      expect(await opening({ access_key: '' })).to.include({ transient: false });
     });
 
     it('names the bucket that is not there, and does not make it', async () => {
       for (const bucket of ['misspelt', 'No Bucket!']) {
-        expect(await opening({ bucket })).to.deep.include({ settings: ['MINIO_BUCKET_NAME'], passing: false });
+        expect(await opening({ bucket })).to.deep.include({ settings: ['MINIO_BUCKET_NAME'], transient: false });
       }
       expect(await client.bucketExists('misspelt')).to.equal(false);
     });
 
     it('waits for one that is not there yet, or does not answer', async () => {
-      expect(await opening({ endpoint: '127.0.0.1:1' })).to.include({ passing: true });
+      expect(await opening({ endpoint: '127.0.0.1:1' })).to.include({ transient: true });
       const mute = await startFreezableProxy(right.endpoint);
       mute.freeze();
-      expect(await opening({ endpoint: mute.address, idle_ms: 300 })).to.include({ passing: true });
+      expect(await opening({ endpoint: mute.address, idle_ms: 300 })).to.include({ transient: true });
       await mute.close();
     });
 
     it('says that there is no TLS, and that there is no S3', async () => {
       const tls = await opening({ secure: true });
-      expect(tls).to.include({ passing: false });
+      expect(tls).to.include({ transient: false });
       expect(tls.settings).to.include.members(['MINIO_ENDPOINT', 'MINIO_SECURE']);
       const other = createServer((_request, response) => response.end('hello')).listen(0, '127.0.0.1');
       await once(other, 'listening');
@@ -276,7 +276,7 @@ describe('MinIO', function () {
       globalThis.Date = LateDate as DateConstructor;
       try {
         const failure = await opening({});
-        expect(failure).to.include({ passing: false });
+        expect(failure).to.include({ transient: false });
         expect(failure.message).to.match(/clock/);
       } finally {
         globalThis.Date = RealDate;

@@ -183,14 +183,14 @@ describe('NATS', () => {
 
     it('waits for a server that is not there yet', async () => {
       const failure = await opening('nats://127.0.0.1:1');
-      expect(failure).to.deep.include({ system: 'NATS', passing: true, settings: ['NATS_URL'] });
+      expect(failure).to.deep.include({ system: 'NATS', transient: true, settings: ['NATS_URL'] });
     });
 
     it('gives up on a server that never says anything', async function () {
       this.timeout(20_000);
       const mute = await startFreezableProxy(new URL(url).host);
       mute.freeze();
-      expect(await opening(`nats://${mute.address}`)).to.include({ passing: true });
+      expect(await opening(`nats://${mute.address}`)).to.include({ transient: true });
       await mute.close();
     });
 
@@ -201,7 +201,7 @@ describe('NATS', () => {
         await (await openBus(silent, right)).check();
         for (const wrong of [right.replace('right', 'wrong'), right.replace('bud:right@', '')]) {
           const failure = await opening(wrong);
-          expect(failure).to.include({ passing: false });
+          expect(failure).to.include({ transient: false });
           expect(failure.message)
             .to.match(/refuses the user, password or token.*NATS_URL/)
             .and.not.contain('wrong');
@@ -213,7 +213,7 @@ describe('NATS', () => {
     });
 
     it('does not wait where TLS is asked of a server without it', async () => {
-      expect(await opening(url.replace('nats:', 'tls:'))).to.include({ passing: false });
+      expect(await opening(url.replace('nats:', 'tls:'))).to.include({ transient: false });
     });
 
     it('does not wait where the certificate is not trusted or has expired; one that is trusted is spoken to', async () => {
@@ -225,7 +225,7 @@ describe('NATS', () => {
           for (const address of [`tls://127.0.0.1:${own.port}`, `nats://localhost:${own.port}`]) {
             const failure = await opening(address);
             const settings = expired ? ['NATS_URL'] : ['NATS_URL', 'NODE_EXTRA_CA_CERTS'];
-            expect(failure).to.deep.include({ passing: false, settings });
+            expect(failure).to.deep.include({ transient: false, settings });
             expect(failure.message).to.contain('certificate');
             if (expired) continue;
             setDefaultCACertificates([...trusted, certificate]);
@@ -242,7 +242,7 @@ describe('NATS', () => {
 
     for (const address of ['http://127.0.0.1:4222', 'nats://', '', ' , ', 'nats://a:b:c']) {
       it(`says that ${JSON.stringify(address)} cannot be read`, async () => {
-        expect(await opening(address)).to.include({ passing: false });
+        expect(await opening(address)).to.include({ transient: false });
       });
     }
   });

@@ -11,7 +11,7 @@ export interface Deployment {
   deleted: boolean;
 }
 
-const PASSING = new Set(['pending', 'placing', 'deploying', 'updating', 'deleting']);
+const TRANSIENT = new Set(['pending', 'placing', 'deploying', 'updating', 'deleting']);
 const LOOK_AGAIN_MS = 250;
 
 /**
@@ -31,7 +31,7 @@ export const startTraffic = (client: PatientClient, about: { project_id: string;
     for (;;) {
       const { status, body } = await client.request('GET', `/audit/endpoint/${id}/state?min_position=${position}`);
       if (status !== 200) throw new Error(`endpoint ${id} was accepted, and reading it answers ${status}`);
-      if (!PASSING.has(body.status)) return body;
+      if (!TRANSIENT.has(body.status)) return body;
       await sleep(LOOK_AGAIN_MS);
     }
   };

@@ -39,7 +39,7 @@ describe('which log it is', () => {
     pool.query('insert into process_checkpoints (reader, position) values ($1, $2)', ['processes', position]);
   const refusal = async (options: { log: Log; log_id: string }) => {
     const failure = await failureOf(assertSameLog({ pool, ...options }));
-    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ passing: false });
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ transient: false });
     return (failure as SystemUnusable).message;
   };
 

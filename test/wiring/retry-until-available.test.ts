@@ -4,17 +4,17 @@ import { createLogger } from '../../src/telemetry.ts';
 import { createRetryUntilAvailable } from '../../src/wiring/retry-until-available.ts';
 import { failureOf } from '../failure-of.ts';
 
-const unusable = (passing: boolean) =>
-  new SystemUnusable('NATS', 'does not answer', { settings: ['NATS_URL'], passing });
+const unusable = (transient: boolean) =>
+  new SystemUnusable('NATS', 'does not answer', { settings: ['NATS_URL'], transient });
 
 /** A system that fails these times before it opens, and what was told of it. */
 const aStart = ({
   failures,
-  passing = true,
+  transient = true,
   timeout_ms = 60_000,
 }: {
   failures: number;
-  passing?: boolean;
+  transient?: boolean;
   timeout_ms?: number;
 }) => {
   const lines: { level: string; message: string }[] = [];
@@ -22,7 +22,7 @@ const aStart = ({
   let calls = 0;
   const opened = createRetryUntilAvailable({ timeout_ms, logger })(async () => {
     calls += 1;
-    if (calls <= failures) throw unusable(passing);
+    if (calls <= failures) throw unusable(transient);
     return calls;
   });
   return { lines, opened };
@@ -37,13 +37,13 @@ describe('a start whose system is not available', () => {
   });
 
   it('ends at once where waiting cannot help, and leaves the reason to whoever ends it', async () => {
-    const { lines, opened } = aStart({ failures: 1, passing: false });
-    expect(await failureOf(opened)).to.include({ system: 'NATS', passing: false });
+    const { lines, opened } = aStart({ failures: 1, transient: false });
+    expect(await failureOf(opened)).to.include({ system: 'NATS', transient: false });
     expect(lines).to.deep.equal([]);
   });
 
   it('gives up after the time-out', async () => {
     const { opened } = aStart({ failures: Number.POSITIVE_INFINITY, timeout_ms: 600 });
-    expect(await failureOf(opened)).to.include({ system: 'NATS', passing: true });
+    expect(await failureOf(opened)).to.include({ system: 'NATS', transient: true });
   });
 });

@@ -65,8 +65,12 @@ const clientOver = (
 
 const unusable = (cause: ServiceFailure, where: string): SystemUnusable =>
   cause.retryable
-    ? new SystemUnusable(SYSTEM, `does not answer at ${where}`, { settings: ['DAPR_HTTP_PORT'], passing: true, cause })
-    : new SystemUnusable(SYSTEM, 'refuses our token', { settings: ['DAPR_API_TOKEN'], passing: false, cause });
+    ? new SystemUnusable(SYSTEM, `does not answer at ${where}`, {
+        settings: ['DAPR_HTTP_PORT'],
+        transient: true,
+        cause,
+      })
+    : new SystemUnusable(SYSTEM, 'refuses our token', { settings: ['DAPR_API_TOKEN'], transient: false, cause });
 
 /** This process's sidecar, called through the SDK. Nothing is sent before the first call. */
 export const createDaprSidecar = (settings: DaprSettings): DaprSidecar => {
@@ -101,7 +105,7 @@ export const createDaprSidecar = (settings: DaprSettings): DaprSidecar => {
       const names = components?.map(({ name }) => name) ?? [];
       if (names.includes(component.name)) return;
       const problem = `has no component ${component.name} (it has: ${names.join(', ') || 'none'})`;
-      throw new SystemUnusable(SYSTEM, problem, { settings: [component.setting], passing: false });
+      throw new SystemUnusable(SYSTEM, problem, { settings: [component.setting], transient: false });
     },
     close: transport.close,
   };

@@ -78,9 +78,9 @@ export const createDaprTransport = (where: string, logger: Logger | undefined): 
 
   const failureOf = (cause: unknown, { what, timeout_ms, timeout }: ExchangeLimits): ServiceFailure => {
     if (cause instanceof ServiceFailure) return cause;
-    const passing = { retryable: true, status: null, cause };
-    if (timeout.aborted) return new ServiceFailure(`${what} did not answer within ${timeout_ms} ms`, passing);
-    if (closing.signal.aborted) return new ServiceFailure(`${what} was given up: this process stops`, passing);
+    const transient = { retryable: true, status: null, cause };
+    if (timeout.aborted) return new ServiceFailure(`${what} did not answer within ${timeout_ms} ms`, transient);
+    if (closing.signal.aborted) return new ServiceFailure(`${what} was given up: this process stops`, transient);
     return failures.unreachable(cause);
   };
 

@@ -10,10 +10,10 @@ export const SYSTEM = 'EventStoreDB';
 export const SETTING = 'EVENTSTORE_URL';
 
 /** The error for an unusable setting. It never contains the URL or a part of it, which may hold the password. */
-export const unusable = (problem: string, options: { passing?: boolean; cause?: unknown } = {}): SystemUnusable =>
+export const unusable = (problem: string, options: { transient?: boolean; cause?: unknown } = {}): SystemUnusable =>
   new SystemUnusable(SYSTEM, problem, {
     settings: [SETTING],
-    passing: options.passing ?? false,
+    transient: options.transient ?? false,
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   });
 
@@ -86,7 +86,7 @@ const channelOf = (options: ConnectionOptions): ClientSettings['channel'] => {
   };
 };
 
-/** Parses a connection string. Throws `SystemUnusable`, not passing, where it or a file that it names is unusable. */
+/** Parses a connection string. Throws `SystemUnusable`, not transient, where it or a file that it names is unusable. */
 export const parseAddress = (url: string): ClientSettings => {
   const options = parse(url);
   const { connectionName = 'budapp', maxDiscoverAttempts = 3, gossipTimeout = 3 } = options;

@@ -14,7 +14,7 @@ import type { Outage } from '../../resilience/outage.ts';
 import { eventIdsTaken } from '../append-check.ts';
 import { type Batches, createBatches, type Written } from './batch.ts';
 import type { EventStoreClient } from './client.ts';
-import { BACKOFF, type Connection, isPassing, logClosed, logUnavailable, ResponseTimeout } from './connection.ts';
+import { BACKOFF, type Connection, isTransient, logClosed, logUnavailable, ResponseTimeout } from './connection.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
 import { createKeyedQueue } from './keyed-queue.ts';
 import type { ReadServer } from './read.ts';
@@ -173,7 +173,7 @@ export const createAppender = (options: AppenderOptions): Appender => {
         if (appended) return appended;
         lastFailure = new Error(`concurrent appends to ${append.stream}`);
       } catch (error) {
-        if (!isPassing(error)) throw error;
+        if (!isTransient(error)) throw error;
         outage.failed(error);
         lastFailure = error;
       }

@@ -44,7 +44,7 @@ export const isNotLeader = (error: unknown): boolean =>
   error instanceof Error && convertToCommandError(error) instanceof NotLeaderError;
 
 /** True where the same call may succeed later: no connection, no leader, no answer. */
-export const isPassing = (error: unknown): boolean => {
+export const isTransient = (error: unknown): boolean => {
   if (!(error instanceof Error) || MISTAKES.some((mistake) => error instanceof mistake)) return false;
   const known = convertToCommandError(error);
   // Any other plain error of the client means that no node was found.
@@ -84,7 +84,7 @@ export const retryWith =
         return result;
       } catch (error) {
         signal.throwIfAborted();
-        if (!isPassing(error)) throw error;
+        if (!isTransient(error)) throw error;
         outage?.failed(error);
         if (performance.now() - start >= giveUpAfter) throw logUnavailable(error);
         await waitForRetry(failures, BACKOFF, signal);
@@ -132,7 +132,7 @@ export const createConnection = (open: () => EventStoreClient): Connection => {
         return await run(mine.client);
       } catch (error) {
         // Keeps this client, which knows the new leader now.
-        if (isPassing(error) && !isNotLeader(error)) renew(mine);
+        if (isTransient(error) && !isNotLeader(error)) renew(mine);
         throw error;
       } finally {
         mine.users -= 1;

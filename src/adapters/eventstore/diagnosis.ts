@@ -52,11 +52,11 @@ export const diagnose = async (settings: ClientSettings, error: unknown): Promis
   const failure = await probe(settings);
   const fault = tlsFaultOf(codeOf(failure), { trust: 'tlsCAFile', plain: 'tls=false' });
   if (fault) return unusable(fault.problem, { cause: failure });
-  if (failure !== null) return unusable('cannot be reached', { passing: true, cause: failure });
+  if (failure !== null) return unusable('cannot be reached', { transient: true, cause: failure });
   if (settings.channel.insecure)
     return unusable('does not answer as expected: it may require TLS, still be starting, or be another program', {
-      passing: true,
+      transient: true,
       cause,
     });
-  return unusable('does not answer, or has no leader yet', { passing: true, cause });
+  return unusable('does not answer, or has no leader yet', { transient: true, cause });
 };

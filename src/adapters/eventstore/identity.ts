@@ -54,7 +54,7 @@ const identifyAtLeader = (client: EventStoreClient): Promise<string> =>
 
 /**
  * The id of the log in EventStoreDB: a UUID that is made at the first call and kept in the log itself, so that a backup
- * contains it. Throws `SystemUnusable`, passing, where the server does not answer in time.
+ * contains it. Throws `SystemUnusable`, transient, where the server does not answer in time.
  */
 export const eventStoreLogIdentity = async ({
   url,
@@ -67,11 +67,11 @@ export const eventStoreLogIdentity = async ({
   const client = openClient(parseAddress(url));
   try {
     // The client's own time-outs do not apply where a server accepts a call and never answers.
-    const message = unusable('did not return its log id in time', { passing: true });
+    const message = unusable('did not return its log id in time', { transient: true });
     return await pTimeout(identifyAtLeader(client), { milliseconds: timeout, message });
   } catch (cause) {
     if (cause instanceof SystemUnusable) throw cause;
-    throw unusable('cannot return its log id', { passing: true, cause });
+    throw unusable('cannot return its log id', { transient: true, cause });
   } finally {
     await client.close();
   }

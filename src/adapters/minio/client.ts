@@ -37,7 +37,7 @@ const withIdleTimeout = <Agent extends http.Agent>(agent: Agent, idleMs: number)
 };
 
 /** True for a failure of the connection. A refusal of the server, or its silence, would be the same the next time. */
-const isPassing = (error: unknown): boolean =>
+const isTransient = (error: unknown): boolean =>
   !(error instanceof S3Error || error instanceof MinioTimeout || error instanceof TypeError);
 
 /**
@@ -50,7 +50,7 @@ export const withRetries = <Result>(work: () => Promise<Result>, { retries = RET
     minTimeout: FIRST_RETRY_MS,
     factor: 2,
     randomize: true,
-    shouldRetry: ({ error }) => isPassing(error),
+    shouldRetry: ({ error }) => isTransient(error),
   });
 
 /**
@@ -63,7 +63,7 @@ export const createMinioClient = (settings: MinioConnection, { idle_ms }: { idle
   if (url === null || access_key === '' || secret_key === '') {
     throw new SystemUnusable('MinIO', 'needs an endpoint (host or host:port), an access key and a secret key', {
       settings: ['MINIO_ENDPOINT', 'MINIO_ACCESS_KEY', 'MINIO_SECRET_KEY'],
-      passing: false,
+      transient: false,
     });
   }
   const agentOptions = { keepAlive: true, timeout: idle_ms };

@@ -16,11 +16,11 @@ const ADDRESS = ['MINIO_ENDPOINT', 'MINIO_SECURE'];
 interface Diagnosis {
   problem: string;
   settings: readonly string[];
-  passing: boolean;
+  transient: boolean;
 }
 
-const lasting = (problem: string, settings: readonly string[]): Diagnosis => ({ problem, settings, passing: false });
-const passing = (problem: string): Diagnosis => ({ problem, settings: ADDRESS, passing: true });
+const lasting = (problem: string, settings: readonly string[]): Diagnosis => ({ problem, settings, transient: false });
+const transient = (problem: string): Diagnosis => ({ problem, settings: ADDRESS, transient: true });
 
 const refusalOf = (code: string, { bucket }: MinioConnection): Diagnosis => {
   switch (code) {
@@ -42,19 +42,19 @@ const refusalOf = (code: string, { bucket }: MinioConnection): Diagnosis => {
         'MINIO_BUCKET_NAME',
       ]);
     default:
-      return passing(`cannot be used now (${code || 'no reason given'})`);
+      return transient(`cannot be used now (${code || 'no reason given'})`);
   }
 };
 
 const diagnose = (error: unknown, settings: MinioConnection): Diagnosis => {
   const code = codeOf(error);
   if (error instanceof S3Error) return refusalOf(code, settings);
-  if (error instanceof MinioTimeout) return passing('does not answer');
+  if (error instanceof MinioTimeout) return transient('does not answer');
   if (error instanceof Error && error.name === 'InvalidBucketNameError')
     return refusalOf('InvalidBucketName', settings);
   const fault = tlsFaultOf(code, { plain: 'MINIO_SECURE=false' });
   if (fault) return lasting(fault.problem, [...ADDRESS, ...fault.settings]);
-  return passing(`cannot be reached (${code || 'it does not speak S3'})`);
+  return transient(`cannot be reached (${code || 'it does not speak S3'})`);
 };
 
 /** The error of a start that cannot use MinIO. */

@@ -11,7 +11,10 @@ export interface NatsServers {
 const PORT = '4222';
 
 const unreadable = (why: string): SystemUnusable =>
-  new SystemUnusable('NATS', `has an address that cannot be read: ${why}`, { settings: ['NATS_URL'], passing: false });
+  new SystemUnusable('NATS', `has an address that cannot be read: ${why}`, {
+    settings: ['NATS_URL'],
+    transient: false,
+  });
 
 /** The message never shows the value, which may contain a password. */
 const parseOne = (text: string, index: number): URL => {

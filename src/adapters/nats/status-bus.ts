@@ -47,7 +47,7 @@ const unusable = (error: unknown, shown: string): SystemUnusable => {
   const problem = refusal ?? `does not answer (${code || codeOf(error) || 'no reason given'})`;
   return new SystemUnusable('NATS', `at ${shown} ${problem}`, {
     settings: [SETTING, ...(fault?.settings ?? [])],
-    passing: refusal === undefined,
+    transient: refusal === undefined,
     cause: error,
   });
 };

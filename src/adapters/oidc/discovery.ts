@@ -44,8 +44,8 @@ const ServerMetadata = z
   .catchall(z.json());
 type ServerMetadata = z.output<typeof ServerMetadata>;
 
-const unusable = (problem: string, settings: readonly string[], passing = false, cause?: unknown): SystemUnusable =>
-  new SystemUnusable('Keycloak', problem, { settings, passing, ...(cause === undefined ? {} : { cause }) });
+const unusable = (problem: string, settings: readonly string[], transient = false, cause?: unknown): SystemUnusable =>
+  new SystemUnusable('Keycloak', problem, { settings, transient, ...(cause === undefined ? {} : { cause }) });
 
 const isLoopback = ({ hostname }: URL): boolean =>
   hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
@@ -79,8 +79,8 @@ const readMetadata = async (realm: RealmAddress, reachedAt: string): Promise<Ser
     throw unusable(`has no realm "${realm.name}" at ${reachedAt}`, ['KEYCLOAK_REALM', 'KEYCLOAK_URL']);
   }
   if (response.status !== 200) {
-    const passing = response.status >= 500 || response.status === 429;
-    throw unusable(`answers ${response.status} at ${reachedAt}`, ['KEYCLOAK_URL'], passing);
+    const transient = response.status >= 500 || response.status === 429;
+    throw unusable(`answers ${response.status} at ${reachedAt}`, ['KEYCLOAK_URL'], transient);
   }
   const metadata = ServerMetadata.safeParse(await response.json().catch(() => null));
   if (!metadata.success) {
@@ -111,8 +111,8 @@ const checkClient = async (endpoint: string, client: OidcClientOptions, realm: R
 };
 
 /**
- * Reads the realm's metadata and checks that it knows BudApp's client. Throws `SystemUnusable`: passing where the
- * provider does not answer; not passing for a missing realm, a wrong client or secret, an invalid certificate, or
+ * Reads the realm's metadata and checks that it knows BudApp's client. Throws `SystemUnusable`: transient where the
+ * provider does not answer; not transient for a missing realm, a wrong client or secret, an invalid certificate, or
  * another issuer than expected.
  */
 export const discoverRealm = async (realm: RealmAddress, client: OidcClientOptions): Promise<DiscoveredRealm> => {

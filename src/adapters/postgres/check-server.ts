@@ -10,45 +10,45 @@ const CONNECT_TIMEOUT_MS = 5_000;
 interface Finding {
   problem: string;
   settings: readonly string[];
-  passing: boolean;
+  transient: boolean;
 }
 
 const NO_ANSWER: Finding = {
   problem: 'does not answer',
   settings: ['POSTGRES_HOST', 'POSTGRES_PORT'],
-  passing: true,
+  transient: true,
 };
 
 /** The problems by SQLSTATE or Node's code. */
 const FINDINGS: Readonly<Record<string, Finding>> = {
-  '28P01': { problem: 'refuses the user', settings: ['POSTGRES_USER', 'POSTGRES_PASSWORD'], passing: false },
+  '28P01': { problem: 'refuses the user', settings: ['POSTGRES_USER', 'POSTGRES_PASSWORD'], transient: false },
   // Refused by pg_hba.conf: the user may not log in, or not from this host, or not without TLS.
   '28000': {
     problem: 'refuses the user, or the way of connecting',
     settings: ['POSTGRES_USER', 'POSTGRES_SSL', "the server's pg_hba.conf"],
-    passing: false,
+    transient: false,
   },
-  '3D000': { problem: 'has no such database', settings: ['POSTGRES_DB'], passing: false },
+  '3D000': { problem: 'has no such database', settings: ['POSTGRES_DB'], transient: false },
   '42501': {
     problem: 'does not let the user connect to the database',
     settings: ['POSTGRES_USER', 'POSTGRES_DB'],
-    passing: false,
+    transient: false,
   },
-  ENOTFOUND: { problem: 'has an unknown host name', settings: ['POSTGRES_HOST'], passing: true },
+  ENOTFOUND: { problem: 'has an unknown host name', settings: ['POSTGRES_HOST'], transient: true },
 };
 
 /** The error for a server that accepts the connection but cannot be used. */
 const unsupported = (problem: string, settings: readonly string[]): SystemUnusable =>
-  new SystemUnusable('Postgres', problem, { settings, passing: false });
+  new SystemUnusable('Postgres', problem, { settings, transient: false });
 
 /** The driver's error for a server without TLS has no code, only this text. */
 const lacksTls = (error: unknown): boolean => error instanceof Error && error.message.includes('SSL connections');
 
 const findingOf = (error: unknown): Finding => {
-  if (lacksTls(error)) return { problem: 'does not speak TLS', settings: ['POSTGRES_SSL'], passing: false };
+  if (lacksTls(error)) return { problem: 'does not speak TLS', settings: ['POSTGRES_SSL'], transient: false };
   const code = codeOf(error);
   const fault = tlsFaultOf(code);
-  if (fault) return { problem: fault.problem, settings: ['POSTGRES_SSL', ...fault.settings], passing: false };
+  if (fault) return { problem: fault.problem, settings: ['POSTGRES_SSL', ...fault.settings], transient: false };
   return FINDINGS[code] ?? NO_ANSWER;
 };
 

@@ -5,7 +5,7 @@ import { Rejected } from '../../errors.ts';
 import { createOutage } from '../../resilience/outage.ts';
 
 /** SQLSTATE classes and codes of failures that may pass and do not depend on the statement. */
-const PASSING = [
+const TRANSIENT = [
   /^08/, // connection exceptions
   /^53/, // too few resources, too many connections
   /^57P/, // shutdown, crash, starting up, terminated by an administrator
@@ -16,8 +16,8 @@ const PASSING = [
 const MISTAKES = [Rejected, TypeError, RangeError, SyntaxError];
 
 /** True where the same statement may succeed later: no connection, a restart, a fail-over. */
-export const isPassing = (error: unknown): boolean => {
-  if (error instanceof pg.DatabaseError) return PASSING.some((code) => code.test(error.code ?? ''));
+export const isTransient = (error: unknown): boolean => {
+  if (error instanceof pg.DatabaseError) return TRANSIENT.some((code) => code.test(error.code ?? ''));
   // The driver reports a lost connection and its own time-outs as plain errors; mistakes in code have error classes of
   // their own.
   return error instanceof Error && !MISTAKES.some((mistake) => error instanceof mistake);
@@ -50,11 +50,11 @@ export const retryWith =
         randomize: true,
         maxRetryTime: giveUpAfter ?? Number.POSITIVE_INFINITY,
         signal,
-        shouldRetry: ({ error }) => isPassing(error),
+        shouldRetry: ({ error }) => isTransient(error),
       });
     } catch (error) {
       signal.throwIfAborted();
-      throw isPassing(error) ? logUnavailable(error) : error;
+      throw isTransient(error) ? logUnavailable(error) : error;
     }
   };
 

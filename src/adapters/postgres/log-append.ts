@@ -5,7 +5,7 @@ import { type NewEvent, Position } from '../../events/event.ts';
 import type { Appended } from '../../ports/log.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
 import { eventIdsTaken } from '../append-check.ts';
-import { isPassing, logClosed, logUnavailable, queryWithin } from './connection.ts';
+import { isTransient, logClosed, logUnavailable, queryWithin } from './connection.ts';
 import { types } from './log-row.ts';
 
 /** Enough for an efficient commit; a batch of this size still takes only some tens of milliseconds. */
@@ -135,16 +135,16 @@ export const createAppender = ({ pool, timeout }: { pool: Pool; timeout: number 
 
   /** Requeues the appends that may succeed later and rejects the others. Returns whether to pause first. */
   const recover = (batch: readonly Append[], error: unknown): boolean => {
-    const passing = isPassing(error);
+    const transient = isTransient(error);
     const [only, ...others] = batch;
-    if (!passing && only !== undefined && others.length === 0) only.reject(error);
-    else if (!passing) waiting.unshift(...batch.map((append) => ({ ...append, alone: true })));
+    if (!transient && only !== undefined && others.length === 0) only.reject(error);
+    else if (!transient) waiting.unshift(...batch.map((append) => ({ ...append, alone: true })));
     else {
       const now = performance.now();
       for (const append of batch) if (append.deadline <= now) append.reject(logUnavailable(error));
       waiting.unshift(...batch.filter(({ deadline }) => deadline > now));
     }
-    return passing;
+    return transient;
   };
 
   const flush = async (): Promise<void> => {

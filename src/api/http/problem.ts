@@ -124,10 +124,10 @@ const ofStatus = (status: number, requestId: string): Problem => {
  */
 const PASSING_CODES = /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|08\w{3}|53\w{3}|57P\w{2})$/;
 
-const isPassing = (error: unknown): boolean => {
+const isTransient = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false;
   if (PASSING_CODES.test(codeOf(error))) return true;
-  return error.cause !== undefined && isPassing(error.cause);
+  return error.cause !== undefined && isTransient(error.cause);
 };
 
 const asRefusal = (error: unknown): Rejected | HttpRefusal | null => {
@@ -157,7 +157,7 @@ export const problemOf = (error: unknown, requestId: string): Problem => {
   if (refusal) return ofHttpRefusal(refusal, requestId);
   const status = clientStatusOf(error);
   if (status !== null) return ofStatus(status, requestId);
-  if (isPassing(error)) {
+  if (isTransient(error)) {
     const down = new Rejected('unavailable', 'database-unavailable', 'The database cannot be reached.');
     return { ...ofRejected(down, requestId), unexpected: true };
   }

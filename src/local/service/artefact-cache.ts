@@ -25,7 +25,7 @@ const FIRST_RETRY_MS = 500;
 
 export const isObjectUri = (uri: string): boolean => uri.startsWith('s3:');
 
-const isPassing = (error: unknown): boolean =>
+const isTransient = (error: unknown): boolean =>
   !(error instanceof StepFailed) && !(error instanceof Rejected && error.kind !== 'unavailable');
 
 const keyIn = (store: ArtefactStore, uri: string): string => {
@@ -45,7 +45,7 @@ const trying = async <Result>(uri: string, work: () => Promise<Result>, signal?:
       retries: RETRIES,
       minTimeout: FIRST_RETRY_MS,
       ...(signal === undefined ? {} : { signal }),
-      shouldRetry: ({ error }) => isPassing(error),
+      shouldRetry: ({ error }) => isTransient(error),
     });
   } catch (error) {
     if (signal?.aborted || error instanceof StepFailed) throw error;

@@ -113,10 +113,10 @@ describe('dapr invoker', () => {
       [() => createDaprInvoker({ http_port, api_token: 'wrong' }).check(), 'DAPR_API_TOKEN', false],
       [() => createDaprInvoker({ http_port: NO_PORT, api_token: TOKEN }).check(), 'DAPR_HTTP_PORT', true],
     ] as const;
-    for (const [check, setting, passing] of problems) {
+    for (const [check, setting, transient] of problems) {
       const error = await failureOf(check());
       expect(error).to.be.instanceOf(SystemUnusable);
-      expect(error).to.deep.include({ settings: [setting], passing });
+      expect(error).to.deep.include({ settings: [setting], transient });
     }
   });
 

@@ -55,6 +55,6 @@ describe('the identity of the log in EventStoreDB', () => {
     const asking = eventStoreLogIdentity({ url: double.url, timeout: 200 });
     expect(await failureOf(asking))
       .to.be.instanceOf(SystemUnusable)
-      .and.include({ passing: true });
+      .and.include({ transient: true });
   });
 });

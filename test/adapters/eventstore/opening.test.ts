@@ -37,9 +37,9 @@ describe('opening the log in EventStoreDB', () => {
   };
 
   /** What is said where it cannot be opened: always the setting's name, never a password. */
-  const refusal = async (url: string, passing: boolean, openTimeout = 300): Promise<string> => {
+  const refusal = async (url: string, transient: boolean, openTimeout = 300): Promise<string> => {
     const error = await failureOf(logs.open(url, { openTimeout }));
-    expect(error).to.be.instanceOf(SystemUnusable).and.include({ system: 'EventStoreDB', passing });
+    expect(error).to.be.instanceOf(SystemUnusable).and.include({ system: 'EventStoreDB', transient });
     const { message, settings, cause } = error as SystemUnusable;
     expect(settings).to.deep.equal(['EVENTSTORE_URL']);
     expect(message).to.include('EVENTSTORE_URL');

@@ -33,20 +33,20 @@ describe('a failure of MinIO', () => {
     expect(lines[1]?.message).to.contain('has no room left');
   });
 
-  for (const { code, passing, settings, words } of [
-    { code: 'ECONNREFUSED', passing: true, settings: ['MINIO_ENDPOINT', 'MINIO_SECURE'], words: 'cannot be reached' },
-    { code: 'CERT_HAS_EXPIRED', passing: false, settings: ['MINIO_ENDPOINT', 'MINIO_SECURE'], words: 'has expired' },
+  for (const { code, transient, settings, words } of [
+    { code: 'ECONNREFUSED', transient: true, settings: ['MINIO_ENDPOINT', 'MINIO_SECURE'], words: 'cannot be reached' },
+    { code: 'CERT_HAS_EXPIRED', transient: false, settings: ['MINIO_ENDPOINT', 'MINIO_SECURE'], words: 'has expired' },
     {
       code: 'SELF_SIGNED_CERT_IN_CHAIN',
-      passing: false,
+      transient: false,
       settings: ['MINIO_ENDPOINT', 'MINIO_SECURE', 'NODE_EXTRA_CA_CERTS'],
       words: 'not trusted',
     },
-    { code: 'EPROTO', passing: false, settings: ['MINIO_ENDPOINT', 'MINIO_SECURE'], words: 'MINIO_SECURE=false' },
+    { code: 'EPROTO', transient: false, settings: ['MINIO_ENDPOINT', 'MINIO_SECURE'], words: 'MINIO_SECURE=false' },
   ]) {
     it(`at the start is "${words}" where the connection fails with ${code}`, () => {
       const failure = unusable(withCode(new Error('no connection'), code), SETTINGS);
-      expect(failure).to.deep.include({ passing, settings });
+      expect(failure).to.deep.include({ transient, settings });
       expect(failure.message).to.contain(words);
     });
   }

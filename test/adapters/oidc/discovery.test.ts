@@ -36,9 +36,9 @@ describe('discovery of a realm', () => {
     introspection_endpoint: `${issuer}/introspect`,
   });
 
-  const unusable = async (promise: Promise<unknown>, passing: boolean): Promise<string> => {
+  const unusable = async (promise: Promise<unknown>, transient: boolean): Promise<string> => {
     const failure = await failureOf(promise);
-    expect(failure, String(failure)).to.be.instanceOf(SystemUnusable).and.include({ system: 'Keycloak', passing });
+    expect(failure, String(failure)).to.be.instanceOf(SystemUnusable).and.include({ system: 'Keycloak', transient });
     return String(failure);
   };
 
@@ -55,15 +55,15 @@ describe('discovery of a realm', () => {
     });
   }
 
-  for (const [status, passing] of [
+  for (const [status, transient] of [
     [503, true],
     [500, true],
     [429, true],
     [403, false],
   ] as const) {
-    it(`${passing ? 'hopes that an answer of' : 'takes no comfort in waiting after'} ${status}`, async () => {
+    it(`${transient ? 'hopes that an answer of' : 'takes no comfort in waiting after'} ${status}`, async () => {
       const issuer_url = await serve((_request, response) => response.writeHead(status).end());
-      await unusable(discoverRealm({ name: 'bud', issuer_url }, CLIENT), passing);
+      await unusable(discoverRealm({ name: 'bud', issuer_url }, CLIENT), transient);
     });
   }
 

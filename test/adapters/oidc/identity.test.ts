@@ -240,7 +240,7 @@ describe('oidc identity over the local provider', () => {
     }
     const realms = [realm(issuer_url)] as const;
     const opening = await failureOf(createOidcIdentity({ realms, client_id, client_secret, revocations, log }));
-    expect(opening).to.be.instanceOf(SystemUnusable).and.include({ system: 'Keycloak', passing: true });
+    expect(opening).to.be.instanceOf(SystemUnusable).and.include({ system: 'Keycloak', transient: true });
     expect(opening).to.have.property('settings').that.includes('KEYCLOAK_URL');
     expect(await identity.verify(tokens.access_token), 'a known token needs no provider').to.have.property('subject');
     await revocations.close();
@@ -260,20 +260,20 @@ describe('oidc identity over the local provider', () => {
 
   it('refuses a provider over plain http that is not on this machine', async () => {
     const failure = await opening({ realms: [realm('http://login.example.com')] });
-    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ passing: false });
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ transient: false });
     expect(String(failure)).to.contain('https').and.contain('KEYCLOAK_ALLOW_HTTP');
   });
 
   it('refuses a provider whose tokens would bear another issuer', async () => {
     const moved = { ...realm('http://localhost:1'), reached_at: provider.issuer_url };
     const failure = await opening({ realms: [moved] });
-    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ passing: false });
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ transient: false });
     expect(String(failure)).to.contain('KEYCLOAK_PUBLIC_URL').and.contain(provider.issuer_url);
   });
 
   it('refuses an address where something else than a provider answers', async () => {
     const failure = await opening({ realms: [realm(`${provider.issuer_url}/jwks`)] });
-    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ passing: false });
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ transient: false });
     expect(String(failure)).to.contain('KEYCLOAK_REALM');
   });
 

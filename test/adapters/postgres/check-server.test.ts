@@ -40,7 +40,7 @@ describe('a Postgres that cannot be used', function () {
       try {
         const problem = await problemWith(`postgres://budapp:secret@127.0.0.1:${address.port}/budapp`);
         expect(problem.settings).to.include.members(settings);
-        expect(problem.passing).to.equal(false);
+        expect(problem.transient).to.equal(false);
       } finally {
         server.close();
       }
@@ -56,7 +56,7 @@ describe('a Postgres that cannot be used', function () {
       Object.assign(url, { username: 'only_guest', password: 'guest' });
       const problem = await problemWith(url.href);
       expect(problem.settings).to.deep.equal(['POSTGRES_USER', 'POSTGRES_DB']);
-      expect(problem.passing).to.equal(false);
+      expect(problem.transient).to.equal(false);
       await checkPostgres({ connectionString: database.connection_string });
     } finally {
       await pool.query('drop role if exists only_guest');
