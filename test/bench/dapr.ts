@@ -5,10 +5,10 @@ import { createDaprInvoker } from '../../src/adapters/dapr/invoker.ts';
 import { createHttpInvoker } from '../../src/adapters/http-invoker.ts';
 import type { ServiceInvoker } from '../../src/ports/service-invoker.ts';
 import { aRequest, startService } from '../contract/invoker.ts';
-import { startDaprd } from '../systems/daprd.ts';
-import { keptPort } from '../systems/ports.ts';
-import { startRedis } from '../systems/redis.ts';
-import { NotToBeHad } from '../systems/system.ts';
+import { keptPort } from '../systems/harness/ports.ts';
+import { NotToBeHad } from '../systems/harness/system.ts';
+import { startDaprd } from '../systems/servers/daprd.ts';
+import { startRedis } from '../systems/servers/redis.ts';
 import type { Latency } from './latency.ts';
 import { type BenchLine, callers, compare, quantile } from './measure.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Member } from './node.ts';
 import { type NodeOptions, type RunningNode, runNode, urlOf } from './running-node.ts';
-import { openStore, type StoreOptions } from './store.ts';
+import { openStore, type StoreOptions } from './store/store.ts';
 
 export interface ClusterOptions extends Omit<NodeOptions, 'port'>, StoreOptions {
   nodes: number;

@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type NodeOptions, type RunningNode, runNode } from './running-node.ts';
-import { openStore, type StoreOptions } from './store.ts';
+import { openStore, type StoreOptions } from './store/store.ts';
 
 export interface DoubleOptions extends NodeOptions, StoreOptions {}
 

@@ -5,12 +5,12 @@ import gossipService from '@eventstore/db-client/generated/gossip_grpc_pb.js';
 import featuresService from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import streamsService from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { appendHandler } from './append.ts';
-import { batchAppendHandler } from './batch-append.ts';
-import { deleteHandler, tombstoneHandler } from './deletion.ts';
+import { appendHandler } from './calls/append.ts';
+import { batchAppendHandler } from './calls/batch-append.ts';
+import { deleteHandler, tombstoneHandler } from './calls/deletion.ts';
+import { readHandler } from './calls/read-handler.ts';
 import { gossipHandler, supportedMethodsHandler } from './discovery.ts';
 import type { Node } from './node.ts';
-import { readHandler } from './read-handler.ts';
 
 export const HOST = '127.0.0.1';
 

@@ -1,7 +1,7 @@
 import type { Metadata } from '@grpc/grpc-js';
+import { accessDenied, notLeader, notReady, type RpcError, unauthenticated } from './calls/rpc-errors.ts';
 import type { Fault, Faults, FaultyCall } from './faults.ts';
-import { accessDenied, notLeader, notReady, type RpcError, unauthenticated } from './rpc-errors.ts';
-import type { Outcome, Store, Write } from './store.ts';
+import type { Outcome, Store, Write } from './store/store.ts';
 
 export interface Endpoint {
   host: string;

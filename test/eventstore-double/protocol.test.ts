@@ -6,7 +6,7 @@ import streams from '@eventstore/db-client/generated/streams_pb.js';
 import { type ClientReadableStream, credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { createEventStoreDouble, type EventStoreDouble } from './double.ts';
-import { uuidText } from './stored-event.ts';
+import { uuidText } from './store/stored-event.ts';
 
 /** What the client's own methods never send. */
 describe('The protocol of the EventStoreDB double', () => {

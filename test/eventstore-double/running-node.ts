@@ -1,7 +1,7 @@
 import { createFaults, type Faults } from './faults.ts';
 import { HOST, listen, type Tls } from './listener.ts';
 import type { Credentials, Endpoint, Member, Node } from './node.ts';
-import type { Store } from './store.ts';
+import type { Store } from './store/store.ts';
 
 export interface NodeOptions {
   /** 0 or left out: a free one. */

@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createEventStoreDouble } from '../eventstore-double/double.ts';
-import { type ExpiredServer, startExpiredPostgres, startExpiredTls } from './expired-servers.ts';
-import { startWrongly } from './failing-start.ts';
-import { startKeycloak } from './keycloak.ts';
-import { startMinio } from './minio.ts';
-import { startNats } from './nats.ts';
-import { startPostgres } from './postgres.ts';
-
-import type { System } from './system.ts';
+import { type ExpiredServer, startExpiredPostgres, startExpiredTls } from './harness/expired-servers.ts';
+import { startWrongly } from './harness/failing-start.ts';
+import type { System } from './harness/system.ts';
+import { startKeycloak } from './servers/keycloak.ts';
+import { startMinio } from './servers/minio.ts';
+import { startNats } from './servers/nats.ts';
+import { startPostgres } from './servers/postgres.ts';
 
 type Settings = Record<string, string>;
 

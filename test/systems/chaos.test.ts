@@ -11,14 +11,14 @@ import { checkedFetch } from '../api/checked-fetch.ts';
 import { ADMIN, inferenceProcesses } from '../e2e/budapp.ts';
 import { type AuditedEvent, aCluster, aModel, wholeHistory } from '../e2e/deployment.ts';
 import { eventually } from '../eventually.ts';
-import { watchHealth } from './health-watch.ts';
-import { type Installation, startInstallation } from './installation.ts';
-import { createKeycloakAdmin } from './keycloak-admin.ts';
-import { ensureAdmin } from './keycloak-first-admin.ts';
-import { orSkip } from './or-skip.ts';
-import { createPatientClient, type PatientClient, type Seen } from './patient-client.ts';
-import { followStream } from './stream-follower.ts';
-import { type Deployment, startTraffic } from './traffic.ts';
+import { watchHealth } from './clients/health-watch.ts';
+import { createPatientClient, type PatientClient, type Seen } from './clients/patient-client.ts';
+import { followStream } from './clients/stream-follower.ts';
+import { type Deployment, startTraffic } from './clients/traffic.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { type Installation, startInstallation } from './servers/installation.ts';
+import { createKeycloakAdmin } from './servers/keycloak-admin.ts';
+import { ensureAdmin } from './servers/keycloak-first-admin.ts';
 
 const OUTAGE_MS = 10_000;
 /** How long after a system has gone `/health/ready` may still say that it is there. */

@@ -5,12 +5,21 @@ import { expect } from 'chai';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { loadConfig, SETTINGS } from '../../src/config/config.ts';
-import type { Rendered, Values } from './chart.ts';
-import { createChart, environmentOf, isHook, type Manifest, ofKind, type Pod, podsOf, valuesText } from './chart.ts';
-import { needPythonPackage } from './install-python.ts';
-import { orSkip } from './or-skip.ts';
-import { runCommand } from './run-command.ts';
-import { needTool } from './tools.ts';
+import type { Rendered, Values } from './containers/chart.ts';
+import {
+  createChart,
+  environmentOf,
+  isHook,
+  type Manifest,
+  ofKind,
+  type Pod,
+  podsOf,
+  valuesText,
+} from './containers/chart.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { runCommand } from './harness/run-command.ts';
+import { needPythonPackage } from './install/python.ts';
+import { needTool } from './install/tools.ts';
 
 /** By what they are for; on top of the chart's own values. */
 const VALUE_SETS: Readonly<Record<string, Values>> = {

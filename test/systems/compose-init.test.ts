@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import pg from 'pg';
-import { needKeycloak } from './install-keycloak.ts';
-import { type KeycloakSystem, startKeycloak } from './keycloak.ts';
-import { orSkip } from './or-skip.ts';
-import { startPostgres } from './postgres.ts';
-import { runCommand } from './run-command.ts';
-import { needTool } from './tools.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { runCommand } from './harness/run-command.ts';
+import { needKeycloak } from './install/keycloak.ts';
+import { needTool } from './install/tools.ts';
+import { type KeycloakSystem, startKeycloak } from './servers/keycloak.ts';
+import { startPostgres } from './servers/postgres.ts';
 
 const fileOf = (name: string): string => fileURLToPath(new URL(`../../deploy/compose/${name}`, import.meta.url));
 

@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { loadConfig, loadLocalServiceConfig, SETTINGS } from '../../src/config/config.ts';
-import { createComposeReader, readComposeFile, type Service, variablesOf } from './compose.ts';
-import { orSkip } from './or-skip.ts';
-import { runCommand } from './run-command.ts';
-import { needTool } from './tools.ts';
+import { createComposeReader, readComposeFile, type Service, variablesOf } from './containers/compose.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { runCommand } from './harness/run-command.ts';
+import { needTool } from './install/tools.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const INIT = 'deploy/compose/init.sh';

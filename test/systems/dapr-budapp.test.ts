@@ -10,9 +10,9 @@ import { publishOver } from '../../src/local/service/delivery.ts';
 import { messageOf } from '../../src/local/service/message.ts';
 import { TENANT } from '../api/fake-identity.ts';
 import { type RunningApi, SERVICE_TOKEN, startApi } from '../api/running-api.ts';
-import { startDaprd } from './daprd.ts';
-import { keptPort } from './ports.ts';
-import { startRedis } from './redis.ts';
+import { keptPort } from './harness/ports.ts';
+import { startDaprd } from './servers/daprd.ts';
+import { startRedis } from './servers/redis.ts';
 
 const tokens = { dapr_api_token: 'token-of-the-sidecars', app_api_token: SERVICE_TOKEN };
 const silent = pino({ level: 'silent' });

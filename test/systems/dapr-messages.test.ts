@@ -6,11 +6,11 @@ import { pino } from 'pino';
 import { type CallbackOutbox, createCallbackOutbox } from '../../src/local/service/callback.ts';
 import { publishOver } from '../../src/local/service/delivery.ts';
 import { messageOf } from '../../src/local/service/message.ts';
-import { createDaprReceiver, type DaprReceiver } from './dapr-receiver.ts';
-import { startDaprd } from './daprd.ts';
-import { keptPort } from './ports.ts';
-import { startRedis } from './redis.ts';
-import type { System } from './system.ts';
+import { createDaprReceiver, type DaprReceiver } from './harness/dapr-receiver.ts';
+import { keptPort } from './harness/ports.ts';
+import type { System } from './harness/system.ts';
+import { startDaprd } from './servers/daprd.ts';
+import { startRedis } from './servers/redis.ts';
 
 const tokens = { dapr_api_token: 'token-of-the-sidecars', app_api_token: 'token-of-the-application' };
 const silent = pino({ level: 'silent' });

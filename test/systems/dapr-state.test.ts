@@ -6,9 +6,9 @@ import { createDaprState, type DaprState } from '../../src/adapters/dapr/state.t
 import { Rejected, SystemUnusable } from '../../src/errors.ts';
 import { eventually } from '../eventually.ts';
 import { failureOf } from '../failure-of.ts';
-import { startDaprd } from './daprd.ts';
-import { keptPort } from './ports.ts';
-import { startRedis } from './redis.ts';
+import { keptPort } from './harness/ports.ts';
+import { startDaprd } from './servers/daprd.ts';
+import { startRedis } from './servers/redis.ts';
 
 const tokens = { dapr_api_token: 'token-of-the-sidecars', app_api_token: 'token-of-the-application' };
 const STORE = 'statestore-redis';

@@ -9,11 +9,11 @@ import { parseResult } from '../../src/contracts/notification.ts';
 import { aRequest, describeInvoker, serviceFailureOf, startService } from '../contract/invoker.ts';
 import { MODEL } from '../local/cluster/cluster-client.ts';
 import { asynchronous, hasEnded, resultOf } from '../local/receiver.ts';
-import { startLocalService } from './budapp.ts';
-import { createDaprReceiver, type DaprReceiver } from './dapr-receiver.ts';
-import { startDaprd } from './daprd.ts';
-import { keptPort } from './ports.ts';
-import { startRedis } from './redis.ts';
+import { createDaprReceiver, type DaprReceiver } from './harness/dapr-receiver.ts';
+import { keptPort } from './harness/ports.ts';
+import { startLocalService } from './servers/budapp.ts';
+import { startDaprd } from './servers/daprd.ts';
+import { startRedis } from './servers/redis.ts';
 
 const tokens = { dapr_api_token: 'token-of-the-sidecars', app_api_token: 'token-of-the-application' };
 

@@ -8,17 +8,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
-import { startChildSystem } from './child-system.ts';
-import { buildImage, copyNode, type Image, packagesNeeded, sizeOf, standInPackages } from './image.ts';
-import { pythonProgram } from './install-python.ts';
-import { startKeycloak } from './keycloak.ts';
-import { startMinio } from './minio.ts';
-import { startNats } from './nats.ts';
-import { orSkip } from './or-skip.ts';
-import { keptPort } from './ports.ts';
-import { startPostgres } from './postgres.ts';
-import { runCommand } from './run-command.ts';
-import type { System } from './system.ts';
+import { buildImage, copyNode, type Image, packagesNeeded, sizeOf, standInPackages } from './containers/image.ts';
+import { startChildSystem } from './harness/child-system.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { keptPort } from './harness/ports.ts';
+import { runCommand } from './harness/run-command.ts';
+import type { System } from './harness/system.ts';
+import { pythonProgram } from './install/python.ts';
+import { startKeycloak } from './servers/keycloak.ts';
+import { startMinio } from './servers/minio.ts';
+import { startNats } from './servers/nats.ts';
+import { startPostgres } from './servers/postgres.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

@@ -10,8 +10,8 @@ import { asking, expectProblem, type Reply } from '../e2e/asking.ts';
 import { type BudApp, startBudApp } from '../e2e/budapp.ts';
 import { tenantIsolation } from '../e2e/tenant-isolation.ts';
 import { eventually } from '../eventually.ts';
-import { startKeycloak } from './keycloak.ts';
-import { createKeycloakAdmin, type KeycloakAdmin } from './keycloak-admin.ts';
+import { startKeycloak } from './servers/keycloak.ts';
+import { createKeycloakAdmin, type KeycloakAdmin } from './servers/keycloak-admin.ts';
 
 const [NORTH, SOUTH] = ['bud-serve', 'bud-south'];
 const CLIENT = 'bud-serve-app';

@@ -9,8 +9,8 @@ import { createRevocations } from '../../src/adapters/oidc/revocations.ts';
 import { createLogger } from '../../src/telemetry.ts';
 import { openPool } from '../pool.ts';
 import { testDatabase } from '../postgres.ts';
-import { startKeycloak } from './keycloak.ts';
-import { createKeycloakAdmin } from './keycloak-admin.ts';
+import { startKeycloak } from './servers/keycloak.ts';
+import { createKeycloakAdmin } from './servers/keycloak-admin.ts';
 
 const PUBLIC_URL = 'https://login.example.com';
 const ada = { email: 'ada@example.com', password: 'Correct-Horse-1' };

@@ -14,8 +14,8 @@ import { identityContract } from '../contract/identity.ts';
 import { failureOf } from '../failure-of.ts';
 import { openPool } from '../pool.ts';
 import { testDatabase } from '../postgres.ts';
-import { startKeycloak } from './keycloak.ts';
-import { createKeycloakAdmin, type KeycloakAdmin } from './keycloak-admin.ts';
+import { startKeycloak } from './servers/keycloak.ts';
+import { createKeycloakAdmin, type KeycloakAdmin } from './servers/keycloak-admin.ts';
 
 const REALM = 'bud-serve';
 const REDIRECT_URI = 'http://localhost:9081/auth/callback';

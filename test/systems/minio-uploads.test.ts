@@ -14,7 +14,7 @@ import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { type RunningApi, startApi } from '../api/running-api.ts';
 import { createClient, MODEL, openInbox } from '../local/cluster/cluster-client.ts';
 import { asynchronous, hasEnded, resultOf, silent, startReceiver } from '../local/receiver.ts';
-import { startMinio } from './minio.ts';
+import { startMinio } from './servers/minio.ts';
 
 const MIB = 1024 * 1024;
 const BOUNDARY = 'the-boundary-of-the-tests';

@@ -13,8 +13,8 @@ import type { ObjectStore } from '../../src/ports/object-store.ts';
 import { createLogger } from '../../src/telemetry.ts';
 import { contentOf, objectStoreContract, refusalOf } from '../contract/object-store.ts';
 import { failureOf } from '../failure-of.ts';
-import { startFreezableProxy } from './freezable-proxy.ts';
-import { startMinio } from './minio.ts';
+import { startFreezableProxy } from './harness/freezable-proxy.ts';
+import { startMinio } from './servers/minio.ts';
 
 const MIB = 1024 * 1024;
 

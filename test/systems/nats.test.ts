@@ -14,13 +14,13 @@ import { type RunningApi, startApi } from '../api/running-api.ts';
 import { aCertificate } from '../certificate.ts';
 import { statusBusContract } from '../contract/status-bus.ts';
 import { failureOf } from '../failure-of.ts';
-import { startChildSystem } from './child-system.ts';
-import { type FreezableProxy, startFreezableProxy } from './freezable-proxy.ts';
-import { claimFolder } from './leftover.ts';
-import { startNats } from './nats.ts';
-import { keptPort } from './ports.ts';
-import type { System } from './system.ts';
-import { needTool } from './tools.ts';
+import { startChildSystem } from './harness/child-system.ts';
+import { type FreezableProxy, startFreezableProxy } from './harness/freezable-proxy.ts';
+import { claimFolder } from './harness/leftover.ts';
+import { keptPort } from './harness/ports.ts';
+import type { System } from './harness/system.ts';
+import { needTool } from './install/tools.ts';
+import { startNats } from './servers/nats.ts';
 
 const silent = createLogger({ level: 'silent' });
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
-import { createPatientClient } from './patient-client.ts';
+import { createPatientClient } from './clients/patient-client.ts';
 
 const PATHS = ['/a', '/b', '/c', '/d'];
 

@@ -10,12 +10,12 @@ import type { EndpointView, ModelView } from '../../src/demo/story.ts';
 import { type BudApp, loggedIn, startBudApp } from '../e2e/budapp.ts';
 import { aCluster, aModel, settledEndpoint } from '../e2e/deployment.ts';
 import { type InstallationState, stateOf } from '../e2e/installation-state.ts';
-import { startEventStoreDouble } from './eventstore-double.ts';
-import { startMinio } from './minio.ts';
-import { orSkip } from './or-skip.ts';
-import { startPostgres } from './postgres.ts';
-import { runCommand } from './run-command.ts';
-import type { System } from './system.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { runCommand } from './harness/run-command.ts';
+import type { System } from './harness/system.ts';
+import { startEventStoreDouble } from './servers/eventstore-double.ts';
+import { startMinio } from './servers/minio.ts';
+import { startPostgres } from './servers/postgres.ts';
 
 type Settings = Readonly<Record<string, string>>;
 

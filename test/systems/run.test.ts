@@ -7,10 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { parseEnv } from 'node:util';
 import { expect } from 'chai';
 import { failureOf } from '../failure-of.ts';
-import { orSkip } from './or-skip.ts';
-import { askRedis } from './redis-command.ts';
-import { startAll } from './start-all.ts';
-import { needTool } from './tools.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { needTool } from './install/tools.ts';
+import { askRedis } from './servers/redis-command.ts';
+import { startAll } from './servers/start-all.ts';
 
 const RUN = fileURLToPath(new URL('run.ts', import.meta.url));
 

@@ -2,10 +2,10 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Listr } from 'listr2';
 import { explain } from '../../src/failures/failure-text.ts';
-import { removeFolder, useFolder, writeEnvironment } from './run-folder.ts';
-import { runningSystems } from './start-all.ts';
-import type { System } from './system.ts';
-import { SYSTEM_NAMES, type SystemName, type SystemStart, systemStarts } from './system-starts.ts';
+import type { System } from './harness/system.ts';
+import { removeFolder, useFolder, writeEnvironment } from './servers/run-folder.ts';
+import { runningSystems } from './servers/start-all.ts';
+import { SYSTEM_NAMES, type SystemName, type SystemStart, systemStarts } from './servers/system-starts.ts';
 
 const USAGE = `Runs the real systems on this machine, for BudApp to be started against them:
 

@@ -11,19 +11,19 @@ import { connect } from 'nats';
 import pg from 'pg';
 import { eventually } from '../eventually.ts';
 import { failureOf } from '../failure-of.ts';
-import { startDaprd } from './daprd.ts';
-import { startEventStoreDouble } from './eventstore-double.ts';
-import { startKeycloak } from './keycloak.ts';
-import { createKeycloakAdmin } from './keycloak-admin.ts';
-import { startMinio } from './minio.ts';
-import { startNats } from './nats.ts';
-import { orSkip } from './or-skip.ts';
-import { keptPort } from './ports.ts';
-import { startPostgres } from './postgres.ts';
-import { startRedis } from './redis.ts';
-import type { System } from './system.ts';
+import { orSkip } from './harness/or-skip.ts';
+import { keptPort } from './harness/ports.ts';
+import type { System } from './harness/system.ts';
+import { startDaprd } from './servers/daprd.ts';
+import { startEventStoreDouble } from './servers/eventstore-double.ts';
+import { startKeycloak } from './servers/keycloak.ts';
+import { createKeycloakAdmin } from './servers/keycloak-admin.ts';
+import { startMinio } from './servers/minio.ts';
+import { startNats } from './servers/nats.ts';
+import { startPostgres } from './servers/postgres.ts';
+import { startRedis } from './servers/redis.ts';
 
-const OWNER = new URL('starter-owner-process.ts', import.meta.url);
+const OWNER = new URL('servers/starter-owner-process.ts', import.meta.url);
 
 /** A started system, something to leave in it, and how to find it again. */
 interface Trial {

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { failureOf } from '../failure-of.ts';
-import { cachedFolder, cacheFolder } from './cache.ts';
-import { NotToBeHad } from './system.ts';
-import { needTool } from './tools.ts';
+import { NotToBeHad } from './harness/system.ts';
+import { cachedFolder, cacheFolder } from './install/cache.ts';
+import { needTool } from './install/tools.ts';
 
 describe('the cache of tools', () => {
   const before = { ...process.env };

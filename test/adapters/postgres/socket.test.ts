@@ -6,7 +6,7 @@ import { problemOf } from '../../../src/api/http/problem.ts';
 import { createLogger } from '../../../src/telemetry.ts';
 import { failureOf } from '../../failure-of.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
-import { type FreezableProxy, startFreezableProxy } from '../../systems/freezable-proxy.ts';
+import { type FreezableProxy, startFreezableProxy } from '../../systems/harness/freezable-proxy.ts';
 
 const SILENCE_MS = 2000;
 

@@ -5,8 +5,8 @@ import { problemOf } from '../../../src/api/http/problem.ts';
 import { createReadPool, type ReadPool } from '../../../src/projections/queries/read-pool.ts';
 import { failureOf } from '../../failure-of.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
-import { startExpiredPostgres } from '../../systems/expired-servers.ts';
-import { type FreezableProxy, startFreezableProxy } from '../../systems/freezable-proxy.ts';
+import { startExpiredPostgres } from '../../systems/harness/expired-servers.ts';
+import { type FreezableProxy, startFreezableProxy } from '../../systems/harness/freezable-proxy.ts';
 
 const one = sql.type(z.object({ one: z.int() }))`select 1 as one`;
 const sleeping = sql.type(z.object({ slept: z.string() }))`select pg_sleep(60)::text as slept`;
