@@ -12,7 +12,7 @@ const read = (file: string): string => readFileSync(join(ROOT, file), 'utf8');
 
 const FACTS = ['events', 'contracts', 'errors.ts', 'ports'];
 /** Mechanisms that know nothing of the domain. */
-const MECHANISMS = ['failures', 'canonical-json.ts', 'resilience', 'postgres'];
+const MECHANISMS = ['failures', 'canonical-json.ts', 'storable-text.ts', 'resilience', 'postgres'];
 
 /** What each place may import besides itself: docs/architecture.md. */
 const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
@@ -20,6 +20,7 @@ const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
   contracts: [],
   failures: [],
   'canonical-json.ts': [],
+  'storable-text.ts': [],
   resilience: ['failures'],
   postgres: ['failures', 'resilience'],
   'errors.ts': ['events', 'contracts', 'failures'],

@@ -1,5 +1,6 @@
 import { ServiceFailure, type ServiceRequest } from '../ports/service-invoker.ts';
 import { BodyTooLarge, readBounded } from '../resilience/bounded-body.ts';
+import { parseStorableJson } from '../storable-text.ts';
 
 const LARGEST_ANSWER = 8 * 1024 * 1024;
 const LONGEST_QUOTE = 300;
@@ -31,7 +32,10 @@ const readText = async (what: string, { status, body }: Response): Promise<strin
 
 const isRetryable = (status: number): boolean => status === 408 || status === 429 || status >= 500;
 
-/** Parses the JSON of an answer to `what`; null where it is empty. Throws `ServiceFailure` for every other answer. */
+/**
+ * Parses the JSON of an answer to `what`, with U+FFFD in the place of what Postgres cannot store; null where it is empty.
+ * Throws `ServiceFailure` for every other answer.
+ */
 export const readAnswer = async (what: string, response: Response): Promise<unknown> => {
   const { status } = response;
   const text = await readText(what, response);
@@ -43,7 +47,7 @@ export const readAnswer = async (what: string, response: Response): Promise<unkn
   }
   if (text === '') return null;
   try {
-    return JSON.parse(text);
+    return parseStorableJson(text);
   } catch (cause) {
     // A proxy in between may have answered, with an error page for example: the service may be back soon.
     throw new ServiceFailure(`${what} did not answer JSON`, { retryable: true, status, cause });

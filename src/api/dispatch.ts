@@ -4,7 +4,7 @@ import { parseInput } from '../commands/engine/input.ts';
 import { Rejected } from '../errors.ts';
 import type { ApiCaller, Callers } from './callers/caller.ts';
 import { readFormBody } from './http/form-body.ts';
-import { readJsonBody } from './http/json-body.ts';
+import { readJsonBody, readServiceMessage } from './http/json-body.ts';
 import { isMultipart } from './http/multipart.ts';
 import { parseParams, parseQuery } from './http/query.ts';
 import { requestFactsOf } from './request-facts.ts';
@@ -30,6 +30,7 @@ const readBody = async ({ body, writes }: Route, ctx: Context): Promise<unknown>
     return isMultipart(ctx.req) || body.json === undefined ? undefined : readJsonBody(ctx.req);
   }
   if (body.kind === 'form') return parseInput(body.schema, await readFormBody(ctx.req));
+  if (body.kind === 'message') return readServiceMessage(ctx.req);
   const content = await readJsonBody(ctx.req);
   // The command handler validates the data, together with the path's parameters.
   return writes ? content : parseInput(body.schema, content);

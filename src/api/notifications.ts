@@ -11,7 +11,9 @@ import { type DeliveryAnswer, Notification, type NotificationPayload, parseResul
 import { Rejected } from '../errors.ts';
 import { streamOf } from '../events/catalog.ts';
 import { CommandId, commandIdOf, newId, TenantId, WorkflowId } from '../events/ids.ts';
+import { failureText } from '../failures/failure-text.ts';
 import { createThrottle } from '../resilience/throttle.ts';
+import type { ServiceMessageBody } from './http/json-body.ts';
 import type { RequestFacts } from './request-facts.ts';
 import type { ApiServices } from './services.ts';
 
@@ -152,8 +154,13 @@ export const createNotifications = (services: ApiServices) => {
 
   return {
     /** Never throws, since the sidecar must always get a verdict. */
-    async receive(body: unknown, facts: RequestFacts): Promise<Delivery> {
-      const parsed = Notification.safeParse(body);
+    async receive(body: ServiceMessageBody, facts: RequestFacts): Promise<Delivery> {
+      // The sidecar would deliver the same bytes again and again.
+      if ('unreadable' in body) {
+        logger.warn({ code: body.unreadable.code }, `message dropped: ${failureText(body.unreadable)}`);
+        return 'DROP';
+      }
+      const parsed = Notification.safeParse(body.content);
       if (!parsed.success) {
         logger.warn({ issues: parsed.error.issues.slice(0, 5) }, 'message dropped: it is malformed');
         return 'DROP';

@@ -46,7 +46,7 @@ const requestBody = (body: BodySchema) => {
   if (body.kind === 'form') {
     return { required: true, content: content('application/x-www-form-urlencoded', body.schema, body.example) };
   }
-  if (body.kind === 'json')
+  if (body.kind === 'json' || body.kind === 'message')
     return { required: isRequired(body.schema), content: jsonContent(body.schema, body.example) };
   return {
     required: true,

@@ -18,7 +18,7 @@ interface PublicRouteInput<Query extends z.ZodObject, Body extends z.ZodType>
   query?: Query;
   body?: Body;
   /** Encoding of the body; default: JSON. */
-  body_kind?: 'json' | 'form';
+  body_kind?: 'json' | 'form' | 'message';
   example?: unknown;
   refusals?: Route['refusals'];
   handle(exchange: PublicExchange<z.output<Body>, z.output<Query>>): Promise<Answer>;

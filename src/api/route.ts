@@ -54,6 +54,8 @@ export interface AnswerSchema {
 
 export type BodySchema =
   | { kind: 'json'; schema: z.ZodType; example?: unknown }
+  /** JSON of another service. The handler gets a `ServiceMessageBody`, since it answers a body that cannot be read, too. */
+  | { kind: 'message'; schema: z.ZodType; example?: unknown }
   /** `application/x-www-form-urlencoded`, which browsers and OpenID providers send. */
   | { kind: 'form'; schema: z.ZodType; example?: unknown }
   /** `form` documents the fields; the handler reads the stream itself. With `json`, a JSON body is accepted too. */

@@ -113,6 +113,45 @@ describe('what other services tell and are asked', () => {
     expect((await deliver(report)).body).to.deep.equal({ status: 'DROP' });
   });
 
+  it('drops what it cannot even read, which would come back for ever, but not before it has seen the token', async () => {
+    const send = (body: string, type = 'application/json', token = SERVICE_TOKEN) =>
+      api.request('POST', '/notifications', { body, headers: { 'content-type': type, 'dapr-api-token': token } });
+    const unreadable = [
+      '{"broken":',
+      '[]',
+      '"text"',
+      'null',
+      '['.repeat(100),
+      JSON.stringify('x'.repeat(2 * 1024 * 1024)),
+    ];
+    for (const body of unreadable) {
+      const reply = await send(body);
+      expect([reply.status, reply.body], body.slice(0, 40)).to.deep.equal([200, { status: 'DROP' }]);
+      expect((await send(body, 'application/json', 'wrong')).status).to.equal(401);
+    }
+    expect((await send('<p>', 'text/html')).body).to.deep.equal({ status: 'DROP' });
+  });
+
+  it('records text that Postgres cannot store with the replacement character, and goes on', async () => {
+    const workflowId = await aWorkflow();
+    const hostile = message('m-nul', {
+      type: 'deploy_model',
+      event: 'verify_cluster_connection',
+      workflow_id: workflowId,
+      content: { title: 't', message: 'a\0b\ud83d', status: 'COMPLETED', result: { 'k\0': ['\0'] } },
+    });
+    const reply = await deliver(hostile);
+    expect(reply.body).to.deep.equal({ status: 'SUCCESS' });
+    const texts: unknown[] = [];
+    for await (const { data } of api.services.log.readStream(`workflow-${workflowId}`)) texts.push(data);
+    expect(JSON.stringify(texts))
+      .to.contain('a\ufffdb\ufffd')
+      .and.not.match(/\\u(0000|d83d)/);
+    const position = await api.services.log.head();
+    const read = await api.admin.get(`/workflows/${workflowId}?min_position=${position}`);
+    expect(read.body).to.include({ status: 'running' });
+  });
+
   it('records how a cluster is', async () => {
     const id = await aCluster('reporting', 'bud-1');
     const result = { cluster_id: 'bud-1', status: 'available', node_info: { nodes: [REPORTED] } };

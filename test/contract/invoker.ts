@@ -139,6 +139,13 @@ export const describeInvoker = (name: string, open: (service: Service) => Promis
       expect(await serviceFailureOf(invoke())).to.include({ status: 200, retryable: true });
     });
 
+    it('gives the replacement character in the place of what Postgres cannot store', async () => {
+      service.handleWith((_request, response) => {
+        response.end('{"metadata":{"na\\u0000me":"a\\u0000b\\ud83d"}}');
+      });
+      expect(await invoke()).to.deep.equal({ metadata: { 'na\ufffdme': 'a\ufffdb\ufffd' } });
+    });
+
     it('answers null where nothing came back', async () => {
       service.answerWith(200, '');
       expect(await invoke()).to.equal(null);

@@ -3,8 +3,11 @@ import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { TenantId } from '../../events/ids.ts';
 import type { Claims } from '../../ports/identity.ts';
+import { toStorable } from '../../storable-text.ts';
 import type { TokenIdentity } from './revocation-entries.ts';
 
+/** What the provider's users write of themselves. */
+const StorableText = z.string().transform(toStorable);
 const Names = z.array(z.string()).catch([]);
 const Roles = z.object({ roles: Names }).catch({ roles: [] });
 
@@ -19,9 +22,9 @@ const AccessTokenPayload = z.object({
   typ: z.string().optional(),
   aud: z.union([z.string().transform((audience) => [audience]), z.array(z.string())]).optional(),
   azp: z.string().optional(),
-  email: z.string().optional(),
-  preferred_username: z.string().optional(),
-  name: z.string().optional(),
+  email: StorableText.optional(),
+  preferred_username: StorableText.optional(),
+  name: StorableText.optional(),
   tenant_id: z.unknown().optional(),
   roles: Names.optional(),
   groups: Names.optional(),

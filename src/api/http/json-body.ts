@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
+import { parseCheckedJson, parseStorableJson, unstorable } from '../../storable-text.ts';
 import { readBody } from './body.ts';
 
 const MAX_JSON_BYTES = 1024 * 1024;
@@ -34,22 +36,14 @@ const decode = (bytes: Buffer): string => {
   }
 };
 
-/** Escapes of characters that PostgreSQL cannot store: NUL, or half of a surrogate pair. */
-const UNSTORABLE_ESCAPES = /\\u(?:0000|d[89a-f])/i;
-
-const refuseUnstorable = (text: string): void => {
-  if (text.includes('\0')) throw new Rejected('invalid', 'nul-character', 'Texts must not contain the NUL character.');
-  if (text.isWellFormed()) return;
-  throw new Rejected('invalid', 'not-unicode', 'Texts must not contain half of a surrogate pair.');
+const UNSTORABLE_DETAILS = {
+  'nul-character': 'Texts must not contain the NUL character.',
+  'not-unicode': 'Texts must not contain half of a surrogate pair.',
 };
 
-const parse = (text: string): unknown => {
-  if (!UNSTORABLE_ESCAPES.test(text)) return JSON.parse(text);
-  return JSON.parse(text, (key, value) => {
-    refuseUnstorable(key);
-    if (typeof value === 'string') refuseUnstorable(value);
-    return value;
-  });
+const refuseUnstorable = (text: string): void => {
+  const fault = unstorable(text);
+  if (fault !== null) throw new Rejected('invalid', fault, UNSTORABLE_DETAILS[fault]);
 };
 
 /** Goes level by level, since a recursion could exhaust the stack itself. */
@@ -65,11 +59,9 @@ const refuseTooDeep = (value: unknown): void => {
 const hasBody = (request: IncomingMessage): boolean =>
   request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
 
-/**
- * Reads the JSON body; undefined where the request has none. Throws `Rejected`: `unsupported` for another content type,
- * `too-large` over 1 MiB, `malformed` for JSON that is broken or nested too deep.
- */
-export const readJsonBody = async (request: IncomingMessage): Promise<unknown> => {
+type Parse = (text: string) => unknown;
+
+const readJson = async (request: IncomingMessage, parse: Parse): Promise<unknown> => {
   if (!hasBody(request)) return undefined;
   refuseOtherContent(request);
   const text = decode(await readBody(request, { what: 'A JSON body', max_bytes: MAX_JSON_BYTES }));
@@ -81,5 +73,29 @@ export const readJsonBody = async (request: IncomingMessage): Promise<unknown> =
     if (error instanceof Rejected) throw error;
     const detail = error instanceof Error ? error.message.replace(/ in JSON|, ".*" is not valid JSON/g, '') : '';
     throw new Rejected('malformed', 'malformed-json', `The body is not JSON: ${detail}.`, { cause: error });
+  }
+};
+
+/**
+ * Reads the JSON body; undefined where the request has none. Throws `Rejected`: `unsupported` for another content type,
+ * `too-large` over 1 MiB, `malformed` for JSON that is broken or nested too deep, `invalid` for text that Postgres cannot
+ * store.
+ */
+export const readJsonBody = (request: IncomingMessage): Promise<unknown> =>
+  readJson(request, (text) => parseCheckedJson(text, refuseUnstorable));
+
+/** The body of a service's message, or why it cannot be read. */
+export type ServiceMessageBody = { content: unknown } | { unreadable: Rejected };
+
+/** Any JSON. */
+export const ServiceMessage = z.unknown().transform((content): ServiceMessageBody => ({ content }));
+
+/** As `readJsonBody`, but with U+FFFD in the place of what Postgres cannot store, and without an error for the sender. */
+export const readServiceMessage = async (request: IncomingMessage): Promise<ServiceMessageBody> => {
+  try {
+    return ServiceMessage.parse(await readJson(request, parseStorableJson));
+  } catch (error) {
+    if (error instanceof Rejected) return { unreadable: error };
+    throw error;
   }
 };

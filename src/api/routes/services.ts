@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { SOURCE_TOPIC } from '../../contracts/asynchronous.ts';
 import { DeliveryAnswer } from '../../contracts/notification.ts';
 import { Rejected } from '../../errors.ts';
+import { ServiceMessage } from '../http/json-body.ts';
 import { sameSecret } from '../http/same-secret.ts';
 import { createNotifications } from '../notifications.ts';
 import { publicRoute } from '../public-route.ts';
@@ -44,7 +45,8 @@ export const serviceRoutes = (services: WriteServices): Route[] => {
       summary: 'Receive a message of another service from the Dapr sidecar',
       tag,
       permission: 'service',
-      body: z.unknown(),
+      body: ServiceMessage,
+      body_kind: 'message',
       answers: answers(DeliveryAnswer, 'SUCCESS: recorded. RETRY: deliver again. DROP: do not deliver again'),
       refusals: ['unauthenticated'],
       handle: async ({ body, facts, ctx }) => {

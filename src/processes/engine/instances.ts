@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { TenantId, WorkflowId } from '../../events/ids.ts';
 import type { ParkedInstance, ParkedInstanceKey } from '../../ports/process-operations.ts';
+import { toStorableJson } from '../../storable-text.ts';
 import type { InstanceKey } from './instance-key.ts';
 
 /** The state of a process manager for one workflow or thing, and the position up to which it has read. */
@@ -61,7 +62,7 @@ export const saveInstances = async (client: ClientBase, instances: readonly Inst
      on conflict (process, instance_id) do update
        set workflow_id = excluded.workflow_id, state = excluded.state, position = excluded.position,
          ended_at = coalesce(process_instances.ended_at, excluded.ended_at)`,
-    [JSON.stringify(instances)],
+    [toStorableJson(instances)],
   );
 };
 
@@ -103,7 +104,7 @@ export const addParkedEvent = async (client: ClientBase, key: InstanceKey, event
   await client.query(
     `insert into process_parked_events (process, instance_id, position, event) values ($1, $2, $3, $4)
      on conflict do nothing`,
-    [key.process, key.instance_id, event.position, JSON.stringify(event)],
+    [key.process, key.instance_id, event.position, toStorableJson(event)],
   );
 };
 

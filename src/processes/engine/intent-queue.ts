@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import { type EventId, TenantId, type WorkflowId } from '../../events/ids.ts';
+import { toStorableJson } from '../../storable-text.ts';
 import type { Effect } from '../process.ts';
 import type { InstanceKey } from './instance-key.ts';
 
@@ -43,7 +44,7 @@ export const addIntents = async (client: ClientBase, intents: readonly NewIntent
        event_id uuid, n integer, intent jsonb, meta jsonb, give_up_at timestamptz)
      order by n
      on conflict (process, event_id, n) do nothing`,
-    [JSON.stringify(intents)],
+    [toStorableJson(intents)],
   );
 };
 

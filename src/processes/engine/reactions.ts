@@ -4,6 +4,7 @@ import type { RecordedEvent } from '../../events/event.ts';
 import { FactFromNewerVersion } from '../../events/fact-from-newer-version.ts';
 import { WorkflowId } from '../../events/ids.ts';
 import { failureText } from '../../failures/failure-text.ts';
+import { isDataError } from '../../postgres/transaction.ts';
 import type { Effect, Intent, Process } from '../process.ts';
 import { type Delivery, deliveriesOf } from './delivery.ts';
 import type { InstanceKey } from './instance-key.ts';
@@ -119,8 +120,8 @@ const newInstance = (manager: Process, instance_id: string, event: RecordedEvent
 });
 
 /**
- * Applies one event to one instance, whose fields it changes, and answers the number of effects. An error of `react` is
- * answered as `HandlerFailure`. An error of the database is thrown, which rolls the whole transaction back.
+ * Applies one event to one instance, whose fields it changes, and returns the number of effects. An error of `react` is
+ * returned as `HandlerFailure`. An error of the database is thrown, which rolls the whole transaction back.
  */
 const takeInto = async (
   client: ClientBase,
@@ -139,6 +140,30 @@ const takeInto = async (
   instance.position = raw.position;
   instance.ended = reacted.intents.some(({ kind }) => kind === 'end');
   return storeIntents(client, instance, reacted);
+};
+
+/**
+ * As `takeInto`, and stores the instance. Data that the database refuses fails this instance only: all that the event did
+ * is rolled back, and the error is returned as `HandlerFailure`.
+ */
+const takeIntoGuarded = async (
+  client: ClientBase,
+  { manager, instance }: { manager: Process; instance: Instance },
+  raw: RecordedEvent,
+): Promise<number | HandlerFailure> => {
+  const before = { ...instance };
+  await client.query('savepoint event');
+  try {
+    const taken = await takeInto(client, { manager, instance }, raw);
+    if (typeof taken === 'number') await saveInstances(client, [instance]);
+    await client.query('release savepoint event');
+    return taken;
+  } catch (error) {
+    if (!isDataError(error)) throw error;
+    await client.query('rollback to savepoint event');
+    Object.assign(instance, before);
+    return { ...instanceKeyOf(instance), event: raw, error };
+  }
 };
 
 const hasSeen = (instance: Instance, event: RecordedEvent): boolean =>
@@ -163,13 +188,16 @@ const receiverOf = (
 /**
  * Applies events, in log order, to all instances that follow them, and stores states, intents and timers inside the
  * caller's transaction. An instance ignores the events that it has seen, so a replay stores no intent twice. An event on
- * which a process manager throws parks that one instance; the others go on.
+ * which a process manager throws parks that one instance; the others go on. With `guarded`, so does an event whose data
+ * the database refuses, at the price of a savepoint for each event; without it, the error is thrown.
  */
 export const takeEvents = async (
   client: ClientBase,
   managers: readonly Process[],
   events: readonly RecordedEvent[],
+  { guarded = false }: { guarded?: boolean } = {},
 ): Promise<Taken> => {
+  const take = guarded ? takeIntoGuarded : takeInto;
   const deliveries = events.flatMap((event) => deliveriesOf(managers, event));
   const ids = new Set(deliveries.flatMap(({ workflow_id, instance_id }) => [workflow_id, instance_id]));
   const loaded = await loadInstances(
@@ -189,7 +217,7 @@ export const takeEvents = async (
       await addParkedEvent(client, instance, event);
       continue;
     }
-    const taken = await takeInto(client, { manager, instance }, event);
+    const taken = await take(client, { manager, instance }, event);
     if (typeof taken === 'number') {
       if (instance.position !== event.position) continue;
       intents += taken;
@@ -226,7 +254,7 @@ export const retryInstance = async (
 ): Promise<{ intents: number; handlerFailure: HandlerFailure | null }> => {
   let intents = 0;
   for (const event of await loadParkedEvents(client, instance)) {
-    const taken = hasSeen(instance, event) ? 0 : await takeInto(client, { manager, instance }, event);
+    const taken = hasSeen(instance, event) ? 0 : await takeIntoGuarded(client, { manager, instance }, event);
     if (typeof taken !== 'number') {
       await saveInstances(client, [instance]);
       await parkInstance(client, instance, causeOf(taken.error));

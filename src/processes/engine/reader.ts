@@ -3,7 +3,7 @@ import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Log } from '../../ports/log.ts';
 import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
-import { inTransaction } from '../../postgres/transaction.ts';
+import { inTransaction, isDataError } from '../../postgres/transaction.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { mayConcern } from './delivery.ts';
@@ -40,15 +40,18 @@ export const createReader = (options: ReaderOptions) => {
   const throttled = createThrottle();
 
   const commit = async (lease: Lease, events: readonly RecordedEvent[], position: Position): Promise<void> => {
-    const take = async (client: ClientBase) => {
+    const take = (guarded: boolean) => async (client: ClientBase) => {
       await assertLease(client, lease);
-      const result = await takeEvents(client, processes, events);
+      const result = await takeEvents(client, processes, events, { guarded });
       await saveCheckpoint(client, READER, position);
       return result;
     };
     // Not durable: a crash of the database server loses the batch together with its checkpoint. The same events then make
     // the same intents under the same keys, and the log recognises by their command ids those that were performed already.
-    const taken = await inTransaction(pool, take, { durable: false });
+    const taken = await inTransaction(pool, take(false), { durable: false }).catch((error: unknown) => {
+      if (!isDataError(error)) throw error;
+      return inTransaction(pool, take(true), { durable: false });
+    });
     for (const handlerFailure of taken.handlerFailures) reportHandlerFailure(logger, handlerFailure);
     if (taken.intents > 0) onIntents();
   };

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { EventId, TenantId } from '../../events/ids.ts';
+import { toStorableJson } from '../../storable-text.ts';
 import type { InstanceKey } from './instance-key.ts';
 import type { IntentMeta } from './intent-queue.ts';
 
@@ -26,7 +27,7 @@ export const setTimer = async (client: ClientBase, timer: NewTimer): Promise<voi
       timer.tenant_id,
       timer.event_id,
       timer.n,
-      JSON.stringify(timer.meta),
+      toStorableJson(timer.meta),
       timer.due_at,
     ],
   );

@@ -1,4 +1,5 @@
 import pg, { type ClientBase, type QueryConfig } from 'pg';
+import { toStorableJson } from '../../storable-text.ts';
 import type { ReadModel, Row } from '../read-model.ts';
 
 /** The table of a read model: the serving one, or the one that is being built. */
@@ -49,21 +50,6 @@ export const loadRows = async (
   return new Map(rows.map((row) => [String(row[model.key]), row]));
 };
 
-const UNSTORABLE = /\\u(0000|d[89a-f])/i;
-
-/**
- * Replaces characters that PostgreSQL cannot store (NUL, half of a surrogate pair) by U+FFFD, the replacement
- * character.
- */
-const storable = (_key: string, value: unknown): unknown =>
-  typeof value === 'string' ? value.toWellFormed().replaceAll('\0', '\uFFFD') : value;
-
-const toJson = (rows: readonly Row[]): string => {
-  const json = JSON.stringify(rows);
-  // Searches the finished text: hardly any row has such a character, and a replacer would slow down all rows.
-  return UNSTORABLE.test(json) ? JSON.stringify(rows, storable) : json;
-};
-
 /** Inserts or updates all rows with one statement. */
 export const upsertRows = async (client: ClientBase, { model, name }: Table, rows: readonly Row[]): Promise<void> => {
   if (rows.length === 0) return;
@@ -73,6 +59,6 @@ export const upsertRows = async (client: ClientBase, { model, name }: Table, row
     text: `insert into ${name} (${columns})
       select ${columns} from jsonb_populate_recordset(null::${name}, $1::jsonb)
       on conflict ("${model.key}") do update set (${columns}) = row(${excluded})`,
-    values: [toJson(rows)],
+    values: [toStorableJson(rows)],
   });
 };

@@ -10,7 +10,7 @@ import { toFact } from '../../../src/events/catalog.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
 import { CommandId, EventId, newId, TenantId, UserId, WorkflowId } from '../../../src/events/ids.ts';
 import { prune } from '../../../src/processes/engine/prune.ts';
-import { ask, end, type Process } from '../../../src/processes/process.ts';
+import { ask, end, type Process, timer } from '../../../src/processes/process.ts';
 import { eventually } from '../../eventually.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from '../service-double.ts';
@@ -240,6 +240,44 @@ describe('the process runner', () => {
       resumed: true,
     });
     await until('WorkflowSucceeded', ({ stream }) => stream.endsWith(bad.workflow_id));
+    expect(await runner.listParked()).to.deep.equal([]);
+  });
+
+  it('parks an instance whose data the database refuses, and goes on with all others', async () => {
+    let broken = true;
+    const State = z.object({ seen: z.array(z.string()) });
+    const picky: Process<z.output<typeof State>> = {
+      name: 'picky',
+      state: State,
+      react: (_, event) => {
+        if (event.type !== 'LocalModelUploaded') return null;
+        const { workflow_id, name } = event.data;
+        // A time that no Postgres can store fails only when it is written.
+        const due = broken && name === 'bad' ? '+275760-09-13T00:00:00.000Z' : new Date().toISOString();
+        return { state: { seen: [workflow_id] }, intents: [timer('due', due)] };
+      },
+    };
+    const runner = start('a', [picky]);
+    const bad = await upload('bad');
+    const good = await upload('good');
+    const stateOf = async (workflow_id: string) => {
+      const text = 'select state from process_instances where instance_id = $1';
+      return (await system.pool.query(text, [workflow_id])).rows;
+    };
+    await eventually('the other instance goes on', async () =>
+      expect(await stateOf(good.workflow_id)).to.deep.equal([{ state: { seen: [good.workflow_id] } }]),
+    );
+    const [parked, ...others] = await runner.listParked();
+    expect(others).to.deep.equal([]);
+    expect(parked).to.include({ process: 'picky', instance_id: bad.workflow_id });
+    expect(await runner.retryParked({ process: 'picky', instance_id: bad.workflow_id })).to.deep.equal({
+      resumed: false,
+    });
+    expect(await stateOf(bad.workflow_id)).to.deep.equal([{ state: null }]);
+    broken = false;
+    expect(await runner.retryParked({ process: 'picky', instance_id: bad.workflow_id })).to.deep.equal({
+      resumed: true,
+    });
     expect(await runner.listParked()).to.deep.equal([]);
   });
 
