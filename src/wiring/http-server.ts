@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { requestIdOf } from '../api/request-facts.ts';
 import { newUuid } from '../events/ids.ts';
 import { codeOf } from '../failures/failure-code.ts';
 import type { Closable } from '../ports/closable.ts';
@@ -25,16 +26,21 @@ export class AddressInUse extends Error {
   }
 }
 
-const notReadyYet: Handler = (_request, response) => {
+const notReadyYet: Handler = (request, response) => {
+  const request_id = requestIdOf(String(request.headers['x-request-id'] ?? ''));
   const problem = {
     type: 'urn:budapp:problem:starting',
     title: 'Service Unavailable',
     status: 503,
     code: 'starting',
     detail: 'BudApp is starting. Try again in a moment.',
-    request_id: newUuid(),
+    request_id,
   };
-  response.writeHead(503, { 'content-type': 'application/problem+json', 'retry-after': '1' });
+  response.writeHead(503, {
+    'content-type': 'application/problem+json',
+    'retry-after': '1',
+    'x-request-id': request_id,
+  });
   response.end(JSON.stringify(problem));
 };
 
@@ -66,11 +72,13 @@ const refuseClient = (error: Error, socket: Duplex): void => {
     return;
   }
   const known = Object.entries(CLIENT_ERRORS).find(([code]) => codeOf(error) === code)?.[1] ?? NOT_HTTP;
-  const body = JSON.stringify({ type: `urn:budapp:problem:${known.code}`, ...known, request_id: newUuid() });
+  const request_id = newUuid();
+  const body = JSON.stringify({ type: `urn:budapp:problem:${known.code}`, ...known, request_id });
   const head = [
     `HTTP/1.1 ${known.status} ${known.title}`,
     'Content-Type: application/problem+json',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${request_id}`,
     'Connection: close',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body}`);

@@ -37,7 +37,8 @@ describe('the HTTP server', () => {
       expect(problem).to.include({ type: `urn:budapp:problem:${code}`, code, status });
       expect(problem)
         .to.have.property('request_id')
-        .that.matches(/^[0-9a-f-]{36}$/);
+        .that.matches(/^[0-9a-f-]{36}$/)
+        .and.equals(response.headers.get('x-request-id'));
     });
   }
 });
