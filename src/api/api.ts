@@ -7,11 +7,11 @@ import { createThrottle } from '../resilience/throttle.ts';
 import { createApp } from './app.ts';
 import { createCallers } from './callers/caller.ts';
 import { createIdempotency } from './idempotency.ts';
+import { observeProcesses, observeProjections } from './lag-metrics.ts';
 import type { LiveOptions } from './live/client.ts';
 import { createHub } from './live/hub.ts';
 import { sseRoute } from './live/sse-route.ts';
 import { attachWebSocket } from './live/websocket.ts';
-import { observeProjections } from './projection-metrics.ts';
 import type { Route } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -60,6 +60,7 @@ const routesOf = (services: WriteServices): Route[] => [
 export const createApi = async (services: ApiServices): Promise<Api> => {
   const { log, bus, logger, pool } = services;
   observeProjections(services);
+  observeProcesses(services);
   const callers = createCallers(services);
   const idempotency = createIdempotency({ pool, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });

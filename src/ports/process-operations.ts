@@ -1,3 +1,5 @@
+import type { Position } from '../events/event.ts';
+
 export interface ParkedInstanceKey {
   process: string;
   instance_id: string;
@@ -16,8 +18,21 @@ export interface ParkedInstance extends ParkedInstanceKey {
   waiting: number;
 }
 
+/** How far the process managers have read the log, and how much they have to do. */
+export interface ProcessProgress {
+  /** Null before the first event. */
+  position: Position | null;
+  /** The time of the last progress, RFC 3339; null before the first event. */
+  updated_at: string | null;
+  /** Commands and calls that are not done, and those among them that have failed before. */
+  open: number;
+  retrying: number;
+  parked: number;
+}
+
 /** Operations on parked process instances, for operators. */
 export interface ProcessOperations {
+  progress(): Promise<ProcessProgress>;
   listParked(): Promise<readonly ParkedInstance[]>;
   /** Retries the event. `resumed` is false where it, or one behind it, failed again. Throws `Rejected` `not-found`. */
   retryParked(key: ParkedInstanceKey): Promise<{ resumed: boolean }>;

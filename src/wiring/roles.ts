@@ -12,6 +12,7 @@ import type { StatusBus } from '../ports/status-bus.ts';
 import { holdLease } from '../postgres/lease.ts';
 import { createProcesses } from '../processes/catalog.ts';
 import { createProcessOperations } from '../processes/engine/operations.ts';
+import { readProgress } from '../processes/engine/progress.ts';
 import { createProcessRunner } from '../processes/engine/runner.ts';
 import { ClustersFound } from '../processes/process.ts';
 import { createProjectionOperations } from '../projections/engine/operations.ts';
@@ -86,6 +87,7 @@ export const openHealthApi = ({ logger, core }: RoleNeeds, settings: ApiSettings
     logger,
     settings,
     projections: createProjectionOperations(core),
+    processes: { progress: () => readProgress(core.pool) },
     metrics: createMetrics(),
   });
 

@@ -216,6 +216,29 @@ describe('the surface of the API', () => {
     expect(lacking.body.dependencies[1]).to.include({ ok: false, needed: false, error: 'it is lame' });
   });
 
+  it('says so, and to Prometheus, where the process managers make no progress while there are events to read', async () => {
+    const { pool } = api.services;
+    // Creates the user, the first event of the log.
+    await api.admin.get('/auth/me');
+    await pool.query(
+      `insert into process_checkpoints (reader, position, updated_at)
+       values ('processes', '0', now() - interval '1 minute')`,
+    );
+    const stalled = await api.request('GET', '/health/ready');
+    const { body: metrics } = await api.request('GET', '/metrics');
+    await pool.query("update process_checkpoints set position = $1 where reader = 'processes'", [
+      await api.services.log.head(),
+    ]);
+    const moving = await api.request('GET', '/health/ready');
+    await pool.query('delete from process_checkpoints');
+    expect([stalled.status, stalled.body.status]).to.deep.equal([200, 'degraded']);
+    expect(stalled.body.processes).to.include({ position: '0', caught_up: false, stalled: true, parked: 0 });
+    expect(metrics).to.match(/budapp_process_lag_seconds (6\d|[7-9]\d)/);
+    expect(metrics).to.match(/budapp_process_parked_instances 0/);
+    expect(moving.body.status).to.equal('ready');
+    expect(moving.body.processes).to.include({ caught_up: true, lag_seconds: 0, stalled: false });
+  });
+
   it('measures requests by route', async () => {
     await api.admin.get('/auth/me');
     const { body } = await api.request('GET', '/metrics');

@@ -2,6 +2,7 @@ import pTimeout from 'p-timeout';
 import { z } from 'zod';
 import { failureText } from '../../failures/failure-text.ts';
 import type { Dependency } from '../../ports/dependency.ts';
+import type { ProcessOperations } from '../../ports/process-operations.ts';
 import { HttpRefusal } from '../http/problem.ts';
 import { publicRoute } from '../public-route.ts';
 import { type Answer, answers, ok, type Route } from '../route.ts';
@@ -11,10 +12,12 @@ import type { ApiServices } from '../services.ts';
 export type HealthServices = Pick<
   ApiServices,
   'dependencies' | 'projections' | 'log' | 'clock' | 'metrics' | 'settings'
->;
+> & { processes: Pick<ProcessOperations, 'progress'> };
 
 const tag = 'operations';
 const CHECK_TIMEOUT_MS = 2000;
+/** Seconds without progress, while there are events to read, after which the process managers are reported as stalled. */
+const STALLED_SECONDS = 30;
 
 const DependencyHealth = z.object({
   name: z.string(),
@@ -31,7 +34,10 @@ const DependencyHealth = z.object({
 type DependencyHealth = z.output<typeof DependencyHealth>;
 
 const Readiness = z.object({
-  /** `degraded`: a dependency that is not needed for every request is unavailable; `dependencies` says which. */
+  /**
+   * `degraded`: a dependency that is not needed for every request is unavailable, or the process managers make no
+   * progress; `dependencies` and `processes` say which.
+   */
   status: z.enum(['ready', 'degraded', 'not-ready']),
   dependencies: z.array(DependencyHealth),
   projections: z.array(
@@ -46,6 +52,23 @@ const Readiness = z.object({
       parked: z.int(),
     }),
   ),
+  /** The process managers; null where they cannot be asked. */
+  processes: z
+    .object({
+      position: z.string().nullable(),
+      /** Whether they have read all events of the log. */
+      caught_up: z.boolean(),
+      /** Seconds since the last progress; 0 once they have caught up. */
+      lag_seconds: z.number(),
+      /** True after 30 seconds without progress. */
+      stalled: z.boolean(),
+      /** Commands and calls that are not done, and those among them that have failed before. */
+      open: z.int(),
+      retrying: z.int(),
+      /** Instances that wait for a retry or for an operator. */
+      parked: z.int(),
+    })
+    .nullable(),
   /** Position of the newest event; null where there is none, or where the log is unavailable. */
   head: z.string().nullable(),
 });
@@ -65,6 +88,15 @@ const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
   }
 };
 
+/** How far the process managers are behind the log. Throws where the log or the database does not answer in time. */
+export const processLag = async ({ processes, log, clock }: HealthServices) => {
+  const [head, { position, updated_at, ...work }] = await withTimeout(Promise.all([log.head(), processes.progress()]));
+  const caught_up = head === null || (position !== null && position >= head);
+  const lag_seconds =
+    caught_up || updated_at === null ? 0 : Math.max(0, (Date.parse(clock()) - Date.parse(updated_at)) / 1000);
+  return { position, caught_up, lag_seconds, stalled: lag_seconds > STALLED_SECONDS, ...work };
+};
+
 /** How far each read model is behind the log. Throws where the log or the database does not answer in time. */
 export const projectionLag = async ({ projections, log, clock }: HealthServices) => {
   const [head, status] = await withTimeout(Promise.all([log.head(), projections.status()]));
@@ -79,13 +111,17 @@ export const projectionLag = async ({ projections, log, clock }: HealthServices)
 
 const ready = async (services: HealthServices): Promise<Answer> => {
   const dependencies = await Promise.all(services.dependencies.map(checkOne));
-  const projections = await projectionLag(services).catch(() => null);
+  const [projections, processes] = await Promise.all([
+    projectionLag(services).catch(() => null),
+    processLag(services).catch(() => null),
+  ]);
   const canServe = projections !== null && dependencies.every((each) => each.ok || !each.needed);
-  const isWhole = dependencies.every((each) => each.ok);
+  const isWhole = dependencies.every((each) => each.ok) && processes?.stalled === false;
   const body = {
     status: canServe ? (isWhole ? 'ready' : 'degraded') : 'not-ready',
     dependencies,
     projections: projections?.lag ?? [],
+    processes,
     head: projections?.head ?? null,
   };
   return { success: canServe ? 'ok' : 'not-ready', body };
@@ -120,7 +156,8 @@ export const healthRoutes = (services: HealthServices): Route[] => [
     method: 'GET',
     path: '/health/ready',
     operation_id: 'getReadiness',
-    summary: 'Check readiness: each dependency with its latency, each read model with its lag',
+    summary:
+      'Check readiness: each dependency with its latency, each read model and the process managers with their lag',
     tag,
     answers: {
       ...answers(Readiness, 'The process is ready'),

@@ -133,15 +133,6 @@ export const releaseClaims = async (client: Queryable, owner: string): Promise<v
   );
 };
 
-/** The number of open intents, and of those among them that have failed before. */
-export const countOpenIntents = async (client: Queryable): Promise<{ open: number; retrying: number }> => {
-  const { rows } = await client.query<{ open: number; retrying: number }>(
-    `select count(*)::integer as open, (count(*) filter (where attempts > 0))::integer as retrying
-     from process_intents where done_at is null`,
-  );
-  return rows[0] ?? { open: 0, retrying: 0 };
-};
-
 /** Frees at once what a crash left claimed. Only for a start that is alone on this database. */
 export const releaseAllClaims = async (pool: Pool): Promise<void> => {
   await pool.query('update process_intents set claimed_by = null, claimed_until = null where done_at is null');

@@ -12,6 +12,7 @@ import {
   parkedFromNewerVersion,
   skipParkedEvent,
 } from './instances.ts';
+import { readProgress } from './progress.ts';
 import { type HandlerFailure, retryInstance } from './reactions.ts';
 
 export interface OperationsOptions {
@@ -56,6 +57,7 @@ export const createProcessOperations = ({ pool, processes, logger, onIntents }: 
   const retry = (key: ParkedInstanceKey) => resume(key, async () => {});
 
   const operations: ProcessOperations = {
+    progress: () => readProgress(pool),
     listParked: () => listParked(pool),
     async retryParked(key) {
       const result = await retry(key);

@@ -7,8 +7,9 @@ import { inTransaction, isDataError } from '../../postgres/transaction.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { mayConcern } from './delivery.ts';
-import { loadCheckpoint, saveCheckpoint } from './instances.ts';
+import { advanceCheckpoint, loadCheckpoint, saveCheckpoint } from './instances.ts';
 import { reportHandlerFailure } from './operations.ts';
+import { READER } from './progress.ts';
 import { takeEvents } from './reactions.ts';
 
 export interface ReaderOptions {
@@ -24,7 +25,6 @@ export interface ReaderOptions {
   onIntents(): void;
 }
 
-const READER = 'processes';
 const BATCH = 500;
 /** Short, because after a crash no event is read before the lease has run out. */
 const LEASE_MS = 5000;
@@ -62,19 +62,42 @@ export const createReader = (options: ReaderOptions) => {
     let committed: Position | null = after === 'start' ? null : after;
     let committedAt = performance.now();
     let batch: RecordedEvent[] = [];
+    /** The position of events that no process manager follows, and that only move the checkpoint. */
+    let idle: Position | null = null;
     const flush = async (position: Position | null) => {
       if (position === null || position === committed) return;
       // A batch that no process manager follows only moves the checkpoint. Reading it again after a crash is harmless.
       const isIdle = batch.length < BATCH && !batch.some((event) => mayConcern(processes, event));
-      if (isIdle && performance.now() - committedAt < IDLE_COMMIT_MS) return;
+      if (isIdle && performance.now() - committedAt < IDLE_COMMIT_MS) {
+        idle = position;
+        return;
+      }
       await commit(lease, batch, position);
       batch = [];
+      idle = null;
       committed = position;
       committedAt = performance.now();
     };
-    for await (const item of log.subscribe({ after, live: true, signal })) {
-      if ('caughtUp' in item) await flush(item.position);
-      else if (batch.push(item) >= BATCH) await flush(item.position);
+    // Without it, the checkpoint would stay behind the head until the next event, as if the reader had stopped.
+    const storeIdle = async () => {
+      const position = idle;
+      if (position === null) return;
+      const advance = async (client: ClientBase) => {
+        await assertLease(client, lease);
+        await advanceCheckpoint(client, READER, position);
+      };
+      await inTransaction(pool, advance, { durable: false });
+      if (idle === position) idle = null;
+    };
+    // A failure is not reported here: the next attempt follows, and the reader itself notices a lost lease.
+    const storing = setInterval(() => storeIdle().catch(() => undefined), IDLE_COMMIT_MS);
+    try {
+      for await (const item of log.subscribe({ after, live: true, signal })) {
+        if ('caughtUp' in item) await flush(item.position);
+        else if (batch.push(item) >= BATCH) await flush(item.position);
+      }
+    } finally {
+      clearInterval(storing);
     }
   };
 
@@ -91,6 +114,5 @@ export const createReader = (options: ReaderOptions) => {
         onError: (error) =>
           throttled(() => logger.warn({ err: error }, 'processes: reading the log is interrupted; trying again')),
       }),
-    position: (): Promise<Position | null> => loadCheckpoint(pool, READER),
   };
 };

@@ -1,14 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { Position } from '../../events/event.ts';
 import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
 import type { ProcessOperations } from '../../ports/process-operations.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import type { Process } from '../process.ts';
 import { createDispatcher } from './dispatcher.ts';
-import { countOpenIntents } from './intent-queue.ts';
 import { createProcessOperations } from './operations.ts';
 import { createPerformer, type PerformOptions } from './perform.ts';
 import { keepPruned } from './prune.ts';
@@ -26,10 +24,7 @@ export interface ProcessRunnerOptions extends PerformOptions {
   poll_ms?: number;
 }
 
-export interface ProcessRunner extends Closable, ProcessOperations {
-  /** The position up to which the log is read, and the number of open, retried and parked items. */
-  status(): Promise<{ position: Position | null; open: number; retrying: number; parked: number }>;
-}
+export interface ProcessRunner extends Closable, ProcessOperations {}
 
 const PARKED_POLL_MS = 1000;
 
@@ -88,14 +83,6 @@ export const createProcessRunner = (options: ProcessRunnerOptions): ProcessRunne
 
   return {
     ...operations,
-    async status() {
-      const [position, intents, parked] = await Promise.all([
-        reader.position(),
-        countOpenIntents(pool),
-        operations.listParked(),
-      ]);
-      return { position, ...intents, parked: parked.length };
-    },
     async close() {
       closing.abort();
       await running;

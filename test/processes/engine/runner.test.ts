@@ -243,6 +243,16 @@ describe('the process runner', () => {
     expect(await runner.listParked()).to.deep.equal([]);
   });
 
+  it('has read up to the head also where the last events concern no process manager', async () => {
+    const deaf: Process<null> = { name: 'deaf', state: z.null(), workflowOf: () => null, react: () => null };
+    const runner = start('a', [deaf]);
+    for (const name of ['one', 'two']) {
+      await upload(name);
+      const head = await system.log.head();
+      await eventually('it is at the head', async () => expect((await runner.progress()).position).to.equal(head));
+    }
+  });
+
   it('parks an instance whose data the database refuses, and goes on with all others', async () => {
     let broken = true;
     const State = z.object({ seen: z.array(z.string()) });
@@ -351,7 +361,7 @@ describe('the process runner', () => {
     await until('WorkflowCallAnswered', ({ stream }) => stream.endsWith(unfinished));
     await report(workflow_id, { message_event: 'results', result: { model_info: {} } });
     const before = await until('WorkflowSucceeded');
-    await eventually('nothing is open', async () => expect((await first.status()).open).to.equal(0));
+    await eventually('nothing is open', async () => expect((await first.progress()).open).to.equal(0));
     await first.close();
     expect(await prune(system.pool)).to.deep.equal({ intents: 0, states: 0 });
     await system.pool.query(`update process_intents set done_at = done_at - interval '8 days'`);

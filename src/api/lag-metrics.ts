@@ -1,5 +1,5 @@
 import { Gauge } from 'prom-client';
-import { type HealthServices, projectionLag } from './routes/health.ts';
+import { type HealthServices, processLag, projectionLag } from './routes/health.ts';
 
 type Lag = Awaited<ReturnType<typeof projectionLag>>['lag'][number];
 
@@ -26,4 +26,27 @@ export const observeProjections = (services: HealthServices): void => {
     ({ lag_seconds }) => lag_seconds,
   );
   observe('parked_events', 'Parked events of a read model, which wait for an operator', ({ parked }) => parked);
+};
+
+/** Adds to `/metrics` how far the process managers are behind the log, and what waits. Read at each scrape, too. */
+export const observeProcesses = (services: HealthServices): void => {
+  type Lag = Awaited<ReturnType<typeof processLag>>;
+  const observe = (name: string, help: string, figureOf: (lag: Lag) => number) =>
+    new Gauge({
+      name: `budapp_process_${name}`,
+      help,
+      registers: [services.metrics],
+      async collect() {
+        this.reset();
+        const lag = await processLag(services).catch(() => null);
+        if (lag) this.set(figureOf(lag));
+      },
+    });
+  observe(
+    'lag_seconds',
+    'Seconds since the process managers, while behind the log, last moved; 0 once they have caught up',
+    ({ lag_seconds }) => lag_seconds,
+  );
+  observe('open_intents', 'Commands and calls of process managers that are not done', ({ open }) => open);
+  observe('parked_instances', 'Parked instances of process managers', ({ parked }) => parked);
 };
