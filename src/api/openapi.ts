@@ -191,7 +191,7 @@ const PARAMETERS = [
   header('X-Request-Id', 'An id for this request; the answer and the log carry it.'),
   header(
     'Idempotency-Key',
-    '1 to 255 characters; a repeated request with the same key gets the first answer.',
+    '1 to 255 characters; a repeated request with the same key gets the first answer. A refused request frees its key.',
     IdempotencyKey,
   ),
   header('If-Match', 'The ETag that the change is based on; 412 where the resource has changed since.', IfMatch),

@@ -95,6 +95,8 @@ export const readForm = async <T>(
     stream.on('error', (error) => {
       streamError = error;
     });
+    // The parser goes on to the end of the piece that has arrived, although the form was refused in it.
+    if (aborted.signal.aborted) return stream.resume();
     if (field !== fileField) return refuse(unexpected(`/${field}`, 'unknown file'));
     if (files.length > 0) return refuse(unexpected(`/${field}`, 'a second file: only one is accepted'));
     if (!name) return refuse(unexpected(`/${field}`, 'has no file name'));
@@ -147,9 +149,11 @@ const receive = (parts: {
   parser.on('error', cutShort);
   request.once('error', cutShort);
   request.once('close', () => {
-    if (!request.complete) cutShort();
+    if (!request.readableEnded) cutShort();
   });
-  request.pipe(parser);
+  // A client that has gone before its form is read: no event tells of it any more.
+  if (request.destroyed) cutShort();
+  else request.pipe(parser);
   return promise;
 };
 
