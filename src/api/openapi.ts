@@ -187,6 +187,8 @@ const header = (name: string, description: string, schema: z.ZodType = z.string(
   schema: jsonSchemaOf(schema, 'input'),
 });
 
+const WEAK = 'Weak tags (W/) count like strong ones: a tag names a revision, not bytes.';
+
 const PARAMETERS = [
   header('X-Request-Id', 'An id for this request; the answer and the log carry it.'),
   header(
@@ -194,8 +196,12 @@ const PARAMETERS = [
     '1 to 255 characters; a repeated request with the same key gets the first answer. A refused request frees its key.',
     IdempotencyKey,
   ),
-  header('If-Match', 'The ETag that the change is based on; 412 where the resource has changed since.', IfMatch),
-  header('If-None-Match', 'The ETag that the caller has; 304 where the resource has not changed since.'),
+  header(
+    'If-Match',
+    `The ETags that the change may be based on, or *; 412 where the resource has changed since. ${WEAK}`,
+    IfMatch,
+  ),
+  header('If-None-Match', `The ETags that the caller has, or *; 304 where the resource has not changed since. ${WEAK}`),
   header(
     'Min-Position',
     'Waits until the read model has reached this position; 503 where that takes too long.',

@@ -51,9 +51,12 @@ export const getVisible = async (
 /** Headers of an answer that was made from one row. */
 export const ROW_HEADERS = { ETag: 'always', Position: 'always' } as const;
 
+const rowHeaders = (row: AnyRow) => ({ ETag: etagOf(row), Position: row.position });
+
 /** 304 where the caller has this revision already, else null. */
-const notModified = ({ facts }: Exchange, { ETag, Position }: { ETag: string; Position: string }): Answer | null => {
-  if (facts.if_none_match !== ETag) return null;
+const notModified = ({ facts: { if_none_match: known = [] } }: Exchange, row: AnyRow): Answer | null => {
+  if (known !== '*' && !known.includes(row.revision)) return null;
+  const { ETag, Position } = rowHeaders(row);
   return { success: 'not-modified', headers: { ETag, Position, 'Cache-Control': 'private, no-cache' } };
 };
 
@@ -83,8 +86,7 @@ export const itemRoute = (services: ApiServices, resource: Resource, { tag, para
     handle: async (exchange) => {
       const id = exchange.params[parameter] ?? '';
       const row = await getVisible(services, resource, { id, exchange });
-      const headers = { ETag: etagOf(row), Position: row.position };
-      return notModified(exchange, headers) ?? ok(await unsealRow(row, services), headers);
+      return notModified(exchange, row) ?? ok(await unsealRow(row, services), rowHeaders(row));
     },
   });
 };

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Rejected } from '../errors.ts';
 import { Position } from '../events/event.ts';
 import { newUuid } from '../events/ids.ts';
+import { type Revisions, revisionsOf, TAG_LIST } from './http/entity-tags.ts';
 
 /** What the headers of a request say. */
 export interface RequestFacts {
@@ -12,9 +13,10 @@ export interface RequestFacts {
   traceparent: string | undefined;
   /** The position that the read model must have reached. */
   min_position: Position | undefined;
-  /** The expected revision, or `*`: the resource must exist. */
-  if_match: number | '*' | undefined;
-  if_none_match: string | undefined;
+  /** The revisions that the change may be based on, or `*`: the resource must exist. */
+  if_match: Revisions | undefined;
+  /** The revisions that the caller has. */
+  if_none_match: Revisions | undefined;
   idempotency_key: string | undefined;
 }
 
@@ -22,9 +24,8 @@ const REQUEST_ID = /^[\w.:-]{1,128}$/;
 // All zeros mean "no trace": a sidecar that does not sample sends them.
 const TRACEPARENT = /^[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 export const IdempotencyKey = z.string().regex(/^[\x20-\x7e]{1,255}$/);
-const CORRELATION_ID = z.uuid();
-/** An ETag, `*` for any revision, or empty, which counts as absent. */
-export const IfMatch = z.string().regex(/^(\*|"\d{1,15}")?$/);
+/** ETags, `*` for any revision, or empty, which counts as absent. */
+export const IfMatch = z.string().regex(TAG_LIST);
 
 const malformed = (code: string, header: string, detail: string) =>
   new Rejected('malformed', code, `The header ${header} ${detail}.`);
@@ -32,11 +33,10 @@ const malformed = (code: string, header: string, detail: string) =>
 /** The caller's own id where it is valid, else a new one. */
 export const requestIdOf = (given: string): string => (REQUEST_ID.test(given) ? given : newUuid());
 
-const ifMatchOf = (header: string): number | '*' | undefined => {
-  if (header === '') return undefined;
-  if (header === '*') return '*';
-  if (IfMatch.safeParse(header).success) return Number(header.slice(1, -1));
-  throw malformed('malformed-if-match', 'If-Match', 'must be the ETag of an answer, like "3" with its quotes, or *');
+const ifMatchOf = (header: string): Revisions | undefined => {
+  const revisions = revisionsOf(header);
+  if (revisions !== null) return revisions;
+  throw malformed('malformed-if-match', 'If-Match', 'must be ETags of answers, like "3" with its quotes, or *');
 };
 
 const idempotencyKeyOf = (header: string | undefined): string | undefined => {
@@ -61,11 +61,13 @@ export const requestFactsOf = (ctx: Context, requestId: string): RequestFacts =>
   const minPosition = ctx.get('min-position');
   return {
     request_id: requestId,
-    correlation_id: CORRELATION_ID.safeParse(requestId).success ? requestId : newUuid(),
+    // Not the caller's id: one that is sent twice would join what two requests led to.
+    correlation_id: newUuid(),
     traceparent: TRACEPARENT.test(traceparent) ? traceparent : undefined,
     min_position: minPosition === '' ? undefined : positionOf(minPosition, 'The header Min-Position'),
     if_match: ifMatchOf(ctx.get('if-match')),
-    if_none_match: ctx.get('if-none-match') || undefined,
+    // A condition that cannot be read is not met: the caller gets the whole answer.
+    if_none_match: revisionsOf(ctx.get('if-none-match')) ?? undefined,
     idempotency_key: idempotencyKeyOf(single(ctx.headers['idempotency-key'])),
   };
 };

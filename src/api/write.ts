@@ -46,7 +46,7 @@ const fold = async (log: ApiServices['log'], resource: Resource, outcome: Record
   return { row, workflow_id } satisfies Folded;
 };
 
-const expectedRevision = (command: AnyCommand, { facts: { if_match } }: Exchange): number | undefined => {
+const expectedRevisions = (command: AnyCommand, { facts: { if_match } }: Exchange): readonly number[] | undefined => {
   if (if_match === undefined) return undefined;
   if (command.creates) {
     throw new Rejected('malformed', 'if-match-on-creation', 'If-Match is not allowed when a resource is created.');
@@ -80,7 +80,7 @@ export const perform = async (
   { data, exchange, attempt, as: caller = exchange.caller }: Performance,
 ): Promise<Outcome> => {
   const { facts } = exchange;
-  const expected = expectedRevision(command, exchange);
+  const expected = expectedRevisions(command, exchange);
   const outcome = await services.handle(command, data, {
     caller,
     command_id: attempt.command_id,

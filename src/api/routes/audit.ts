@@ -3,13 +3,14 @@ import { visibleProjects } from '../../commands/access.ts';
 import { maySee } from '../../commands/may-see.ts';
 import { Rejected, unknownPosition } from '../../errors.ts';
 import { Area } from '../../events/catalog.ts';
-import { ofOneForm, Position, Time } from '../../events/event.ts';
+import { ofOneForm, Position } from '../../events/event.ts';
 import type { ProjectId } from '../../events/ids.ts';
 import { isSealed } from '../../events/sealed.ts';
 import { visibility } from '../../events/visibility.ts';
 import { AuditRow } from '../../projections/audit-log.ts';
 import type { AuditQuery } from '../../projections/queries/audit-query.ts';
 import { replay } from '../../projections/queries/replay.ts';
+import { QueryTime } from '../http/query-time.ts';
 import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
 import { type AnyRow, resourceNotFound, resources, unsealRow } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
@@ -57,9 +58,9 @@ const EventsQuery = z.strictObject({
   correlation_id: z.uuid().optional(),
   causation_id: z.uuid().optional(),
   /** Only events at or after this time. */
-  from: Time.optional(),
+  from: QueryTime.optional(),
   /** Only events at or before this time. */
-  to: Time.optional(),
+  to: QueryTime.optional(),
 });
 
 /** A cursor from another log, before a cut-over, would silently skip or repeat events. */
@@ -163,6 +164,19 @@ const historyRoute = (services: WriteServices): Route =>
     },
   });
 
+const AsOf = z.union([QueryTime.transform((time) => ({ time })), Position.transform((position) => ({ position }))]);
+
+/** What is still to come could be answered otherwise later. */
+const refuseFuture = async ({ clock, log }: WriteServices, as_of: z.output<typeof AsOf>): Promise<void> => {
+  const head = 'position' in as_of ? await log.head() : null;
+  const isFuture =
+    'time' in as_of
+      ? Date.parse(as_of.time) > Date.parse(clock())
+      : head !== null && ofOneForm(as_of.position, head) && as_of.position > head;
+  if (!isFuture) return;
+  throw new Rejected('invalid', 'as-of-in-future', 'as_of is in the future: what will be then is not known yet.');
+};
+
 const stateRoute = (services: WriteServices): Route =>
   route({
     method: 'GET',
@@ -175,7 +189,7 @@ const stateRoute = (services: WriteServices): Route =>
     query: z.strictObject({
       ...freshness,
       /** A time or a position; default: now. */
-      as_of: z.union([Time, Position]).optional(),
+      as_of: AsOf.optional(),
     }),
     answers: answers(AnyResource, 'The resource as of that time or position', { Position: 'always' }),
     refusals: ['invalid', 'not-found', 'unavailable'],
@@ -184,10 +198,8 @@ const stateRoute = (services: WriteServices): Route =>
       const { area, id } = exchange.params;
       const resource = resources[area];
       const { as_of } = exchange.query;
-      const to =
-        as_of === undefined
-          ? {}
-          : { to: Time.safeParse(as_of).success ? { time: as_of } : { position: Position.parse(as_of) } };
+      if (as_of !== undefined) await refuseFuture(services, as_of);
+      const to = as_of === undefined ? {} : { to: as_of };
       const row: AnyRow | null = await replay(resource.projection, services.log, { id, ...to });
       if (!row) throw new Rejected('not-found', `${area}-not-found`, `The ${area} ${id} did not exist then.`);
       return ok(await unsealRow(row, services), { Position: row.position });

@@ -3,6 +3,7 @@ import { Rejected, rejected } from '../../errors.ts';
 import { EndpointId } from '../../events/ids.ts';
 import { EndpointRow } from '../../projections/endpoints.ts';
 import { WorkflowRow, workflows } from '../../projections/workflows.ts';
+import { QueryTime } from '../http/query-time.ts';
 import { freshness, getVisible, ROW_HEADERS } from '../read-route.ts';
 import { type AnyRow, etagOf, resources } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
@@ -137,8 +138,8 @@ const MetricsAnswer = z.object({
 
 const MetricsQuery = z.strictObject({
   ...freshness,
-  from: z.iso.datetime({ offset: true }).optional(),
-  to: z.iso.datetime({ offset: true }).optional(),
+  from: QueryTime.optional(),
+  to: QueryTime.optional(),
   interval_minutes: z.coerce.number().int().min(1).max(60).default(1),
 });
 

@@ -21,8 +21,8 @@ export interface Request {
   command_id: CommandId;
   correlation_id: string;
   causation_id?: EventId | null;
-  /** From `If-Match`: the command is refused as stale unless the stream is at this revision. */
-  expected_revision?: number;
+  /** From `If-Match`: the command is refused as stale unless the stream is at this revision, or at one of these. */
+  expected_revision?: number | readonly number[];
   request_hash?: string | undefined;
   traceparent?: string | undefined;
   /** True where the command may have been handled before: it has an idempotency key, or is an intent of a process. */
@@ -110,7 +110,7 @@ const assertExistence = (
 };
 
 const assertCurrent = ({ revision }: Loaded<unknown>, { expected_revision }: Request, area: string): void => {
-  if (expected_revision === undefined || expected_revision === revision) return;
+  if (expected_revision === undefined || [expected_revision].flat().some((each) => each === revision)) return;
   throw new Rejected('stale', 'stale-revision', `The ${area} is at revision ${revision} now.`, {
     hint: 'Read it again and base the change on the new revision.',
     extra: { revision },
