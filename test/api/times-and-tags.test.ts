@@ -34,6 +34,20 @@ describe('times and entity tags of requests', () => {
     return { id: String(made.body.id), path: `/projects/${made.body.id}`, made };
   };
 
+  /** Each parameter of a query that the document calls a time, of the project or of an endpoint that does not exist. */
+  const timesInQueries = async (id: string): Promise<string[]> => {
+    const { body } = await api.request('GET', '/openapi.json');
+    // biome-ignore lint/suspicious/noExplicitAny: a document of whatever shape.
+    return Object.entries<any>(body.paths).flatMap(([path, { get }]) =>
+      (get?.parameters ?? [])
+        .filter((parameter: object) => JSON.stringify(parameter).includes('"date-time"'))
+        .map(({ name }: { name: string }) => {
+          const asked = path.replace('{area}', 'project').replace(/\{\w+\}/, id);
+          return `${asked}?${name}=`;
+        }),
+    );
+  };
+
   it('are one moment in each form, also where the plus was not encoded', () => {
     for (const form of FORMS) {
       for (const sent of [form, form.replace('+', ' ')]) expect(QueryTime.parse(sent), sent).to.equal(FORMS[0]);
@@ -43,7 +57,8 @@ describe('times and entity tags of requests', () => {
 
   it('are taken with any offset, and refused where they are none, by each query that has times', async () => {
     const { id } = await makeProject('timed');
-    const queries = ['/audit/events?from=', '/audit/events?to=', `/audit/project/${id}/state?as_of=`];
+    const queries = await timesInQueries(id);
+    expect(queries).to.have.length.of.at.least(5);
     for (const query of queries) {
       for (const form of FORMS) {
         const encoded = await api.admin.get(query + encodeURIComponent(form));
