@@ -272,12 +272,12 @@ describe('deployments on bad days', function () {
         [],
         'null',
         7,
+        '{"broken',
       ];
       for (const one of garbage) {
         const reply = await deliver(one);
         expect([reply.status, reply.body.status], JSON.stringify(one)).to.deep.equal([200, 'DROP']);
       }
-      expect((await deliver('{"broken')).status).to.equal(400);
       expect([await shown(), (await wholeHistory(client)).length]).to.deep.equal(before);
     });
 
