@@ -50,11 +50,6 @@ describe('refused forms', () => {
   });
   after(() => api.close());
 
-  const stored = async (): Promise<string[]> => {
-    const entries = await readdir(join(api.folder, 'objects'), { recursive: true, withFileTypes: true });
-    return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
-  };
-
   /** The files of the store that this process has open, on a system that shows them. */
   const opened = async (): Promise<string[]> => {
     if (!existsSync(OPEN_FILES)) return [];
@@ -93,7 +88,7 @@ describe('refused forms', () => {
           const key = `${what} ${way} ${at}`;
           const reply = await send('/models/local', cut(parts), key);
           expect(reply.status, `${key}: ${JSON.stringify(reply.body)}`).to.be.oneOf([400, 422]);
-          expect([await stored(), await opened()], key).to.deep.equal([[], []]);
+          expect([await api.storedFiles(), await opened()], key).to.deep.equal([[], []]);
           // Not that the first request is still running, or was another one.
           const again = await send('/models/local', cut(parts), key);
           expect(again.body.code, key).to.equal(reply.body.code);

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -156,6 +156,11 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
     server,
     services,
     folder,
+    /** The paths of all files of the object store, whatever they are for. */
+    storedFiles: async (): Promise<string[]> => {
+      const entries = await readdir(join(folder, 'objects'), { recursive: true, withFileTypes: true });
+      return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
+    },
     double,
     identity,
     request,

@@ -1,7 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { join } from 'node:path';
 import { expect } from 'chai';
 import { eventually } from '../eventually.ts';
 import { MAX_UPLOAD_BYTES, type RunningApi, startApi } from './running-api.ts';
@@ -27,20 +25,14 @@ describe('uploads of models', () => {
   });
   after(() => api.close());
 
-  /** Every file below the object store, whatever it is for. */
-  const stored = async (): Promise<string[]> => {
-    const entries = await readdir(join(api.folder, 'objects'), { recursive: true, withFileTypes: true });
-    return entries.filter((entry) => entry.isFile()).map(({ parentPath, name }) => join(parentPath, name));
-  };
-
   const upload = (parts: Part[], headers: Record<string, string> = {}) =>
     api.admin.form('/models/local', formOf(...parts), headers);
 
   /** Runs what must leave the store as it was. */
   const leavesNothing = async <T>(run: () => Promise<T>): Promise<T> => {
-    const before = await stored();
+    const before = await api.storedFiles();
     const result = await run();
-    expect(await stored()).to.deep.equal(before);
+    expect(await api.storedFiles()).to.deep.equal(before);
     return result;
   };
 
@@ -196,7 +188,7 @@ describe('uploads of models', () => {
   });
 
   it('leaves nothing of an upload whose client disconnects in the middle', async () => {
-    const before = await stored();
+    const before = await api.storedFiles();
     const { port } = new URL(api.url);
     const boundary = 'cut';
     const head = `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="m.onnx"\r\n\r\n`;
@@ -209,7 +201,7 @@ describe('uploads of models', () => {
       'Content-Length: 1000000',
     ];
     socket.write(`${lines.join('\r\n')}\r\n\r\n${head}${'x'.repeat(100_000)}`);
-    const arrived = async () => (await stored()).length > before.length;
+    const arrived = async () => (await api.storedFiles()).length > before.length;
     await eventually('a part has arrived', arrived);
     socket.destroy();
     await eventually('nothing is left of it', async () => !(await arrived()));
