@@ -188,13 +188,3 @@ export const saveCheckpoint = async (client: ClientBase, reader: string, positio
     [reader, position],
   );
 };
-
-/** As `saveCheckpoint`, unless the checkpoint is there already or beyond. */
-export const advanceCheckpoint = async (client: ClientBase, reader: string, position: Position): Promise<void> => {
-  await client.query(
-    `insert into process_checkpoints (reader, position) values ($1, $2)
-     on conflict (reader) do update set position = excluded.position, updated_at = now()
-     where process_checkpoints.position < excluded.position`,
-    [reader, position],
-  );
-};

@@ -7,7 +7,7 @@ import { inTransaction, isDataError } from '../../postgres/transaction.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { mayConcern } from './delivery.ts';
-import { advanceCheckpoint, loadCheckpoint, saveCheckpoint } from './instances.ts';
+import { loadCheckpoint, saveCheckpoint } from './instances.ts';
 import { reportHandlerFailure } from './operations.ts';
 import { READER } from './progress.ts';
 import { takeEvents } from './reactions.ts';
@@ -64,6 +64,7 @@ export const createReader = (options: ReaderOptions) => {
     let batch: RecordedEvent[] = [];
     /** The position of events that no process manager follows, and that only move the checkpoint. */
     let idle: Position | null = null;
+    let storing: Promise<void> = Promise.resolve();
     const flush = async (position: Position | null) => {
       if (position === null || position === committed) return;
       // A batch that no process manager follows only moves the checkpoint. Reading it again after a crash is harmless.
@@ -72,32 +73,34 @@ export const createReader = (options: ReaderOptions) => {
         idle = position;
         return;
       }
+      // An earlier position must not be stored after this one.
+      await storing;
+      idle = null;
       await commit(lease, batch, position);
       batch = [];
-      idle = null;
       committed = position;
       committedAt = performance.now();
     };
     // Without it, the checkpoint would stay behind the head until the next event, as if the reader had stopped.
-    const storeIdle = async () => {
+    const storeIdle = () => {
       const position = idle;
       if (position === null) return;
-      const advance = async (client: ClientBase) => {
-        await assertLease(client, lease);
-        await advanceCheckpoint(client, READER, position);
-      };
-      await inTransaction(pool, advance, { durable: false });
-      if (idle === position) idle = null;
+      idle = null;
+      // Not reported: the next attempt follows, and the reader itself notices a lost lease.
+      storing = storing
+        .then(() => commit(lease, [], position))
+        .catch(() => {
+          idle ??= position;
+        });
     };
-    // A failure is not reported here: the next attempt follows, and the reader itself notices a lost lease.
-    const storing = setInterval(() => storeIdle().catch(() => undefined), IDLE_COMMIT_MS);
+    const timer = setInterval(storeIdle, IDLE_COMMIT_MS);
     try {
       for await (const item of log.subscribe({ after, live: true, signal })) {
         if ('caughtUp' in item) await flush(item.position);
         else if (batch.push(item) >= BATCH) await flush(item.position);
       }
     } finally {
-      clearInterval(storing);
+      clearInterval(timer);
     }
   };
 
