@@ -7,7 +7,7 @@ import { createThrottle } from '../resilience/throttle.ts';
 import { createApp } from './app.ts';
 import { createCallers } from './callers/caller.ts';
 import { createIdempotency } from './idempotency.ts';
-import { observeProcesses, observeProjections } from './lag-metrics.ts';
+import { observeLag } from './lag-metrics.ts';
 import type { LiveOptions } from './live/client.ts';
 import { createHub } from './live/hub.ts';
 import { sseRoute } from './live/sse-route.ts';
@@ -59,8 +59,7 @@ const routesOf = (services: WriteServices): Route[] => [
 /** Makes the API. It does not listen: the caller passes `app.callback()` to a server of its own. */
 export const createApi = async (services: ApiServices): Promise<Api> => {
   const { log, bus, logger, pool } = services;
-  observeProjections(services);
-  observeProcesses(services);
+  observeLag(services);
   const callers = createCallers(services);
   const idempotency = createIdempotency({ pool, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });

@@ -1,7 +1,7 @@
 import type Koa from 'koa';
 import { Rejected } from '../errors.ts';
 import { createApp } from './app.ts';
-import { observeProcesses, observeProjections } from './lag-metrics.ts';
+import { observeLag } from './lag-metrics.ts';
 import { type HealthServices, healthRoutes } from './routes/health.ts';
 import type { ApiServices } from './services.ts';
 
@@ -14,7 +14,6 @@ const noCallers = {
 
 /** The API of a process without the role `api`: health, version and metrics. */
 export const createHealthApi = (services: HealthServices & Pick<ApiServices, 'logger'>): Koa => {
-  observeProjections(services);
-  observeProcesses(services);
+  observeLag(services);
   return createApp(services, { routes: healthRoutes(services), callers: noCallers });
 };

@@ -1,52 +1,63 @@
 import { Gauge } from 'prom-client';
-import { type HealthServices, processLag, projectionLag } from './routes/health.ts';
+import { type HealthServices, readLag } from './routes/health.ts';
 
-type Lag = Awaited<ReturnType<typeof projectionLag>>['lag'][number];
+type Lag = Awaited<ReturnType<typeof readLag>>;
+type Sample = [figure: number, labels?: Record<string, string>];
 
 /**
- * Adds to `/metrics` how far each read model is behind the log, and how many of its events are parked. The figures are
- * read at each scrape; if they cannot be read, the scrape has none.
+ * Adds to `/metrics` how far the read models and the process managers are behind the log, and what waits. A scrape reads
+ * the figures once for all gauges; if they cannot be read, the scrape has none.
  */
-export const observeProjections = (services: HealthServices): void => {
-  const observe = (name: string, help: string, figureOf: (lag: Lag) => number) =>
+export const observeLag = (services: HealthServices): void => {
+  let reading: Promise<Lag | null> | null = null;
+  const read = (): Promise<Lag | null> => {
+    reading ??= readLag(services)
+      .catch(() => null)
+      .finally(() => {
+        reading = null;
+      });
+    return reading;
+  };
+  const observe = (name: string, help: string, samplesOf: (lag: Lag) => readonly Sample[], labelNames: string[] = []) =>
     new Gauge({
-      name: `budapp_projection_${name}`,
+      name: `budapp_${name}`,
       help,
-      labelNames: ['projection'],
+      labelNames,
       registers: [services.metrics],
       async collect() {
         this.reset();
-        const { lag } = await projectionLag(services).catch(() => ({ lag: [] }));
-        for (const each of lag) this.set({ projection: each.name }, figureOf(each));
+        const lag = await read();
+        for (const [figure, labels = {}] of lag ? samplesOf(lag) : []) this.set(labels, figure);
       },
     });
-  observe(
+
+  type ProjectionLag = Lag['projections'][number];
+  const observeProjections = (name: string, help: string, figureOf: (lag: ProjectionLag) => number) =>
+    observe(
+      `projection_${name}`,
+      help,
+      ({ projections }) => projections.map((each) => [figureOf(each), { projection: each.name }]),
+      ['projection'],
+    );
+  observeProjections(
     'lag_seconds',
     'Seconds since a read model that is behind the log last moved; 0 once it has caught up',
     ({ lag_seconds }) => lag_seconds,
   );
-  observe('parked_events', 'Parked events of a read model, which wait for an operator', ({ parked }) => parked);
-};
+  observeProjections(
+    'parked_events',
+    'Parked events of a read model, which wait for an operator',
+    ({ parked }) => parked,
+  );
 
-/** Adds to `/metrics` how far the process managers are behind the log, and what waits. Read at each scrape, too. */
-export const observeProcesses = (services: HealthServices): void => {
-  type Lag = Awaited<ReturnType<typeof processLag>>;
-  const observe = (name: string, help: string, figureOf: (lag: Lag) => number) =>
-    new Gauge({
-      name: `budapp_process_${name}`,
-      help,
-      registers: [services.metrics],
-      async collect() {
-        this.reset();
-        const lag = await processLag(services).catch(() => null);
-        if (lag) this.set(figureOf(lag));
-      },
-    });
-  observe(
+  type ProcessLag = NonNullable<Lag['processes']>;
+  const observeProcesses = (name: string, help: string, figureOf: (lag: ProcessLag) => number) =>
+    observe(`process_${name}`, help, ({ processes }) => (processes ? [[figureOf(processes)]] : []));
+  observeProcesses(
     'lag_seconds',
     'Seconds since the process managers, while behind the log, last moved; 0 once they have caught up',
     ({ lag_seconds }) => lag_seconds,
   );
-  observe('open_intents', 'Commands and calls of process managers that are not done', ({ open }) => open);
-  observe('parked_instances', 'Parked instances of process managers', ({ parked }) => parked);
+  observeProcesses('open_intents', 'Commands and calls of process managers that are not done', ({ open }) => open);
+  observeProcesses('parked_instances', 'Parked instances of process managers', ({ parked }) => parked);
 };

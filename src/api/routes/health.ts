@@ -88,41 +88,57 @@ const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
   }
 };
 
-/** How far the process managers are behind the log. Throws where the log or the database does not answer in time. */
-export const processLag = async ({ processes, log, clock }: HealthServices) => {
-  const [head, { position, updated_at, ...work }] = await withTimeout(Promise.all([log.head(), processes.progress()]));
+/** Whether a reader of the log has reached `head` and, where it has not, the seconds since its last progress. */
+const lagOf = (
+  { position, updated_at }: { position: string | null; updated_at: string | null },
+  { head, now }: { head: string | null; now: number },
+) => {
   const caught_up = head === null || (position !== null && position >= head);
-  const lag_seconds =
-    caught_up || updated_at === null ? 0 : Math.max(0, (Date.parse(clock()) - Date.parse(updated_at)) / 1000);
-  return { position, caught_up, lag_seconds, stalled: lag_seconds > STALLED_SECONDS, ...work };
+  const lag_seconds = caught_up || updated_at === null ? 0 : Math.max(0, (now - Date.parse(updated_at)) / 1000);
+  return { caught_up, lag_seconds };
 };
 
-/** How far each read model is behind the log. Throws where the log or the database does not answer in time. */
-export const projectionLag = async ({ projections, log, clock }: HealthServices) => {
-  const [head, status] = await withTimeout(Promise.all([log.head(), projections.status()]));
-  const now = Date.parse(clock());
-  const lag = status.map(({ name, status: state, position, parked, updated_at }) => {
-    const caught_up = head === null || (position !== null && position >= head);
-    const lag_seconds = caught_up ? 0 : Math.max(0, (now - Date.parse(updated_at)) / 1000);
-    return { name, status: state, position, caught_up, lag_seconds, parked };
-  });
-  return { head, lag };
+/**
+ * How far the read models and the process managers are behind the log; `processes` is null where they cannot be asked.
+ * Throws where the log or the read models do not answer in time.
+ */
+export const readLag = async ({ projections, processes, log, clock }: HealthServices) => {
+  const [[head, status], progress] = await Promise.all([
+    withTimeout(Promise.all([log.head(), projections.status()])),
+    withTimeout(processes.progress()).catch(() => null),
+  ]);
+  const at = { head, now: Date.parse(clock()) };
+  const processLag = progress && lagOf(progress, at);
+  return {
+    head,
+    projections: status.map(({ name, status: state, position, parked, updated_at }) => ({
+      ...{ name, status: state, position },
+      ...lagOf({ position, updated_at }, at),
+      parked,
+    })),
+    processes: progress &&
+      processLag && {
+        position: progress.position,
+        ...processLag,
+        stalled: processLag.lag_seconds > STALLED_SECONDS,
+        ...{ open: progress.open, retrying: progress.retrying, parked: progress.parked },
+      },
+  };
 };
 
 const ready = async (services: HealthServices): Promise<Answer> => {
-  const dependencies = await Promise.all(services.dependencies.map(checkOne));
-  const [projections, processes] = await Promise.all([
-    projectionLag(services).catch(() => null),
-    processLag(services).catch(() => null),
+  const [dependencies, lag] = await Promise.all([
+    Promise.all(services.dependencies.map(checkOne)),
+    readLag(services).catch(() => null),
   ]);
-  const canServe = projections !== null && dependencies.every((each) => each.ok || !each.needed);
-  const isWhole = dependencies.every((each) => each.ok) && processes?.stalled === false;
+  const canServe = lag !== null && dependencies.every((each) => each.ok || !each.needed);
+  const isWhole = dependencies.every((each) => each.ok) && lag?.processes?.stalled === false;
   const body = {
     status: canServe ? (isWhole ? 'ready' : 'degraded') : 'not-ready',
     dependencies,
-    projections: projections?.lag ?? [],
-    processes,
-    head: projections?.head ?? null,
+    projections: lag?.projections ?? [],
+    processes: lag?.processes ?? null,
+    head: lag?.head ?? null,
   };
   return { success: canServe ? 'ok' : 'not-ready', body };
 };
