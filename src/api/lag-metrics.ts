@@ -60,4 +60,9 @@ export const observeLag = (services: HealthServices): void => {
   );
   observeProcesses('open_intents', 'Commands and calls of process managers that are not done', ({ open }) => open);
   observeProcesses('parked_instances', 'Parked instances of process managers', ({ parked }) => parked);
+  observeProcesses(
+    'parked_intents',
+    'Commands and calls of process managers that wait for an operator',
+    ({ parked_intents }) => parked_intents,
+  );
 };

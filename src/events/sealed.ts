@@ -15,3 +15,11 @@ export const isSealed = (value: unknown): value is Sealed => typeof value === 's
 
 /** The subject whose key opens the text. */
 export const subjectOf = (sealed: Sealed): string => sealed.split(':')[2] ?? '';
+
+/** The value with all sealed texts in it masked, as people may see it. */
+export const withoutSealed = (value: unknown): unknown => {
+  if (isSealed(value)) return '(sealed)';
+  if (Array.isArray(value)) return value.map(withoutSealed);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutSealed(item)]));
+};

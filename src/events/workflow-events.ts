@@ -95,6 +95,18 @@ export const WorkflowMessageIgnored = event(
     why: Reason,
   }),
 );
+/** An operator has acted on a command or call that was parked. */
+export const WorkflowParkedWorkResumed = event(
+  'WorkflowParkedWorkResumed',
+  z.object({
+    workflow_id: WorkflowId,
+    /** The name of the command or of the call. */
+    work: z.string(),
+    action: z.enum(['retry', 'skip']),
+    /** The changed fields of the request; null: none. */
+    changes: z.record(z.string(), z.unknown()).nullable(),
+  }),
+);
 /** A timer of the process has fired. */
 export const WorkflowTimerFired = event('WorkflowTimerFired', z.object({ workflow_id: WorkflowId, timer: z.string() }));
 
@@ -115,6 +127,7 @@ export const workflowEvents = [
   WorkflowCommandRefused,
   WorkflowResultReceived,
   WorkflowMessageIgnored,
+  WorkflowParkedWorkResumed,
   WorkflowTimerFired,
   WorkflowCancelRequested,
   WorkflowSucceeded,

@@ -133,6 +133,7 @@ export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'
     WorkflowCommandRefused: unchanged,
     WorkflowResultReceived: unchanged,
     WorkflowMessageIgnored: unchanged,
+    WorkflowParkedWorkResumed: unchanged,
     WorkflowTimerFired: unchanged,
     WorkflowCancelRequested: (row, { at }) => ({ ...row, cancel_requested_at: at }),
     WorkflowSucceeded: (row, { at }) => ended(row, { status: 'succeeded', reason: null, at }),

@@ -77,6 +77,7 @@ const PROMISED: Readonly<Record<string, string>> = {
   '/operations/projections': 'get',
   '/operations/projections/{name}/rebuild': 'post',
   '/operations/parked': 'get',
+  '/operations/parked/{parked_id}': 'patch',
   '/operations/parked/{parked_id}/retry': 'post',
   '/operations/parked/{parked_id}/skip': 'post',
   '/health': 'get',

@@ -5,7 +5,7 @@ import { Rejected, unknownPosition } from '../../errors.ts';
 import { Area } from '../../events/catalog.ts';
 import { ofOneForm, Position } from '../../events/event.ts';
 import type { ProjectId } from '../../events/ids.ts';
-import { isSealed } from '../../events/sealed.ts';
+import { isSealed, withoutSealed } from '../../events/sealed.ts';
 import { visibility } from '../../events/visibility.ts';
 import { AuditRow } from '../../projections/audit-log.ts';
 import type { AuditQuery } from '../../projections/queries/audit-query.ts';
@@ -20,14 +20,6 @@ const tag = 'audit';
 
 /** The actor's name is null once the person has been erased. */
 const Entry = AuditRow.extend({ actor_name: z.string().nullable(), data: z.unknown() });
-
-/** Masks the sealed texts in an event's data. */
-const withoutSealed = (value: unknown): unknown => {
-  if (isSealed(value)) return '(sealed)';
-  if (Array.isArray(value)) return value.map(withoutSealed);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutSealed(item)]));
-};
 
 const entryOf = async ({ vault }: WriteServices, row: AuditRow) => ({
   ...row,

@@ -67,6 +67,8 @@ const Readiness = z.object({
       retrying: z.int(),
       /** Instances that wait for a retry or for an operator. */
       parked: z.int(),
+      /** Commands and calls whose attempts are used up, and that wait for an operator. */
+      parked_intents: z.int(),
     })
     .nullable(),
   /** Position of the newest event; null where there is none, or where the log is unavailable. */
@@ -121,7 +123,8 @@ export const readLag = async ({ projections, processes, log, clock }: HealthServ
         position: progress.position,
         ...processLag,
         stalled: processLag.lag_seconds > STALLED_SECONDS,
-        ...{ open: progress.open, retrying: progress.retrying, parked: progress.parked },
+        ...{ open: progress.open, retrying: progress.retrying },
+        ...{ parked: progress.parked, parked_intents: progress.parked_intents },
       },
   };
 };

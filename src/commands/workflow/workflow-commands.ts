@@ -9,6 +9,7 @@ import { markWorkflowCancelled } from './internal/mark-workflow-cancelled.ts';
 import { recordCallAnswer } from './internal/record-call-answer.ts';
 import { recordCallFailure } from './internal/record-call-failure.ts';
 import { recordCommandRefusal } from './internal/record-command-refusal.ts';
+import { recordParkedWorkResumed } from './internal/record-parked-work-resumed.ts';
 import { recordServiceMessage } from './internal/record-service-message.ts';
 import { skipWorkflowStep } from './internal/skip-workflow-step.ts';
 import { startWorkflow } from './internal/start-workflow.ts';
@@ -27,6 +28,7 @@ export const workflowCommands: readonly AnyCommand[] = [
   recordCallAnswer,
   recordCallFailure,
   recordCommandRefusal,
+  recordParkedWorkResumed,
   recordServiceMessage,
   skipWorkflowStep,
   startWorkflow,

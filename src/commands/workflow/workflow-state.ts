@@ -72,6 +72,7 @@ const evolve = (state: WorkflowState | null, event: Recorded<WorkflowFact>): Wor
     case 'WorkflowCallFailed':
     case 'WorkflowCommandRefused':
     case 'WorkflowMessageIgnored':
+    case 'WorkflowParkedWorkResumed':
     case 'WorkflowTimerFired':
       return state;
   }

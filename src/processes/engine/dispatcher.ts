@@ -8,6 +8,7 @@ import {
   type ClaimedIntent,
   claimIntents,
   finishIntent,
+  parkIntent,
   postponeIntent,
   releaseClaims,
   renewClaims,
@@ -44,6 +45,7 @@ const CLOSING_MS = 3000;
  *
  *     waiting -> due -> claimed -> done
  *                 ^        |--(failed)--> waiting (back-off)        -> given up, told to the workflow
+ *                 |        |--(fails again and again)--> parked until an operator retries, changes or skips it
  *                 |        '--(holder died: the claim runs out)--> due
  */
 export const createDispatcher = ({
@@ -91,12 +93,19 @@ export const createDispatcher = ({
     await finishIntent(pool, intent.id, 'given-up');
   };
 
+  const park = async (intent: ClaimedIntent & { last_error: string }): Promise<void> => {
+    const { process, instance_id, attempts, last_error } = intent;
+    const where = { process, instance_id, intent: performer.nameOf(intent), attempts };
+    await parkIntent(pool, intent.id, last_error);
+    logger.error({ ...where, last_error }, 'processes: an intent keeps failing; it is parked');
+  };
+
   const perform = async (intent: ClaimedIntent): Promise<void> => {
     if (intent.expired) return giveUp(intent);
     const attempt = await performer.attempt(intent);
     if ('done' in attempt) return finishIntent(pool, intent.id, attempt.done);
     const failed = { ...intent, attempts: intent.attempts + 1, last_error: attempt.again };
-    if (isUsedUp(intent, attempt)) return giveUp(failed);
+    if (isUsedUp(intent, attempt)) return park(failed);
     return postponeIntent(pool, intent.id, { error: attempt.again, delay_ms: backoff(failed.attempts, BACKOFF) });
   };
 

@@ -30,7 +30,16 @@ export interface ClaimedIntent extends NewIntent {
   last_error: string | null;
   /** True: `give_up_at` has passed, so no further attempt may be made. */
   expired: boolean;
+  /** True: an operator has skipped it. */
+  skipped: boolean;
 }
+
+/** Adds the error $2. The last 10 are kept, for the operator who finds the intent parked. */
+const FAILURES_WITH_ERROR = `failures = (case when jsonb_array_length(failures) < 10 then failures else failures - 0 end)
+         || jsonb_build_object('at', now(), 'error', $2::text)`;
+
+/** A command has no time of its own after which it is given up. Parked, it waits this long for an operator. */
+const PARKED_HOURS = 24;
 
 type Queryable = Pick<Pool, 'query'>;
 
@@ -50,12 +59,14 @@ export const addIntents = async (client: ClientBase, intents: readonly NewIntent
 
 /**
  * Ends the retries of the instance's calls: each call is given up at once, which is recorded as a failure. A call that is
- * being performed may still end, and records its answer. So every call has either an answer or a failure.
+ * being performed may still end, and records its answer. So every call has either an answer or a failure. A parked command
+ * is given up, too: what follows must not wait for an operator.
  */
 export const abandonCalls = async (client: ClientBase, key: InstanceKey): Promise<void> => {
   await client.query(
     `update process_intents set give_up_at = now(), due_at = least(due_at, now())
-     where process = $1 and instance_id = $2 and done_at is null and intent ->> 'kind' in ('call', 'lookup-clusters')`,
+     where process = $1 and instance_id = $2 and done_at is null
+       and (intent ->> 'kind' in ('call', 'lookup-clusters') or parked_at is not null)`,
     [key.process, key.instance_id],
   );
 };
@@ -85,7 +96,8 @@ export const claimIntents = async (
      ) due
      where i.id = due.id
      returning i.id::text, i.process, i.instance_id, i.tenant_id, i.workflow_id, i.event_id, i.n, i.intent, i.meta,
-       i.give_up_at::text, i.attempts, i.last_error, coalesce(i.give_up_at <= now(), false) as expired`,
+       i.give_up_at::text, i.attempts, i.last_error, coalesce(i.give_up_at <= now(), false) as expired,
+       i.skipped`,
     [owner, limit, claim_ms],
   );
   return rows.map((row) => ({ ...row, tenant_id: TenantId.parse(row.tenant_id) }));
@@ -119,9 +131,20 @@ export const postponeIntent = async (
 ): Promise<void> => {
   await client.query(
     `update process_intents set attempts = attempts + 1, last_error = $2, claimed_by = null, claimed_until = null,
-       due_at = least(now() + $3 * interval '1 ms', greatest(give_up_at, now()))
+       ${FAILURES_WITH_ERROR}, due_at = least(now() + $3 * interval '1 ms', greatest(give_up_at, now()))
      where id = $1 and done_at is null`,
     [id, error, delay_ms],
+  );
+};
+
+/** Parks an intent after its last attempt: no dispatcher attempts it again. At `give_up_at` it is given up. */
+export const parkIntent = async (client: Queryable, id: string, error: string): Promise<void> => {
+  await client.query(
+    `update process_intents set attempts = attempts + 1, last_error = $2, claimed_by = null, claimed_until = null,
+       ${FAILURES_WITH_ERROR}, parked_at = now(), give_up_at = coalesce(give_up_at, now() + $3 * interval '1 hour'),
+       due_at = coalesce(give_up_at, now() + $3 * interval '1 hour')
+     where id = $1 and done_at is null`,
+    [id, error, PARKED_HOURS],
   );
 };
 

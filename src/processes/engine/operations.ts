@@ -12,6 +12,7 @@ import {
   parkedFromNewerVersion,
   skipParkedEvent,
 } from './instances.ts';
+import { editWork, readParkedWork, skipIntent, toParkedWork, unparkIntent } from './parked-work.ts';
 import { readProgress } from './progress.ts';
 import { type HandlerFailure, retryInstance } from './reactions.ts';
 
@@ -29,7 +30,7 @@ export const reportHandlerFailure = (logger: Logger, { event, error, ...instance
   logger.error({ ...where, err: error }, 'processes: an event cannot be handled; the instance is parked');
 };
 
-/** The operations on parked instances, for operators and for the runner. Any process of the system may call them. */
+/** The operations on parked instances and parked work, for operators and for the runner. Any process of the system may call them. */
 export const createProcessOperations = ({ pool, processes, logger, onIntents }: OperationsOptions) => {
   const goOn = async (client: ClientBase, instance: Instance): ReturnType<typeof retryInstance> => {
     const manager = processes.find(({ name }) => name === instance.process);
@@ -68,6 +69,16 @@ export const createProcessOperations = ({ pool, processes, logger, onIntents }: 
       const result = await resume(key, skipParkedEvent);
       if (!result) throw notFound('parked-event', `${key.process}:${key.instance_id}`);
       return result;
+    },
+    listParkedWork: async () => (await readParkedWork(pool)).map(toParkedWork),
+    async resumeParkedWork(id, action, record) {
+      const [work] = await readParkedWork(pool, id);
+      if (!work) throw notFound('parked-event', id);
+      const intent = action.action === 'retry' && action.changes ? editWork(work.intent, action.changes) : work.intent;
+      await record();
+      const done = action.action === 'skip' ? await skipIntent(pool, id) : await unparkIntent(pool, id, intent);
+      if (!done) throw notFound('parked-event', id);
+      onIntents?.();
     },
   };
   return {

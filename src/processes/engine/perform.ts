@@ -11,9 +11,10 @@ import { failureText } from '../../failures/failure-text.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { ServiceFailure, type ServiceInvoker } from '../../ports/service-invoker.ts';
 import type { Vault } from '../../ports/vault.ts';
-import type { CallIntent, ClustersFound, CommandIntent, Effect, LookupClustersIntent } from '../process.ts';
+import type { CallIntent, ClustersFound, CommandIntent, LookupClustersIntent } from '../process.ts';
 import type { ClaimedIntent } from './intent-queue.ts';
 import { openSealed, SecretErased } from './open-sealed.ts';
+import { nameOf } from './parked-work.ts';
 
 /** The outcome of one attempt: the intent is done, or must be attempted again. */
 export type Attempt = { done: string } | { again: string; retryable: 'until-given-up' | 'a-few-times' };
@@ -27,22 +28,10 @@ export interface PerformOptions {
   findClustersByBudId(budClusterIds: readonly string[], tenantId: TenantId): Promise<ClustersFound>;
 }
 
-/** The number of attempts after an unexpected error, which may be a defect that waiting does not cure. */
+/** The number of attempts after an unexpected error, which may be a defect that waiting does not cure. Then it is parked. */
 export const FEW_ATTEMPTS = 8;
 
 const keyOf = (intent: ClaimedIntent): string => `${intent.process}:${intent.event_id}:${intent.n}`;
-
-const nameOf = (effect: Effect): string => {
-  switch (effect.kind) {
-    case 'command':
-      return effect.command;
-    case 'call':
-      return effect.call;
-    case 'lookup-clusters':
-    case 'remove-object':
-      return effect.kind;
-  }
-};
 
 /** Performs intents, one attempt at a time and outside any transaction. */
 export const createPerformer = ({ handle, invoker, vault, objects, findClustersByBudId }: PerformOptions) => {
@@ -94,8 +83,8 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
     } catch (error) {
       if (!(error instanceof Rejected)) throw error;
       if (error.kind === 'unavailable') return { again: failureText(error), retryable: 'until-given-up' };
-      // The command is valid, but lost every race against other writers.
-      if (error.code === 'concurrent-change') return { again: failureText(error), retryable: 'a-few-times' };
+      // The command is valid, but lost every race against other writers: a later one is won.
+      if (error.code === 'concurrent-change') return { again: failureText(error), retryable: 'until-given-up' };
       // People read the reason, and the domain writes its refusals for them.
       await recordRefusal(intent, { code: error.code, message: failureText(error) });
       return { done: `refused: ${error.code}` };
@@ -176,7 +165,9 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
     /** Records in the workflow that no further attempt is made. */
     async giveUp(intent: ClaimedIntent): Promise<void> {
       const message = `${nameOf(intent.intent)}: ${intent.last_error ?? 'there was no time for an attempt'}`;
-      const reason = { code: 'attempts-used-up', message };
+      const reason = intent.skipped
+        ? { code: 'skipped-by-operator', message: `${message} (an operator skipped it)` }
+        : { code: 'attempts-used-up', message };
       if (intent.intent.kind === 'command') await recordRefusal(intent, reason);
       else await recordFailure(intent, reason);
     },
