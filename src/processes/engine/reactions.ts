@@ -1,13 +1,12 @@
 import type { ClientBase } from 'pg';
-import { type Recorded, toFact } from '../../events/catalog.ts';
 import type { RecordedEvent } from '../../events/event.ts';
 import { FactFromNewerVersion } from '../../events/fact-from-newer-version.ts';
-import { WorkflowId } from '../../events/ids.ts';
 import { failureText } from '../../failures/failure-text.ts';
 import { isDataError } from '../../postgres/transaction.ts';
-import type { Effect, Intent, Process } from '../process.ts';
-import { type Delivery, deliveriesOf } from './delivery.ts';
+import type { Process } from '../process.ts';
+import { deliveriesOf } from './delivery.ts';
 import type { InstanceKey } from './instance-key.ts';
+import { hasSeen, isEffect, metaOf, nameOf, namesOf, type Reacted, reactTo, receiverOf } from './instance-reaction.ts';
 import {
   addParkedEvent,
   type Instance,
@@ -19,7 +18,7 @@ import {
   saveInstances,
   unparkInstance,
 } from './instances.ts';
-import { abandonCalls, addIntents, type IntentMeta } from './intent-queue.ts';
+import { abandonCalls, addIntents } from './intent-queue.ts';
 import { dropTimer, dropTimers, setTimer } from './timers.ts';
 
 /** An event on which a process manager threw. */
@@ -37,33 +36,10 @@ export interface Taken {
 
 const instanceKeyOf = ({ process: name, instance_id }: InstanceKey): InstanceKey => ({ process: name, instance_id });
 
-const nameOf = (key: InstanceKey): string => `${key.process}:${key.instance_id}`;
-
 const causeOf = (error: unknown): ParkCause => ({
   error: failureText(error),
   from_newer_version: error instanceof FactFromNewerVersion,
 });
-
-const isEffect = (intent: Intent): intent is Effect =>
-  intent.kind === 'command' ||
-  intent.kind === 'call' ||
-  intent.kind === 'lookup-clusters' ||
-  intent.kind === 'remove-object';
-
-const metaOf = ({ meta }: RecordedEvent): IntentMeta => ({
-  correlation_id: meta.correlation_id,
-  ...(meta.traceparent === undefined ? {} : { traceparent: meta.traceparent }),
-});
-
-/** What an instance did with one event. */
-interface Reacted {
-  event: Recorded;
-  state: unknown;
-  intents: readonly Intent[];
-  /** The workflow that the instance followed before and follows now; null: none. */
-  followed: WorkflowId | null;
-  follows: WorkflowId | null;
-}
 
 /** Stores the intents of one reaction. Answers the number of effects among them. */
 const storeIntents = async (
@@ -91,33 +67,6 @@ const storeIntents = async (
   }
   return effects.length;
 };
-
-/** The workflow that records the outcome of an instance's intents: the one that it is of, or that it follows at present. */
-const followedBy = (manager: Process, { instance_id }: InstanceKey, state: unknown): WorkflowId | null => {
-  if (!manager.keyed_by) return WorkflowId.parse(instance_id);
-  return state === null ? null : (manager.follows?.(state) ?? null);
-};
-
-/** The reaction of one instance to one event; null: the instance ignores the event. */
-const reactTo = (manager: Process, instance: Instance, raw: RecordedEvent): Reacted | null => {
-  const event = toFact(raw);
-  const before = instance.state === null ? null : manager.state.parse(instance.state);
-  const reaction = manager.react(before, event);
-  if (reaction === null) return null;
-  const followed = followedBy(manager, instance, before);
-  return { event, ...reaction, followed, follows: followedBy(manager, instance, reaction.state) };
-};
-
-const newInstance = (manager: Process, instance_id: string, event: RecordedEvent): Instance => ({
-  process: manager.name,
-  instance_id,
-  workflow_id: null,
-  tenant_id: event.meta.tenant_id,
-  state: null,
-  position: null,
-  ended: false,
-  parked: false,
-});
 
 /**
  * Applies one event to one instance, whose fields it changes, and returns the number of effects. An error of `react` is
@@ -164,25 +113,6 @@ const takeIntoGuarded = async (
     Object.assign(instance, before);
     return { ...instanceKeyOf(instance), event: raw, error };
   }
-};
-
-const hasSeen = (instance: Instance, event: RecordedEvent): boolean =>
-  instance.ended || (instance.position !== null && event.position <= instance.position);
-
-/** An instance is found by its own id, and by that of the workflow that it follows. */
-const namesOf = ({ process: name, instance_id, workflow_id }: Instance): string[] =>
-  [instance_id, workflow_id].flatMap((id) => (id === null ? [] : [nameOf({ process: name, instance_id: id })]));
-
-/** The instance that an event is delivered to, which may be a new one; null: there is none. */
-const receiverOf = (
-  known: ReadonlyMap<string, Instance>,
-  { manager, event, workflow_id, instance_id, readable }: Delivery,
-): Instance | null => {
-  const find = (id: string | null) =>
-    id === null ? null : known.get(nameOf({ process: manager.name, instance_id: id }));
-  const found = find(workflow_id) ?? find(instance_id);
-  if (found) return found;
-  return readable && instance_id !== null ? newInstance(manager, instance_id, event) : null;
 };
 
 /**
