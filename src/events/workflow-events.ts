@@ -9,6 +9,7 @@ export const WorkflowKind = z.enum([
   'endpoint-scaling',
   'endpoint-deletion',
   'endpoint-recovery',
+  'endpoint-repair',
   'cluster-onboarding',
   'cluster-deletion',
   'cluster-recovery',

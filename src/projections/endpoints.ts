@@ -10,6 +10,7 @@ export const EndpointStatus = z.enum([
   'deploying',
   'running',
   'degraded',
+  'unknown',
   'updating',
   'deleting',
   'deleted',
@@ -45,12 +46,14 @@ export const EndpointRow = z.object({
       ingress_healthy: z.boolean().nullable(),
       workers: z.array(Worker),
       at: z.string(),
+      /** When the cluster last proved it, as far as the endpoint's own facts say; null where that is not known. */
+      last_proof_at: z.string().nullable().default(null),
     })
     .nullable(),
   placement: z.object({ reasons: z.array(z.string()), candidates: z.array(PlacementCandidate) }).nullable(),
   /** The rollout of the current or last change. */
   rollout: z.object({
-    kind: z.enum(['deploy', 'scale', 'delete']),
+    kind: z.enum(['deploy', 'scale', 'repair', 'delete']),
     workflow_id: WorkflowId,
     status: z.enum(['running', 'succeeded', 'failed', 'cancelled']),
     reason: Reason.nullable(),
@@ -65,6 +68,7 @@ const observedAt = ({ replicas, ingress_healthy, workers }: Observed, at: string
   ingress_healthy,
   workers,
   at,
+  last_proof_at: at,
 });
 
 const settled = (row: EndpointRow, status: 'succeeded' | 'failed' | 'cancelled', reason: Reason | null) => ({
@@ -73,6 +77,13 @@ const settled = (row: EndpointRow, status: 'succeeded' | 'failed' | 'cancelled',
   reason,
 });
 
+/** The end of a repair; it is not the current rollout where another change came in between. */
+const repairEnded = (
+  { rollout }: EndpointRow,
+  workflow_id: string,
+  end: Pick<EndpointRow['rollout'], 'status' | 'reason'>,
+): EndpointRow['rollout'] => (rollout.workflow_id === workflow_id ? { ...rollout, ...end } : rollout);
+
 /** Fields that are cleared once nothing runs: the last numbers would be wrong. */
 const gone = { url: null, observed: null, deadline: null };
 
@@ -80,7 +91,7 @@ const gone = { url: null, observed: null, deadline: null };
 export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequested'>({
   name: 'endpoints',
   area: 'endpoint',
-  version: 1,
+  version: 2,
   row: EndpointRow,
   on: {
     EndpointRequested: (_row, { data, at }) => ({
@@ -158,6 +169,32 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
       since: at,
       deadline: null,
       observed: observedAt(data, at),
+    }),
+    EndpointBecameUnknown: (row, { data, at }) => ({
+      ...row,
+      status: 'unknown',
+      reason: data.reason,
+      since: at,
+      deadline: data.deadline,
+      observed: row.observed && {
+        ...row.observed,
+        last_proof_at: data.last_proof_at ?? row.observed.last_proof_at ?? null,
+      },
+    }),
+    EndpointReportOverdue: (row, { data }) => ({ ...row, reason: data.reason, deadline: data.deadline }),
+    EndpointRepairRequested: (row, { data }) => ({
+      ...row,
+      rollout: { kind: 'repair', workflow_id: data.workflow_id, status: 'running', reason: null },
+    }),
+    EndpointRepaired: (row, { data, at }) => ({
+      ...row,
+      ...data.deployment,
+      observed: observedAt(data, at),
+      rollout: repairEnded(row, data.workflow_id, { status: 'succeeded', reason: null }),
+    }),
+    EndpointRepairFailed: (row, { data }) => ({
+      ...row,
+      rollout: repairEnded(row, data.workflow_id, { status: 'failed', reason: data.reason }),
     }),
     EndpointScalingRequested: (row, { data, at }) => ({
       ...row,

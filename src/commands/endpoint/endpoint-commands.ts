@@ -5,13 +5,17 @@ import { beginPlacement } from './internal/begin-placement.ts';
 import { cancelEndpoint } from './internal/cancel-endpoint.ts';
 import { failEndpoint } from './internal/fail-endpoint.ts';
 import { failEndpointDeletion } from './internal/fail-endpoint-deletion.ts';
+import { failEndpointRepair } from './internal/fail-endpoint-repair.ts';
 import { failEndpointScaling } from './internal/fail-endpoint-scaling.ts';
 import { placeEndpoint } from './internal/place-endpoint.ts';
 import { recordEndpointDeleted } from './internal/record-endpoint-deleted.ts';
 import { recordEndpointDeployed } from './internal/record-endpoint-deployed.ts';
 import { recordEndpointRecoveryOverdue } from './internal/record-endpoint-recovery-overdue.ts';
+import { recordEndpointRepaired } from './internal/record-endpoint-repaired.ts';
 import { recordEndpointReport } from './internal/record-endpoint-report.ts';
 import { recordEndpointScaled } from './internal/record-endpoint-scaled.ts';
+import { recordEndpointSilence } from './internal/record-endpoint-silence.ts';
+import { requestEndpointRepair } from './internal/request-endpoint-repair.ts';
 import { scaleEndpoint } from './scale-endpoint.ts';
 
 /** The commands of the area endpoint. */
@@ -24,11 +28,15 @@ export const endpointCommands: readonly AnyCommand[] = [
   cancelEndpoint,
   failEndpoint,
   failEndpointDeletion,
+  failEndpointRepair,
   failEndpointScaling,
   placeEndpoint,
   recordEndpointDeleted,
   recordEndpointDeployed,
   recordEndpointRecoveryOverdue,
   recordEndpointReport,
+  recordEndpointRepaired,
   recordEndpointScaled,
+  recordEndpointSilence,
+  requestEndpointRepair,
 ];

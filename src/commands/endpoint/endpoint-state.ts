@@ -49,10 +49,26 @@ export interface Observed {
 
 type Unplaced = { status: 'pending' | 'placing' | 'cancelled' | 'deleted'; placement: null; namespace: null };
 type Deploying = { status: 'deploying'; placement: Placement; namespace: null };
-type Serving = { placement: Placement; namespace: string; observed: Observed };
+/** A repair under way, or the last one that failed: there is no further one before `until`. */
+export interface Repair {
+  workflow_id: WorkflowId;
+  attempt: number;
+  under_way: boolean;
+  until: string;
+}
+type Serving = {
+  placement: Placement;
+  namespace: string;
+  observed: Observed;
+  /** The names of the workers when the endpoint was last as desired. */
+  known_workers: readonly string[];
+  repair: Repair | null;
+};
 type Running = Serving & { status: 'running' };
 /** `recovery` has the data that older code needs: see `recovery.ts`. */
 type Degraded = Serving & { status: 'degraded'; deadline: string; recovery: Recovery | null };
+/** Nothing is heard of it. `observed` is what was last seen. */
+type Unknown = Serving & { status: 'unknown'; deadline: string };
 type Live = Running | Degraded;
 type Updating = Serving & { status: 'updating'; previous_replicas: number };
 /** With a placement, something may be left on the cluster, and the capacity is still reserved. */
@@ -66,8 +82,12 @@ type Leaving = { status: 'deleting' | 'failed'; placement: Placement | null; nam
  *                   |
  *                   '-----> deleting --> deleted                (also from running and degraded)
  *                 failed <-----'                                (something may be left on the cluster)
+ *
+ *     running | degraded --silence--> unknown --report--> running | degraded          (unknown: deleting, too)
+ *
+ * A repair goes on while the endpoint is degraded, and changes no status by itself: the reports do.
  */
-export type EndpointState = EndpointSpec & (Unplaced | Deploying | Live | Updating | Leaving);
+export type EndpointState = EndpointSpec & (Unplaced | Deploying | Live | Unknown | Updating | Leaving);
 
 const NOWHERE = { placement: null, namespace: null } as const;
 
@@ -85,14 +105,25 @@ const observedOf = ({ replicas, ingress_healthy, workers }: Observed): Observed 
   workers,
 });
 
-const isServing = (state: EndpointState): state is EndpointSpec & (Live | Updating) =>
-  state.status === 'running' || state.status === 'degraded' || state.status === 'updating';
+const isServing = (state: EndpointState): state is EndpointSpec & (Live | Unknown | Updating) =>
+  isSettled(state) || state.status === 'updating';
+
+/** Whether the endpoint is deployed and no change of it is under way: reports decide its status then. */
+export const isSettled = (state: EndpointState): state is EndpointSpec & (Live | Unknown) =>
+  state.status === 'running' || state.status === 'degraded' || state.status === 'unknown';
+
+const namesOf = ({ workers }: Pick<Observed, 'workers'>): string[] => workers.map(({ name }) => name);
+
+/** As desired: what is seen now is what is known, and no repair is due. */
+const sound = (data: Observed) => ({ observed: observedOf(data), known_workers: namesOf(data), repair: null });
 
 type ServingFact = Extract<
   Recorded<EndpointFact>,
   {
     type:
       | `Endpoint${'ReplicasReported' | 'Degraded' | 'RecoveryOverdue' | 'Recovered'}`
+      | `Endpoint${'BecameUnknown' | 'ReportOverdue'}`
+      | `EndpointRepair${'Requested' | 'ed' | 'Failed'}`
       | `EndpointScal${'ingRequested' | 'ed' | 'ingFailed'}`;
   }
 >;
@@ -101,8 +132,22 @@ type ServingFact = Extract<
 const evolveServing = (state: EndpointState, { type, data }: ServingFact): EndpointState => {
   if (!isServing(state)) return state;
   switch (type) {
-    case 'EndpointReplicasReported':
-      return { ...state, observed: observedOf(data) };
+    case 'EndpointReplicasReported': {
+      const known_workers = state.status === 'running' ? namesOf(data) : state.known_workers;
+      return { ...state, observed: observedOf(data), known_workers };
+    }
+    case 'EndpointBecameUnknown':
+      return isSettled(state) ? { ...state, status: 'unknown', deadline: data.deadline } : state;
+    case 'EndpointReportOverdue':
+      return state.status === 'unknown' ? { ...state, deadline: data.deadline } : state;
+    case 'EndpointRepairRequested': {
+      const { workflow_id, attempt, deadline: until } = data;
+      return { ...state, repair: { workflow_id, attempt, under_way: true, until } };
+    }
+    case 'EndpointRepaired':
+      return repaired(state, data);
+    case 'EndpointRepairFailed':
+      return state.repair ? { ...state, repair: { ...state.repair, under_way: false, until: data.retry_at } } : state;
     case 'EndpointDegraded': {
       const { deadline, recovery = null } = data;
       return { ...state, status: 'degraded', observed: observedOf(data), deadline, recovery };
@@ -113,14 +158,25 @@ const evolveServing = (state: EndpointState, { type, data }: ServingFact): Endpo
     }
     case 'EndpointRecovered':
     case 'EndpointScaled':
-      return { ...state, status: 'running', observed: observedOf(data) };
+      return { ...state, status: 'running', ...sound(data) };
     case 'EndpointScalingRequested': {
       const { workflow_id, replicas, previous_replicas } = data;
-      return { ...state, status: 'updating', workflow_id, replicas, previous_replicas };
+      return { ...state, status: 'updating', workflow_id, replicas, previous_replicas, repair: null };
     }
     case 'EndpointScalingFailed':
       return { ...state, status: 'running', replicas: data.replicas };
   }
+};
+
+type RepairedData = Extract<ServingFact, { type: 'EndpointRepaired' }>['data'];
+
+const repaired = (state: EndpointSpec & (Live | Unknown | Updating), data: RepairedData): EndpointState => {
+  const { deployment } = data;
+  const moved = deployment && {
+    namespace: deployment.namespace,
+    placement: { ...state.placement, bud_cluster_id: deployment.bud_cluster_id },
+  };
+  return { ...state, ...moved, observed: observedOf(data), repair: null };
 };
 
 const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): EndpointState | null => {
@@ -146,13 +202,18 @@ const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): End
         status: 'running',
         placement,
         namespace: event.data.namespace,
-        observed: observedOf(event.data),
+        ...sound(event.data),
       };
     }
     case 'EndpointReplicasReported':
     case 'EndpointDegraded':
     case 'EndpointRecoveryOverdue':
     case 'EndpointRecovered':
+    case 'EndpointBecameUnknown':
+    case 'EndpointReportOverdue':
+    case 'EndpointRepairRequested':
+    case 'EndpointRepaired':
+    case 'EndpointRepairFailed':
     case 'EndpointScalingRequested':
     case 'EndpointScaled':
     case 'EndpointScalingFailed':

@@ -52,6 +52,8 @@ export const endpointRecovery = createRecovery({
     'EndpointDegraded',
     'EndpointRecoveryOverdue',
     'EndpointRecovered',
+    'EndpointBecameUnknown',
+    'EndpointRepaired',
     'EndpointScalingRequested',
     'EndpointDeletionRequested',
     'EndpointFailed',
@@ -75,6 +77,11 @@ export const endpointRecovery = createRecovery({
         return begun(event, state);
       case 'EndpointRecovered':
         return { type: 'recovered' };
+      // Whoever watches all clusters goes on asking, without a workflow for each endpoint.
+      case 'EndpointBecameUnknown':
+        return { type: 'superseded', message: 'The cluster service does not report: the endpoint is unknown.' };
+      case 'EndpointRepaired':
+        return known && learnPlace(known, event);
       case 'EndpointScalingRequested':
         return { type: 'superseded', message: 'The endpoint is being scaled.' };
       case 'EndpointDeletionRequested':
@@ -99,6 +106,13 @@ export const endpointRecovery = createRecovery({
   recordOverdue: ({ endpoint_id }, proof) => ask(recordEndpointRecoveryOverdue, { endpoint_id, ...proof }),
   overdueMessage: 'The endpoint did not recover in time. A new workflow continues to check it.',
 });
+
+/** An endpoint that was deployed anew is asked about where it is now. */
+const learnPlace = (known: Known, { data }: Extract<Recorded, { type: 'EndpointRepaired' }>): Signal | null => {
+  if (!data.deployment) return null;
+  const { bud_cluster_id, namespace } = data.deployment;
+  return { type: 'learned', known: { ...known, bud_cluster_id, namespace } };
+};
 
 const begun = (event: Begun, { known, recovery }: State): Signal | null => {
   const { endpoint_id, deadline, reason, recovery: named } = event.data;
