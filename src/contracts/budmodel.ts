@@ -60,6 +60,8 @@ export const ModelInfo = z.looseObject({
   tasks: names,
   license,
   architecture: Architecture.nullish(),
+  /** What one replica takes: `{ cpu_millis, memory_mib }`. Only the local service states it. */
+  replica_resources: z.unknown().optional(),
 });
 export type ModelInfo = z.infer<typeof ModelInfo>;
 

@@ -53,11 +53,8 @@ export const Recommendation = z.looseObject({
   cluster_id: z.string(),
   metrics: RecommendationMetrics,
   reasons: z.array(z.string()).optional(),
-  /** The free capacity of the cluster, and the estimated need of one replica of the model. */
-  free: resources.optional(),
+  /** The estimated need of one replica of the model. */
   per_replica: resources.optional(),
-  /** How many replicas fit into the free capacity. */
-  fits_replicas: z.number().optional(),
 });
 export type Recommendation = z.infer<typeof Recommendation>;
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { event } from './event.ts';
 import { ClusterId, EndpointId, UserId, WorkflowId } from './ids.ts';
 import { Sealed } from './sealed.ts';
-import { ClusterNode, Deadline, Reason, Resources } from './values.ts';
+import { Balance, ClusterNode, Deadline, Reason, Resources } from './values.ts';
 
 export const ClusterType = z.enum(['ON_PREM', 'CLOUD']);
 
@@ -96,6 +96,8 @@ export const CapacityReserved = event(
     replicas: z.int().min(0),
     /** All replicas together. */
     resources: Resources,
+    /** What was free for the endpoint then, its own earlier reservation included; absent where it only gave some back. */
+    free: Balance.optional(),
   }),
 );
 export const CapacityReleased = event(

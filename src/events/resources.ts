@@ -13,9 +13,8 @@ const MEMORY_PER_MODEL_BYTE = 3;
 export const NO_RESOURCES: Resources = { cpu_millis: 0, memory_mib: 0 };
 
 /**
- * The footprint of one replica of a model of `model_bytes` bytes: thousandths of a core, and MiB rounded up. The
- * reservation, the placement and the cluster's free capacity all use it: with different figures a placement would
- * promise capacity that the reservation then refuses.
+ * The footprint of one replica of a model of `model_bytes` bytes: thousandths of a core, and MiB rounded up. It is
+ * reserved for a model of which no engine has stated a footprint of its own.
  */
 export const replicaFootprint = (model_bytes: number): Resources => ({
   cpu_millis: REPLICA_CPU_MILLIS,
@@ -44,6 +43,13 @@ export const timesResources = ({ cpu_millis, memory_mib }: Resources, count: num
 export const fitsInto = (required: Resources, free: Resources): boolean =>
   required.cpu_millis <= free.cpu_millis && required.memory_mib <= free.memory_mib;
 
+const timesIn = (each: number, free: number): number =>
+  each === 0 ? Number.MAX_SAFE_INTEGER : Math.floor(free / each);
+
 /** How many replicas of `each` fit into `free`; 0 where it is negative. */
 export const countFitting = (each: Resources, free: Resources): number =>
-  Math.max(0, Math.floor(Math.min(free.cpu_millis / each.cpu_millis, free.memory_mib / each.memory_mib)));
+  Math.max(0, Math.min(timesIn(each.cpu_millis, free.cpu_millis), timesIn(each.memory_mib, free.memory_mib)));
+
+/** For a person: `1.5 cores and 2048 MiB`. */
+export const resourcesText = ({ cpu_millis, memory_mib }: Resources): string =>
+  `${cpu_millis / 1000} cores and ${memory_mib} MiB`;

@@ -23,6 +23,15 @@ export const Replicas = z.int().min(1).max(64);
 export const Resources = z.object({ cpu_millis: z.int().min(0), memory_mib: z.int().min(0) });
 export type Resources = z.output<typeof Resources>;
 
+/** What one replica takes; zero would be room for any number of them. */
+export const ReplicaResources = z.strictObject({
+  cpu_millis: z.int().min(1).max(1_000_000),
+  memory_mib: z.int().min(1).max(100_000_000),
+});
+
+/** What is left of resources. Negative where a cluster has lost a node, and has more reserved than it has left. */
+export const Balance = z.object({ cpu_millis: z.int(), memory_mib: z.int() });
+
 const pair = (min: number, max: number) =>
   z
     .tuple([z.number().min(min).max(max), z.number().min(min).max(max)])
@@ -86,6 +95,8 @@ export const ModelMetadata = z.object({
   opset: z.record(z.string(), z.int()),
   inputs: z.array(TensorInfo),
   outputs: z.array(TensorInfo),
+  /** What one replica takes, as the engine states that will serve the model; absent where none states it. */
+  replica_resources: Resources.optional(),
 });
 export type ModelMetadata = z.output<typeof ModelMetadata>;
 
@@ -121,6 +132,8 @@ export const PlacementCandidate = z.object({
   bud_cluster_id: z.string(),
   rank: z.int().min(1),
   reasons: z.array(z.string()),
+  /** Why BudApp did not take it; absent where it took it or did not come to it. */
+  passed_over: Reason.optional(),
 });
 export type PlacementCandidate = z.output<typeof PlacementCandidate>;
 

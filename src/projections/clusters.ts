@@ -1,15 +1,12 @@
 import { z } from 'zod';
+import { capacityOf, NO_CAPACITY } from '../events/capacity.ts';
 import type { ClusterFact } from '../events/catalog.ts';
 import { ClusterType } from '../events/cluster-events.ts';
 import { EndpointId, WorkflowId } from '../events/ids.ts';
-import { NO_RESOURCES, subtractResources, sumResources } from '../events/resources.ts';
-import { ClusterNode, Reason, Resources } from '../events/values.ts';
+import { Balance, ClusterNode, Reason, Resources } from '../events/values.ts';
 import { projection } from './projection.ts';
 
 export const ClusterStatus = z.enum(['registering', 'available', 'unavailable', 'error', 'deleting', 'deleted']);
-
-/** Negative where a cluster has lost a node, and has more reserved than it has left. */
-const Balance = z.object({ cpu_millis: z.int(), memory_mib: z.int() });
 
 /** The row of a cluster. The kubeconfig is deliberately not part of it: only the command that needs it opens it. */
 export const ClusterRow = z.object({
@@ -23,8 +20,16 @@ export const ClusterRow = z.object({
   nodes: z.array(ClusterNode),
   /** The reservation of each endpoint, for all its replicas together. */
   reservations: z.record(EndpointId, z.object({ replicas: z.int(), resources: Resources })),
-  /** `total` counts ready nodes only; `free` is what is left of it. */
-  capacity: z.object({ total: Resources, reserved: Resources, free: Balance }),
+  /**
+   * `total` counts ready nodes only; `free` is what is left of it. `nodes`: what is free on each ready node once the
+   * reserved replicas are laid out, since a replica must fit on one node.
+   */
+  capacity: z.object({
+    total: Resources,
+    reserved: Resources,
+    free: Balance,
+    nodes: z.array(z.object({ name: z.string(), free: Resources })).default([]),
+  }),
   status: ClusterStatus,
   reason: Reason.nullable(),
   /** When the cluster got its status. */
@@ -34,19 +39,13 @@ export const ClusterRow = z.object({
 });
 export type ClusterRow = z.output<typeof ClusterRow>;
 
-const isReady = ({ status }: ClusterNode): boolean => status.toLowerCase() === 'ready';
-
-const withCapacity = (row: ClusterRow): ClusterRow => {
-  const total = sumResources(row.nodes.filter(isReady).map(({ resources }) => resources));
-  const reserved = sumResources(Object.values(row.reservations).map(({ resources }) => resources));
-  return { ...row, capacity: { total, reserved, free: subtractResources(total, reserved) } };
-};
+const withCapacity = (row: ClusterRow): ClusterRow => ({ ...row, capacity: capacityOf(row) });
 
 /** The current state of clusters: `cluster` in design.md, "State machines". */
 export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistrationRequested'>({
   name: 'clusters',
   area: 'cluster',
-  version: 1,
+  version: 2,
   row: ClusterRow,
   on: {
     ClusterRegistrationRequested: (_row, { data, at }) => ({
@@ -57,7 +56,7 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
       workflow_id: data.workflow_id,
       nodes: [],
       reservations: {},
-      capacity: { total: NO_RESOURCES, reserved: NO_RESOURCES, free: NO_RESOURCES },
+      capacity: NO_CAPACITY,
       status: 'registering',
       reason: { code: 'registering-cluster', message: 'The cluster service is connecting to the cluster.' },
       since: at,

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { type ClusterState, cluster, freeCapacity } from '../../src/commands/cluster/cluster-state.ts';
+import { type ClusterState, cluster } from '../../src/commands/cluster/cluster-state.ts';
 import { deleteCluster } from '../../src/commands/cluster/delete-cluster.ts';
 import { recordClusterRecoveryOverdue } from '../../src/commands/cluster/internal/record-cluster-recovery-overdue.ts';
 import { recordClusterRegistered } from '../../src/commands/cluster/internal/record-cluster-registered.ts';
@@ -8,6 +8,7 @@ import { releaseCapacity } from '../../src/commands/cluster/internal/release-cap
 import { reserveCapacity } from '../../src/commands/cluster/internal/reserve-capacity.ts';
 import { registerCluster } from '../../src/commands/cluster/register-cluster.ts';
 import { updateCluster } from '../../src/commands/cluster/update-cluster.ts';
+import { capacityOf } from '../../src/events/capacity.ts';
 import { EndpointId, newId, WorkflowId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
 import { given, itself, later, made, requester, sealedAs } from './given.ts';
@@ -64,7 +65,19 @@ describe('cluster commands', () => {
       .thenRefused('cluster-full');
     given(...available, reserved)
       .when(reserveCapacity, wanting(1750, other))
-      .then({ type: 'CapacityReserved' });
+      .then({ type: 'CapacityReserved', data: { free: { cpu_millis: 1750, memory_mib: 3872 } } });
+  });
+
+  it('give out only what fits on one node a replica, however much is free in all', () => {
+    const [node] = registered.data.nodes;
+    const nodes = ['n1', 'n2'].map((name) => ({ ...node!, name, resources: { cpu_millis: 1000, memory_mib: 4096 } }));
+    const two = given(requested, fact('ClusterRegistered', { nodes }));
+    const refused = two.when(reserveCapacity, wanting(1001)).thenRefused('cluster-full');
+    expect(refused.message).to.contain('must fit on one node: there is room for 0 of 1');
+    const pair = { ...wanting(2000), replicas: 2 };
+    two.when(reserveCapacity, pair).then({ type: 'CapacityReserved' });
+    const three = { ...pair, replicas: 3, resources: { cpu_millis: 1800, memory_mib: 300 } };
+    two.when(reserveCapacity, three).thenRefused('cluster-full');
   });
 
   it("replace the endpoint's own reservation, and let it shrink even while the cluster is unavailable", () => {
@@ -89,7 +102,7 @@ describe('cluster commands', () => {
       (before, { type, data }) => cluster.evolve(before, { type, data, meta } as never),
       null,
     );
-    expect(state && freeCapacity(state)).to.deep.equal({ cpu_millis: 2000, memory_mib: 4096 });
+    expect(state && capacityOf(state).free).to.deep.equal({ cpu_millis: 2000, memory_mib: 4096 });
   });
 
   it('release only what is held', () => {

@@ -38,7 +38,8 @@ export const requester = newId(UserId);
 export const sealedAs = (text: string): Sealed =>
   Sealed.parse(`sealed:1:subject:iv:tag:${Buffer.from(text).toString('base64url')}`);
 
-const recorded = (fact: Fact): Recorded => {
+/** The event of a fact, as the log would return it. */
+export const recorded = (fact: Fact): Recorded => {
   const { version, data } = definitionOf(fact.type);
   const meta = {
     tenant_id: tenant,
@@ -52,7 +53,8 @@ const recorded = (fact: Fact): Recorded => {
   return { ...envelope, type: fact.type, data: data.parse(fact.data), meta: { ...meta, actor } } as never;
 };
 
-const fold = (aggregate: AnyCommand['aggregate'], history: readonly Fact[]): unknown =>
+/** The state after these facts. */
+export const foldFacts = (aggregate: AnyCommand['aggregate'], history: readonly Fact[]): unknown =>
   history.reduce<unknown>((state, fact) => aggregate.evolve(state, recorded(fact) as never), null);
 
 /** The facts of one other thing that the command must know. */
@@ -66,11 +68,11 @@ export const given = (...history: readonly Fact[]) => {
   const decide = (command: AnyCommand, input: unknown): Fact[] => {
     const data = parseInput(command.data, input);
     const id = command.target(data, made);
-    const state = command.creates ? null : fold(command.aggregate, history);
+    const state = command.creates ? null : foldFacts(command.aggregate, history);
     const wanted: Record<string, Need<unknown>> = command.needs?.(data, state) ?? {};
     const needs = Object.fromEntries(
       Object.entries(wanted).map(([name, need]) => {
-        const known = need ? fold(need.aggregate as never, others[name] ?? []) : null;
+        const known = need ? foldFacts(need.aggregate as never, others[name] ?? []) : null;
         return [name, known === null || need?.aggregate.isGone(known) ? null : known];
       }),
     );

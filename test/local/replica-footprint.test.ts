@@ -47,9 +47,9 @@ describe('the footprint of a replica', () => {
 
   const simulated = async (pretrained_model_uri: string): Promise<unknown> => {
     const receiver = await startReceiver();
-    const free = { cpu_millis: 4_000, memory_mib: 64_000 };
+    const capacity = { cpu_millis: 4_000, memory_mib: 64_000 };
     const simulator = await createLocalSimulator({
-      clusters: async () => [{ cluster_id: 'c', name: 'c', nodes: [{ name: 'n', status: 'Ready', free }] }],
+      clusters: async () => [{ cluster_id: 'c', name: 'c', nodes: [{ name: 'n', status: 'Ready', capacity }] }],
       engines: ENGINES,
       data_dir: join(dir, 'simulator'),
       callback: receiver.callback,
@@ -76,7 +76,7 @@ describe('the footprint of a replica', () => {
   };
 
   /** What the cluster counts two running replicas with. */
-  const counted = async (model_file: string, size_bytes: number): Promise<Resources> => {
+  const counted = async (model_file: string, size_bytes: number): Promise<Resources | undefined> => {
     const state = await openClusterState(join(dir, 'cluster'));
     const deployments = createDeployments({
       ...{ state, engines: ENGINES, dir: join(dir, 'deployments'), onStatus: () => undefined },
@@ -94,7 +94,7 @@ describe('the footprint of a replica', () => {
     await deployments.setSize('bud-chat', size_bytes);
     try {
       await deployments.addWorkers('bud-chat', { count: 2, made_by: 'w1' });
-      return deployments.footprint();
+      return deployments.taken('c').own['bud-chat']?.resources;
     } finally {
       await deployments.remove('bud-chat');
     }

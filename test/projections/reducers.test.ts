@@ -88,6 +88,7 @@ describe('reducers', () => {
       total: { cpu_millis: 4000, memory_mib: 8000 },
       reserved: { cpu_millis: 1000, memory_mib: 100 },
       free: { cpu_millis: 3000, memory_mib: 7900 },
+      nodes: [{ name: 'a', free: { cpu_millis: 3000, memory_mib: 7900 } }],
     });
   });
 

@@ -1,17 +1,12 @@
 import type { z } from 'zod';
 import { rejected } from '../../errors.ts';
+import { type Capacity, capacityOf, type Holding, roomFor } from '../../events/capacity.ts';
 import type { ClusterFact, Recorded } from '../../events/catalog.ts';
 import type { ClusterRecovery, ClusterType } from '../../events/cluster-events.ts';
 import { type ClusterId, type EndpointId, UserId, type WorkflowId } from '../../events/ids.ts';
-import { fitsInto, subtractResources, sumResources } from '../../events/resources.ts';
+import { fitsInto, resourcesText, timesResources } from '../../events/resources.ts';
 import type { ClusterNode, Resources } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
-
-/** The capacity that an endpoint has reserved, for all its replicas together. */
-export interface Holding {
-  replicas: number;
-  resources: Resources;
-}
 
 interface Identity {
   cluster_id: ClusterId;
@@ -116,21 +111,6 @@ export const cluster: Aggregate<ClusterState, ClusterFact> = {
 
 export const { change: clusterCommand, create: clusterCreation } = commandsOn(cluster);
 
-/**
- * The capacity of the ready nodes minus all reservations. Negative where a node with reserved capacity is gone.
- * `without` excludes the reservation of that endpoint.
- */
-export const freeCapacity = (state: ClusterState, { without }: { without?: EndpointId } = {}): Resources => {
-  const total = sumResources(
-    state.nodes.filter(({ status }) => status.toLowerCase() === 'ready').map((node) => node.resources),
-  );
-  const holdings = Object.entries(state.reservations).filter(([endpointId]) => endpointId !== without);
-  const held = sumResources(holdings.map(([, { resources }]) => resources));
-  return subtractResources(total, held);
-};
-
-const format = ({ cpu_millis, memory_mib }: Resources) => `${cpu_millis / 1000} cores and ${memory_mib} MiB`;
-
 /** Throws `Rejected` `cluster-not-available`. */
 export const assertAvailable = (state: ClusterState): void => {
   if (state.status === 'available') return;
@@ -139,15 +119,33 @@ export const assertAvailable = (state: ClusterState): void => {
   });
 };
 
-/** Throws `Rejected` `cluster-full` with the free and the required capacity. */
-export const assertFits = (required: Resources, free: Resources, state: ClusterState): void => {
-  if (fitsInto(required, free)) return;
-  throw rejected(
-    'cluster-full',
-    `The cluster "${state.name}" has ${format(free)} free; ${format(required)} are required.`,
-    {
-      hint: 'Use fewer replicas or another cluster, or delete endpoints on this one.',
-      extra: { free, wanted: required },
-    },
-  );
+/** What one endpoint is to have reserved. */
+interface Wanted {
+  /** The endpoint, whose present reservation is replaced; absent where it has none. */
+  endpoint_id?: EndpointId;
+  replicas: number;
+  each: Resources;
+}
+
+const fullMessage = (name: string, { free }: Capacity, { replicas, each }: Wanted, room: number): string => {
+  const required = timesResources(each, replicas);
+  const said = `The cluster "${name}" has ${resourcesText(free)} free; ${resourcesText(required)} are required.`;
+  if (!fitsInto(required, free)) return said;
+  return `${said} A replica of ${resourcesText(each)} must fit on one node: there is room for ${room} of ${replicas}.`;
+};
+
+/**
+ * The capacity into which all wanted replicas fit, without the endpoint's present reservation. Throws `Rejected`
+ * `cluster-not-available`, or `cluster-full` with the free and the required capacity.
+ */
+export const findRoom = (state: ClusterState, wanted: Wanted): Capacity => {
+  assertAvailable(state);
+  const { endpoint_id, replicas, each } = wanted;
+  const capacity = capacityOf(state, { without: endpoint_id });
+  const room = roomFor(each, capacity);
+  if (room >= replicas) return capacity;
+  throw rejected('cluster-full', fullMessage(state.name, capacity, wanted, room), {
+    hint: 'Use fewer replicas or another cluster, or delete endpoints on this one.',
+    extra: { free: capacity.free, wanted: timesResources(each, replicas) },
+  });
 };

@@ -1,19 +1,13 @@
 import { z } from 'zod';
 import { notFound } from '../../errors.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, WorkflowId } from '../../events/ids.ts';
-import { timesResources } from '../../events/resources.ts';
-import { DeployConfig, EndpointName, Replicas, type Resources } from '../../events/values.ts';
-import { assertAvailable, assertFits, type ClusterState, cluster, freeCapacity } from '../cluster/cluster-state.ts';
+import { DeployConfig, EndpointName, ReplicaResources, Replicas } from '../../events/values.ts';
+import { cluster, findRoom } from '../cluster/cluster-state.ts';
 import { need } from '../command.ts';
 import { deadlineAfter } from '../deadlines.ts';
 import { assertActive, model, replicaResources } from '../model/model-state.ts';
 import { project } from '../project/project-state.ts';
 import { endpointCreation } from './endpoint-state.ts';
-
-const assertRoom = (state: ClusterState, wanted: Resources): void => {
-  assertAvailable(state);
-  assertFits(wanted, freeCapacity(state), state);
-};
 
 export const deployModel = endpointCreation({
   type: 'DeployModel',
@@ -27,10 +21,8 @@ export const deployModel = endpointCreation({
     /** The cluster to deploy to; default: the best one is chosen. */
     cluster_id: ClusterId.optional(),
     deploy_config: DeployConfig.prefault({}),
-    /** Default: derived from the size of the model. */
-    resources_per_replica: z
-      .strictObject({ cpu_millis: z.int().min(1).max(1_000_000), memory_mib: z.int().min(1).max(100_000_000) })
-      .optional(),
+    /** Default: what the engine states that serves the model, else derived from its size. */
+    resources_per_replica: ReplicaResources.optional(),
   }),
   target: (_data, make) => make('endpoint'),
   project: ({ project_id }) => project_id,
@@ -47,7 +39,7 @@ export const deployModel = endpointCreation({
     if (cluster_id && !needs.cluster) throw notFound('cluster', cluster_id);
     assertActive(needs.model);
     const resources_per_replica = data.resources_per_replica ?? replicaResources(needs.model);
-    if (needs.cluster) assertRoom(needs.cluster, timesResources(resources_per_replica, replicas));
+    if (needs.cluster) findRoom(needs.cluster, { replicas, each: resources_per_replica });
     return {
       type: 'EndpointRequested',
       data: {

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { rejected } from '../../errors.ts';
 import { EndpointId, WorkflowId } from '../../events/ids.ts';
-import { timesResources } from '../../events/resources.ts';
 import { Replicas } from '../../events/values.ts';
-import { assertAvailable, assertFits, cluster, freeCapacity } from '../cluster/cluster-state.ts';
+import { assertAvailable, cluster, findRoom } from '../cluster/cluster-state.ts';
 import { need } from '../command.ts';
 import { deadlineAfter } from '../deadlines.ts';
 import { assertRunning, endpointCommand } from './endpoint-state.ts';
@@ -22,8 +21,7 @@ export const scaleEndpoint = endpointCommand({
     if (!needs.cluster) throw rejected('cluster-not-available', 'The cluster of the endpoint has been deleted.');
     assertAvailable(needs.cluster);
     const { project_id, name, model_source, deploy_config, resources_per_replica, placement, namespace } = state;
-    const addition = timesResources(resources_per_replica, replicas - state.replicas);
-    if (replicas > state.replicas) assertFits(addition, freeCapacity(needs.cluster), needs.cluster);
+    if (replicas > state.replicas) findRoom(needs.cluster, { endpoint_id, replicas, each: resources_per_replica });
     return {
       type: 'EndpointScalingRequested',
       data: {

@@ -79,5 +79,8 @@ const sizeOf = (state: ModelState): number => {
   return (parameters ?? 0) * BYTES_PER_PARAMETER;
 };
 
-/** The default resources of one replica: thousandths of a core, and MiB. */
-export const replicaResources = (state: ModelState): Resources => replicaFootprint(sizeOf(state));
+/** The default resources of one replica: as stated at the onboarding, else by the size of the model. */
+export const replicaResources = (state: ModelState): Resources => {
+  const stated = state.status === 'active' ? state.metadata.replica_resources : undefined;
+  return stated ?? replicaFootprint(sizeOf(state));
+};

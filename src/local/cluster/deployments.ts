@@ -2,13 +2,14 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { v5 } from 'uuid';
 import type { DeploymentStatus } from '../../contracts/notification.ts';
-import { sumResources, timesResources } from '../../events/resources.ts';
-import type { Resources } from '../../events/values.ts';
+import type { Holding } from '../../events/capacity.ts';
+import { timesResources } from '../../events/resources.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { Engines } from '../engine/engines.ts';
 import { ServiceRefusal } from '../service/loopback.ts';
 import { type ClusterState, type DeploymentRecord, findOwn, type WorkerRecord } from './cluster-state.ts';
 import { deploymentStatus } from './deployment-status.ts';
+import type { Taken } from './machine.ts';
 import { createWorker, type Worker } from './worker.ts';
 
 /** On this machine, over all deployments. */
@@ -39,8 +40,8 @@ export interface Deployments {
   workers(namespace: string, made_by?: string): Worker[];
   findWorker(id: string): { record: DeploymentRecord; worker: Worker } | undefined;
   status(namespace: string): DeploymentStatus;
-  /** The footprint of all replicas, including those that are starting or failing. */
-  footprint(): Resources;
+  /** What the replicas take that are there for a cluster, those that are starting or failing included. */
+  taken(clusterId: string): Taken;
   folder(namespace: string): string;
   /** Restarts the deployments of the previous run, and deletes files that belong to none. */
   resume(): Promise<void>;
@@ -54,6 +55,8 @@ export interface DeploymentsOptions {
   dir: string;
   /** Called when the status of a serving deployment has changed. */
   onStatus: (record: DeploymentRecord, status: DeploymentStatus) => void;
+  /** Called when the replicas of a cluster have become more or fewer. */
+  onTaken?: (clusterId: string) => void;
 }
 
 const isServing = (record: DeploymentRecord, workerId: string): boolean =>
@@ -75,7 +78,7 @@ const assertRoom = (running: number, wanted: number) => {
   }
 };
 
-export const createDeployments = ({ state, engines, dir, onStatus }: DeploymentsOptions): Deployments => {
+export const createDeployments = ({ state, engines, dir, onStatus, onTaken }: DeploymentsOptions): Deployments => {
   const running = new Map<string, Worker[]>();
   const reported = new Map<string, string>();
   let closed = false;
@@ -88,6 +91,11 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
   };
   const folder = (namespace: string) => join(dir, namespace);
   const replicas = () => [...running.values()].reduce((sum, list) => sum + list.length, 0);
+
+  const holdingOf = ({ namespace, model_bytes, engine }: DeploymentRecord): Holding => {
+    const replicas = workers(namespace).length;
+    return { replicas, resources: timesResources(engines.get(engine).footprint(model_bytes), replicas) };
+  };
 
   const get = (namespace: string): DeploymentRecord => {
     const record = find(namespace);
@@ -145,12 +153,15 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
     find,
     workers: (namespace, made_by) => (made_by === undefined ? workers(namespace) : madeBy(namespace, made_by)),
     folder,
-    footprint: () =>
-      sumResources(
-        Object.values(state.data.deployments).map(({ namespace, model_bytes, engine }) =>
-          timesResources(engines.get(engine).footprint(model_bytes), workers(namespace).length),
-        ),
-      ),
+    taken(clusterId) {
+      const all = Object.values(state.data.deployments);
+      const own = all.filter(({ cluster_id }) => cluster_id === clusterId);
+      const others = all.filter(({ cluster_id }) => cluster_id !== clusterId);
+      return {
+        own: Object.fromEntries(own.map((record) => [record.namespace, holdingOf(record)])),
+        others: others.map(holdingOf),
+      };
+    },
     listOf: (clusterId) => Object.values(state.data.deployments).filter(({ cluster_id }) => cluster_id === clusterId),
     async add(record) {
       const kept = find(record.namespace) ?? record;
@@ -182,6 +193,7 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
         record,
         record.workers.filter((worker) => worker.made_by === made_by && !known.has(worker.id)),
       );
+      onTaken?.(record.cluster_id);
       return madeBy(namespace, made_by);
     },
     async removeWorkers(namespace, unwanted) {
@@ -191,6 +203,7 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
       record.workers = record.workers.filter(({ id }) => !ids.has(id));
       await state.save();
       await stopWorkers(namespace, (id) => ids.has(id));
+      onTaken?.(record.cluster_id);
       report(namespace);
     },
     async serve(namespace, made_by) {
@@ -201,10 +214,12 @@ export const createDeployments = ({ state, engines, dir, onStatus }: Deployments
       await state.save();
     },
     async remove(namespace) {
-      if (find(namespace) === undefined) return;
+      const record = find(namespace);
+      if (record === undefined) return;
       delete state.data.deployments[namespace];
       reported.delete(namespace);
       await stopWorkers(namespace, () => true);
+      onTaken?.(record.cluster_id);
       await rm(folder(namespace), { recursive: true, force: true });
       await state.save();
     },

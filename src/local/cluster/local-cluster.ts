@@ -8,7 +8,7 @@ import { type Callback, createCallbackOutbox } from '../service/callback.ts';
 import { type Listen, type LocalService, serveLoopback } from '../service/loopback.ts';
 import { messageOf } from '../service/message.ts';
 import { createWorkflows } from '../service/workflows.ts';
-import { openClusterState, type WorkflowInput } from './cluster-state.ts';
+import { type ClusterRecord, openClusterState, type WorkflowInput } from './cluster-state.ts';
 import { type PlanDependencies, planAddedWorkers, planDeployment } from './deployment-plan.ts';
 import { createDeployments } from './deployments.ts';
 import { createIngress } from './ingress.ts';
@@ -79,7 +79,22 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
       log.info({ namespace, ...status.replicas }, `deployment is ${status.status}`);
       void publish(statusMessage('deployment-status-update', { deployment_name: namespace, cluster_id, ...status }));
     },
+    // The clusters share this machine: what one takes the others no longer have.
+    onTaken: (clusterId) => {
+      for (const cluster of Object.values(state.data.clusters)) {
+        if (cluster.id !== clusterId) void reportCluster(cluster, [nodeOf(cluster)]);
+      }
+    },
   });
+  const nodeOf = ({ id }: ClusterRecord) => measureNode(id, deployments.taken(id));
+  const reportCluster: RouteDependencies['reportCluster'] = ({ id }, nodes) =>
+    publish(
+      statusMessage('cluster-status-update', {
+        cluster_id: id,
+        status: 'available',
+        node_info: { id, nodes },
+      }),
+    );
   let url = '';
   const urlOf = (namespace: string) => `${url}/serve/${namespace}`;
   const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
@@ -94,14 +109,6 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
     log,
   });
   const metrics = createRequestMetrics();
-  const reportCluster: RouteDependencies['reportCluster'] = ({ id }, nodes) =>
-    publish(
-      statusMessage('cluster-status-update', {
-        cluster_id: id,
-        status: 'available',
-        node_info: { id, nodes },
-      }),
-    );
 
   const ingress = createIngress({ deployments, metrics });
   const service = await serveLoopback({
@@ -116,7 +123,7 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
   await deployments.resume();
   workflows.resume();
   for (const cluster of Object.values(state.data.clusters)) {
-    await reportCluster(cluster, [measureNode(cluster.id, deployments.footprint())]);
+    await reportCluster(cluster, [nodeOf(cluster)]);
   }
 
   return {

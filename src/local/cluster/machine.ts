@@ -1,5 +1,6 @@
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
-import { subtractResources } from '../../events/resources.ts';
+import { capacityOf, type Holding } from '../../events/capacity.ts';
+import { subtractResources, sumResources } from '../../events/resources.ts';
 import type { Resources } from '../../events/values.ts';
 
 const MIB = 1024 * 1024;
@@ -15,22 +16,27 @@ const memoryLimit = (): number => {
 
 export const deviceName = (): string => cpus()[0]?.model.trim() || `${arch()} CPU`;
 
-/** The free capacity excludes the replicas' footprints, and is never more than the system's free memory. */
-const freeOf = (capacity: Resources, taken: Resources): Resources => {
-  const { cpu_millis, memory_mib } = subtractResources(capacity, taken);
-  return {
-    cpu_millis: Math.max(0, cpu_millis),
-    memory_mib: Math.max(0, Math.min(memory_mib, Math.floor(process.availableMemory() / MIB))),
-  };
-};
+const atLeastNothing = ({ cpu_millis, memory_mib }: Resources): Resources => ({
+  cpu_millis: Math.max(0, cpu_millis),
+  memory_mib: Math.max(0, memory_mib),
+});
 
-/**
- * This machine as a node, measured now; `taken` is what its replicas are counted with. CPU in thousandths of a core,
- * memory in MiB.
- */
-export const measureNode = (clusterId: string, taken: Resources) => {
+/** The replicas on this machine, by the namespace of their deployment. */
+export interface Taken {
+  /** Of the cluster whose node this is. */
+  own: Readonly<Record<string, Holding>>;
+  /** Of the other clusters that this machine is. What they take is no capacity of this cluster. */
+  others: readonly Holding[];
+}
+
+/** This machine as a node, measured now. CPU in thousandths of a core, memory in MiB. */
+export const measureNode = (clusterId: string, { own, others }: Taken) => {
   const cores = availableParallelism();
-  const capacity = { cpu_millis: cores * 1000, memory_mib: Math.floor(memoryLimit() / MIB) };
+  const machine = { cpu_millis: cores * 1000, memory_mib: Math.floor(memoryLimit() / MIB) };
+  const elsewhere = sumResources(others.map(({ resources }) => resources));
+  const capacity = atLeastNothing(subtractResources(machine, elsewhere));
+  const node = { name: NODE_NAME, status: 'Ready', resources: capacity };
+  const { free } = capacityOf({ nodes: [node], reservations: own });
   return {
     id: `${clusterId}-${NODE_NAME}`,
     name: NODE_NAME,
@@ -50,7 +56,7 @@ export const measureNode = (clusterId: string, taken: Resources) => {
       },
     ],
     capacity,
-    free: freeOf(capacity, taken),
+    free: atLeastNothing(free),
   };
 };
 export type MeasuredNode = ReturnType<typeof measureNode>;

@@ -61,7 +61,7 @@ export const planRegistration = (
   id: string,
   input: Registration,
 ): StepPlan => {
-  const measure = () => measureNode(id, deployments.footprint());
+  const measure = () => measureNode(id, deployments.taken(id));
   const fetchInfo: Step = {
     id: 'fetch_cluster_info',
     title: 'Fetch cluster info',

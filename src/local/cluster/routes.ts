@@ -39,7 +39,7 @@ const findCluster = (state: ClusterState, id: string): ClusterRecord => {
 };
 
 const clusterRoutes = (router: Router, { state, deployments, workflows, reportCluster }: RouteDependencies) => {
-  const nodesOf = (id: string) => [measureNode(findCluster(state, id).id, deployments.footprint())];
+  const nodesOf = (id: string) => [measureNode(findCluster(state, id).id, deployments.taken(id))];
 
   router.post('/cluster', async (ctx) => {
     const { request, configuration } = await readConfigurationUpload(ctx);

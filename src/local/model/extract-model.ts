@@ -10,7 +10,10 @@ import { inspectArtefact } from './inspect-artefact.ts';
 
 type Inspected = Awaited<ReturnType<typeof inspectArtefact>>;
 
-const modelInfoOf = (uri: string, { kind, facts, file_size_bytes, sha256 }: Inspected): ModelInfo => ({
+const modelInfoOf = (
+  uri: string,
+  { kind, facts, file_size_bytes, sha256, replica_resources }: Inspected,
+): ModelInfo => ({
   author: facts.author,
   description: facts.description,
   uri,
@@ -18,6 +21,7 @@ const modelInfoOf = (uri: string, { kind, facts, file_size_bytes, sha256 }: Insp
   tags: null,
   tasks: null,
   license: facts.license,
+  replica_resources,
   architecture: { format: kind.format, ...facts.architecture, file_size_bytes, sha256 },
 });
 

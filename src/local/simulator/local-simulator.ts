@@ -20,8 +20,8 @@ const RecommendationsQuery = z.object({
 const Finished = z.looseObject({ recommendations: z.array(Recommendation) });
 
 /**
- * The embedded stand-in for budsim: ranks the clusters that `clusters` returns by free capacity. Keeps its state in
- * `data_dir`.
+ * The embedded stand-in for budsim: ranks the clusters that `clusters` returns by the room that they report. Keeps its
+ * state in `data_dir`.
  */
 export const createLocalSimulator = async (options: {
   clusters: () => Promise<ClusterFacts[]>;

@@ -1,6 +1,7 @@
 import type { ReportedNode } from '../../contracts/budcluster.ts';
 import type { Recommendation } from '../../contracts/budsim.ts';
-import { countFitting, sumResources } from '../../events/resources.ts';
+import { isReadyNode, roomFor } from '../../events/capacity.ts';
+import { resourcesText, sumResources } from '../../events/resources.ts';
 import type { Resources } from '../../events/values.ts';
 
 /** A registered cluster as it is now; `cluster_id` is the cluster service's own. */
@@ -10,49 +11,44 @@ export interface ClusterFacts {
   nodes: readonly ReportedNode[];
 }
 
-const isReady = (node: ReportedNode): boolean => node.status === true || node.status === 'Ready';
-
-const freeOf = (node: ReportedNode): Resources => ({
-  cpu_millis: node.free?.cpu_millis ?? 0,
-  memory_mib: node.free?.memory_mib ?? 0,
+const resourcesIn = (of: ReportedNode['capacity']): Resources => ({
+  cpu_millis: of?.cpu_millis ?? 0,
+  memory_mib: of?.memory_mib ?? 0,
 });
-
-const coresText = (millis: number): string => (millis / 1000).toFixed(2).replace(/\.?0+$/, '');
 
 interface Candidate {
   cluster: ClusterFacts;
-  free: Resources;
-  fits: number;
+  ready: readonly ReportedNode[];
+  total: Resources;
+  /** How many replicas the cluster carries when it is empty, and how many more it has room for by its own report. */
+  carries: number;
+  room: number;
 }
 
+const roomIn = (each: Resources, nodes: readonly { name: string; free: Resources }[]): number =>
+  roomFor(each, { free: sumResources(nodes.map(({ free }) => free)), nodes: [...nodes] });
+
 const candidateOf = (cluster: ClusterFacts, need: Resources): Candidate => {
-  const frees = cluster.nodes.filter(isReady).map(freeOf);
-  return {
-    cluster,
-    free: sumResources(frees),
-    // A replica runs on one node, so the free capacity of two nodes does not add up.
-    fits: frees.reduce((sum, free) => sum + countFitting(need, free), 0),
-  };
+  const ready = cluster.nodes.filter(({ status }) => status === true || isReadyNode({ status: status || '' }));
+  const empty = ready.map(({ name, capacity }) => ({ name, free: resourcesIn(capacity) }));
+  const now = ready.map(({ name, free }) => ({ name, free: resourcesIn(free) }));
+  const total = sumResources(empty.map(({ free }) => free));
+  return { cluster, ready, total, carries: roomIn(need, empty), room: roomIn(need, now) };
 };
 
-const reasonsOf = ({ cluster, free, fits }: Candidate, need: Resources): string[] => {
-  const ready = cluster.nodes.filter(isReady);
-  const cores = ready.reduce((sum, node) => sum + (node.capacity?.cpu_millis ?? 0), 0);
-  return [
-    `${ready.length} of ${cluster.nodes.length} nodes ready`,
-    `${coresText(cores)} cores, ${coresText(free.cpu_millis)} free`,
-    `${free.memory_mib} MiB memory free`,
-    `room for ${fits} replicas of ${coresText(need.cpu_millis)} cores and ${need.memory_mib} MiB each`,
-  ];
-};
+const reasonsOf = ({ cluster, ready, total }: Candidate, need: Resources): string[] => [
+  `${ready.length} of ${cluster.nodes.length} nodes ready`,
+  `${resourcesText(total)} in all`,
+  `a replica is reckoned with ${resourcesText(need)}`,
+];
 
 const recommendationOf = (candidate: Candidate, need: Resources, concurrency: number): Recommendation => ({
   cluster_id: candidate.cluster.cluster_id,
   metrics: {
-    device_types: candidate.cluster.nodes
-      .filter(isReady)
-      .flatMap((node) => (node.devices ?? []).map((device) => ({ type: device.type, name: device.name ?? null }))),
-    replica: Math.min(candidate.fits, concurrency),
+    device_types: candidate.ready.flatMap(({ devices }) =>
+      (devices ?? []).map(({ type, name }) => ({ type, name: name ?? null })),
+    ),
+    replica: Math.min(candidate.carries, concurrency),
     concurrency: 1,
     // There are no measurements of this model on this cluster, so the figures are null.
     ttft: null,
@@ -62,24 +58,25 @@ const recommendationOf = (candidate: Candidate, need: Resources, concurrency: nu
     cost_per_million_tokens: null,
   },
   reasons: reasonsOf(candidate, need),
-  free: candidate.free,
   per_replica: need,
-  fits_replicas: candidate.fits,
 });
 
-/** The clusters with room for at least one replica, most room first; and a sentence a cluster on why the others are out. */
+/**
+ * The clusters that can carry a replica, most room first; and a sentence a cluster on why the others are out. A cluster
+ * that is full now stays in: whether there is room is decided by the one who reserves it, who knows what was promised.
+ */
 export const rankClusters = (
   clusters: readonly ClusterFacts[],
   { need, concurrency }: { need: Resources; concurrency: number },
 ): { recommendations: Recommendation[]; refused: string[] } => {
   const candidates = clusters.map((cluster) => candidateOf(cluster, need));
-  const fitting = candidates
-    .filter((candidate) => candidate.fits > 0)
-    .sort((a, b) => b.fits - a.fits || b.free.memory_mib - a.free.memory_mib);
+  const able = candidates
+    .filter(({ carries }) => carries > 0)
+    .toSorted((a, b) => b.room - a.room || b.total.memory_mib - a.total.memory_mib);
   return {
-    recommendations: fitting.map((candidate) => recommendationOf(candidate, need, concurrency)),
+    recommendations: able.map((candidate) => recommendationOf(candidate, need, concurrency)),
     refused: candidates
-      .filter((candidate) => candidate.fits === 0)
+      .filter(({ carries }) => carries === 0)
       .map((candidate) => `${candidate.cluster.name}: ${reasonsOf(candidate, need).join(', ')}`),
   };
 };

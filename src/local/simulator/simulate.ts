@@ -35,7 +35,7 @@ const assertRunnable = async (uri: string, { artefacts, engines }: SimulationOpt
   return engine.footprint(beginning.size_bytes);
 };
 
-/** `POST simulator/run`: ranks the registered clusters by their current free capacity. */
+/** `POST simulator/run`: ranks the registered clusters that can carry a replica by the room that they report. */
 export const simulate = (options: SimulationOptions): RequestKind<typeof RunSimulationRequest> => ({
   type: 'get_cluster_recommendations',
   request: RunSimulationRequest,
@@ -63,9 +63,9 @@ export const simulate = (options: SimulationOptions): RequestKind<typeof RunSimu
         const { recommendations, refused } = rankClusters(clusters, { need, concurrency: request.concurrency });
         if (recommendations.length === 0) {
           const why = refused.length === 0 ? 'no cluster is registered that was asked for' : refused.join('; ');
-          throw new StepFailed(`no cluster has room for a replica: ${why}`);
+          throw new StepFailed(`no cluster can carry a replica: ${why}`);
         }
-        return { message: `${recommendations.length} clusters fit`, value: resultOf(id, recommendations) };
+        return { message: `${recommendations.length} clusters can carry it`, value: resultOf(id, recommendations) };
       });
     },
   }),

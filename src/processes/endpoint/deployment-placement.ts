@@ -5,7 +5,7 @@ import { startWorkflowStep } from '../../commands/workflow/internal/start-workfl
 import type { Recommendation } from '../../contracts/budsim.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import { timesResources } from '../../events/resources.ts';
+import { resourcesText, timesResources } from '../../events/resources.ts';
 import type { PlacementCandidate } from '../../events/values.ts';
 import { abortOf, failed } from '../abort.ts';
 import { ask, ClustersFound, cancelTimer, type Reaction } from '../process.ts';
@@ -13,6 +13,7 @@ import type { DeploymentState, In, Option } from './deployment-state.ts';
 import { giveUpBeforeDeploying } from './deployment-undo.ts';
 
 type Reacted = Reaction<DeploymentState>;
+type Reserved = Extract<Recorded, { type: 'CapacityReserved' }>['data'];
 
 /** The name of the timer for finding a cluster. */
 export const PLACEMENT = 'placement';
@@ -43,7 +44,21 @@ const toCandidates = (recommendations: readonly Recommendation[]): PlacementCand
     reasons: reasonsOf(recommendation),
   }));
 
-const noCluster = (message: string) => failed('no-capacity', message);
+/** Where all that was tried is full, the code says so; otherwise there was no cluster to try, or it was not available. */
+const noCluster = (message: string, candidates: readonly PlacementCandidate[] = []) => {
+  const codes = candidates.flatMap(({ passed_over }) => passed_over?.code ?? []);
+  const isFull = codes.length > 0 && codes.every((code) => code === 'cluster-full');
+  return failed(isFull ? 'cluster-full' : 'no-capacity', message);
+};
+
+/** The candidates with a change to the one on this cluster. */
+const withCandidate = (
+  { candidates, option }: Pick<In<'reserving'>, 'candidates' | 'option'>,
+  change: (candidate: PlacementCandidate) => Partial<PlacementCandidate>,
+): PlacementCandidate[] =>
+  candidates.map((candidate) =>
+    candidate.bud_cluster_id === option.bud_cluster_id ? { ...candidate, ...change(candidate) } : candidate,
+  );
 
 export const reactSimulating = (state: In<'simulating'>, event: Recorded): Reacted | null => {
   if (event.type === 'WorkflowCallAnswered' && event.data.call === 'simulator.run') {
@@ -98,7 +113,7 @@ const reserve = (
     const tried =
       refusals.length > 0 ? `No cluster accepted the endpoint. ${refusals.join(' ')}` : 'None of your clusters fits.';
     const state = { phase: 'looking-up', wanted, simulator_id, candidates } as const;
-    return giveUpBeforeDeploying(state, noCluster(tried));
+    return giveUpBeforeDeploying(state, noCluster(tried, candidates));
   }
   const { endpoint_id, workflow_id, replicas } = wanted;
   const resources = timesResources(wanted.resources_per_replica, replicas);
@@ -108,14 +123,23 @@ const reserve = (
   };
 };
 
+const reservedText = ({ resources, free }: Pick<Reserved, 'resources' | 'free'>): string[] =>
+  free ? [`${resourcesText(resources)} reserved of ${resourcesText(free)} free`] : [];
+
 export const reactReserving = (state: In<'reserving'>, event: Recorded): Reacted | null => {
   const { wanted, option } = state;
   if (event.type === 'WorkflowCommandRefused' && event.data.command === reserveCapacity.type) {
-    return reserve(state, state.others, [...state.refusals, `${option.name}: ${event.data.reason.message}`]);
+    const passed_over = event.data.reason;
+    const candidates = withCandidate(state, () => ({ passed_over }));
+    return reserve({ ...state, candidates }, state.others, [
+      ...state.refusals,
+      `${option.name}: ${passed_over.message}`,
+    ]);
   }
   if (event.type !== 'CapacityReserved' || event.data.cluster_id !== option.cluster_id) return null;
   const { workflow_id, endpoint_id, project_id, model_id, deadline } = wanted;
-  const { simulator_id, candidates } = state;
+  const { simulator_id } = state;
+  const candidates = withCandidate(state, ({ reasons }) => ({ reasons: [...reasons, ...reservedText(event.data)] }));
   const message = `Reserved on ${option.name}`;
   return {
     state: { phase: 'placing', wanted, simulator_id, candidates, option },

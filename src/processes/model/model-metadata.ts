@@ -1,5 +1,5 @@
 import type { ModelInfo } from '../../contracts/budmodel.ts';
-import type { ModelMetadata } from '../../events/values.ts';
+import { type ModelMetadata, ReplicaResources } from '../../events/values.ts';
 
 const textOf = (value: unknown): string[] => {
   if (typeof value === 'string') return [value];
@@ -45,6 +45,7 @@ const formatOf = ({ format, architecture }: ModelInfo): string | null => {
 /** The metadata that a model service reports. Null or empty: the service does not report it. */
 export const toModelMetadata = (info: ModelInfo): ModelMetadata => {
   const { architecture } = info;
+  const replica_resources = ReplicaResources.safeParse(info.replica_resources).data;
   return {
     format: formatOf(info),
     author: blankToNull(info.author),
@@ -59,5 +60,6 @@ export const toModelMetadata = (info: ModelInfo): ModelMetadata => {
     opset: opsetOf(architecture?.opset),
     inputs: tensorsOf(architecture?.inputs),
     outputs: tensorsOf(architecture?.outputs),
+    ...(replica_resources && { replica_resources }),
   };
 };

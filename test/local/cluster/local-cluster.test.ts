@@ -300,12 +300,23 @@ describe('the local cluster', () => {
     );
     await request(cluster, 'POST', 'cluster/update-node-status', { cluster_id: id });
     expect(((await told).content.result as Json).node_info.nodes).to.have.lengthOf(1);
+    // The main cluster is the same machine: it is told what the other one takes, and gets it back.
+    const cpuOfMain = () =>
+      inbox
+        .next(
+          ({ type, content }) => type === 'cluster-status-update' && (content.result as Json).cluster_id === cluster_id,
+        )
+        .then(({ content }) => (content.result as Json).node_info.nodes[0].capacity.cpu_millis);
+    const less = cpuOfMain();
     const { namespace } = await deploy('on-short', { cluster_id: id });
+    const taken = await less;
+    const again = cpuOfMain();
     await request(cluster, 'POST', 'cluster/delete', {
       cluster_id: id,
       cluster_type: 'ON_PREM',
       ...asked('short-away'),
     });
+    expect(taken).to.equal((await again) - 250);
     expect((await inbox.ended('short-away')).type).to.equal('delete_cluster');
     expect((await request(cluster, 'GET', `cluster/${id}/health`)).status).to.equal(404);
     expect(await readdir(join(dir, 'cluster', 'deployments'))).to.not.include(namespace);

@@ -80,7 +80,10 @@ describe('a second engine is one folder: an artefact of its own', () => {
     const { author, description, architecture } = result?.model_info ?? {};
     expect({ author, description }).to.deep.equal({ author: 'nobody', description: GREETING.trim() });
     expect(architecture).to.include({ format: 'echo', lines: 3, file_size_bytes: GREETING.length });
-    expect(toModelMetadata(result?.model_info ?? {}).format).to.equal('echo');
+    expect(toModelMetadata(result?.model_info ?? {})).to.deep.include({
+      format: 'echo',
+      replica_resources: { cpu_millis: 10, memory_mib: 32 },
+    });
     expect((await extract('read-onnx', MODEL))?.model_info.architecture).to.include({ format: 'onnx' });
   });
 

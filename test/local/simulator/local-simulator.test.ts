@@ -89,19 +89,14 @@ describe('local simulator', () => {
     await rm(dir, { recursive: true, force: true });
   });
 
-  it('ranks the clusters by the room that they have, says why, and leaves out those without', async () => {
+  it('ranks the clusters by the room that they report, and leaves those in that are full now', async () => {
     const recommendations = await ranked('w1');
-    expect(recommendations.map(({ cluster_id }) => cluster_id)).to.deep.equal(['large', 'small']);
-    expect(recommendations[0]).to.deep.include({
-      free: { cpu_millis: 1_400, memory_mib: 4_000 },
-      fits_replicas: 5,
-      reasons: [
-        '1 of 1 nodes ready',
-        '2 cores, 1.4 free',
-        '4000 MiB memory free',
-        'room for 5 replicas of 0.25 cores and 194 MiB each',
-      ],
-    });
+    expect(recommendations.map(({ cluster_id }) => cluster_id)).to.deep.equal(['large', 'small', 'full']);
+    expect(recommendations[0]?.reasons).to.deep.equal([
+      '1 of 1 nodes ready',
+      '2 cores and 8000 MiB in all',
+      'a replica is reckoned with 0.25 cores and 194 MiB',
+    ]);
     expect(recommendations[0]?.metrics).to.include({ replica: 2, ttft: null, throughput_per_user: null });
     expect(storyOf(receiver.received, 'w1')).to.deep.equal([
       'eta RUNNING',
@@ -132,14 +127,17 @@ describe('local simulator', () => {
     expect((await ranked('w1', { cluster_id: 'small' })).map(({ cluster_id }) => cluster_id)).to.deep.equal(['small']);
   });
 
-  it('counts room on nodes that are ready, each for itself', async () => {
-    const halves = aCluster('halves', 200);
+  it('leaves out what could not carry a replica if it were empty, and counts each ready node for itself', async () => {
+    const [node] = aCluster('halves', 200).nodes;
+    const half = { ...node!, capacity: { cpu_millis: 200, memory_mib: 8_000 } };
     clusters = async () => [
-      { ...halves, nodes: [...halves.nodes, ...halves.nodes] },
+      { cluster_id: 'halves', name: 'halves', nodes: [half, half] },
       aCluster('down', 2_000, 4_000, 'NotReady'),
     ];
     expect(await ranked('w1')).to.deep.equal([]);
-    expect(failureOf(receiver.received, 'w1', 'ranking')).to.contain('room for 0 replicas');
+    const failure = failureOf(receiver.received, 'w1', 'ranking');
+    expect(failure).to.contain('no cluster can carry a replica: halves: 2 of 2 nodes ready, 0.4 cores');
+    expect(failure).to.contain('down: 0 of 1 nodes ready');
   });
 
   it('fails the ranking, with an empty list, where no cluster is registered', async () => {

@@ -50,6 +50,7 @@ const found = answered('lookup-clusters', null, [
   { cluster_id: ids.other_cluster_id, bud_cluster_id: 'bud-2', name: 'second' },
   { cluster_id: ids.cluster_id, bud_cluster_id: 'bud-1', name: 'first' },
 ]);
+type Placed = { candidates: unknown };
 const reservedOn = (cluster_id: string) =>
   happened('CapacityReserved', {
     cluster_id,
@@ -138,13 +139,37 @@ describe('the deployment process', () => {
     expect(commandData('ReserveCapacity')).to.include({ cluster_id: ids.other_cluster_id });
   });
 
-  it('fails as no-capacity, saying what was tried, where no cluster has room', () => {
+  it('shows in the placement which clusters were passed over and why, and what was free on the one it took', () => {
+    const full = refused('ReserveCapacity', 'cluster-full');
+    const free = { cpu_millis: 1550, memory_mib: 400 };
+    const second = reservedOn(ids.other_cluster_id);
+    const reserved = { ...second, data: { ...second.data, free } };
+    const { candidates } = given(...simulated, found, full, reserved).commandData('PlaceEndpoint') as Placed;
+    expect(candidates).to.deep.equal([
+      {
+        bud_cluster_id: 'bud-1',
+        rank: 1,
+        reasons: ['most free memory'],
+        passed_over: { code: 'cluster-full', message: 'The domain said no.' },
+      },
+      {
+        bud_cluster_id: 'bud-2',
+        rank: 2,
+        reasons: ['most free memory', '0.5 cores and 400 MiB reserved of 1.55 cores and 400 MiB free'],
+      },
+    ]);
+  });
+
+  it('fails as cluster-full, saying what was tried, where no cluster has room', () => {
     const full = refused('ReserveCapacity', 'cluster-full');
     const { names, commandData, ended } = given(...simulated, found, full, full);
     expect(names).to.deep.equal(['abandon-calls', 'FailEndpoint', 'FailWorkflow', 'end']);
     expect(ended).to.equal(true);
     const { reason } = commandData('FailEndpoint') as { reason: { code: string; message: string } };
-    expect(reason.code).to.equal('no-capacity');
+    expect(reason.code).to.equal('cluster-full');
+    const away = refused('ReserveCapacity', 'cluster-not-available');
+    const mixed = given(...simulated, found, full, away).commandData('FailEndpoint');
+    expect(mixed).to.have.nested.property('reason.code', 'no-capacity');
     expect(reason.message).to.contain('first: The domain said no.').and.contain('second:');
   });
 

@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { eachOf } from '../../../events/capacity.ts';
 import { ClusterId, EndpointId, WorkflowId } from '../../../events/ids.ts';
 import { fitsInto } from '../../../events/resources.ts';
 import { Resources } from '../../../events/values.ts';
-import { assertAvailable, assertFits, clusterCommand, freeCapacity } from '../cluster-state.ts';
+import { clusterCommand, findRoom } from '../cluster-state.ts';
 
 export const reserveCapacity = clusterCommand({
   type: 'ReserveCapacity',
@@ -23,10 +24,8 @@ export const reserveCapacity = clusterCommand({
     const held = state.reservations[endpoint_id];
     if (held && isDeepStrictEqual(held, { replicas, resources })) return [];
     // A smaller reservation is always possible, even while the cluster is unavailable or has lost a node.
-    if (!held || !fitsInto(resources, held.resources)) {
-      assertAvailable(state);
-      assertFits(resources, freeCapacity(state, { without: endpoint_id }), state);
-    }
-    return { type: 'CapacityReserved', data };
+    if (held && fitsInto(resources, held.resources)) return { type: 'CapacityReserved', data };
+    const { free } = findRoom(state, { endpoint_id, replicas, each: eachOf({ replicas, resources }) });
+    return { type: 'CapacityReserved', data: { ...data, free } };
   },
 });
