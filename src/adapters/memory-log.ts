@@ -1,16 +1,9 @@
 import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../events/event.ts';
 import type { Clock } from '../ports/clock.ts';
-import type {
-  Appended,
-  CaughtUp,
-  Log,
-  LogFilter,
-  LogImport,
-  ReadStreamOptions,
-  SubscribeOptions,
-} from '../ports/log.ts';
+import type { Appended, CaughtUp, Log, LogImport, ReadStreamOptions, SubscribeOptions } from '../ports/log.ts';
 import { checkAppend, eventIdsTaken } from './append-check.ts';
+import { createLogFilter } from './log-filter.ts';
 
 const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);
 
@@ -39,9 +32,6 @@ const asExpected = (actual: number | null, expected: ExpectedRevision): boolean 
       return actual === expected;
   }
 };
-
-const passes = (event: RecordedEvent, { types, streamPrefixes }: LogFilter): boolean =>
-  (types?.includes(event.type) ?? true) && (streamPrefixes?.some((prefix) => event.stream.startsWith(prefix)) ?? true);
 
 /** Serialises and parses an event as a real log does, so that only JSON comes back. */
 const throughJson = <T>(value: T): T => JSON.parse(JSON.stringify(value));
@@ -132,10 +122,11 @@ export const createMemoryLog = ({
 
   async function* subscribe({
     after,
-    filter = {},
+    filter,
     live,
     signal,
   }: SubscribeOptions): AsyncGenerator<RecordedEvent | CaughtUp> {
+    const passes = createLogFilter(filter);
     const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
     let next = numberOf(after);
     while (!signal?.aborted) {
@@ -144,7 +135,7 @@ export const createMemoryLog = ({
       const event = all[next];
       if (event) {
         next += 1;
-        if (passes(event, filter)) yield structuredClone(event);
+        if (passes(event)) yield structuredClone(event);
         if (next < all.length) continue;
       }
       if (signal?.aborted) return;

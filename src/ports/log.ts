@@ -20,11 +20,16 @@ export interface CaughtUp {
   position: Position | null;
 }
 
+/** What a reader wants: events that fit `types` and, where streams are named in either way, the streams. */
 export interface LogFilter {
   /** Only these event types. */
   types?: readonly string[];
-  /** Only streams whose name starts with one of these, for example `endpoint-`. */
+  /** Only streams whose name starts with one of these, for example `endpoint-`; and those of `streams`. */
   streamPrefixes?: readonly string[];
+  /** Only these streams; and those of `streamPrefixes`. */
+  streams?: readonly string[];
+  /** Events of these types too, whatever their stream. */
+  typesOfAnyStream?: readonly string[];
 }
 
 export interface SubscribeOptions {

@@ -276,6 +276,20 @@ export const describeLog = (
         expect(await data({ types: [] })).to.deep.equal([]);
       });
 
+      it('lets through the streams that the filter names, and types that it wants of any stream', async () => {
+        await log.append('thing-1', [anEvent(1, 'Made'), anEvent(2, 'Lost')], { expected: 'any' });
+        await log.append('thing-2', [anEvent(3, 'Made')], { expected: 'any' });
+        await log.append('thong-1', [anEvent(4, 'Made'), anEvent(5, 'Lost')], { expected: 'any' });
+        const data = async (filter: NonNullable<SubscribeOptions['filter']>) =>
+          (await readAll(log, { filter })).map((event) => event.data);
+        expect(await data({ streams: ['thing-1'] })).to.deep.equal([1, 2]);
+        expect(await data({ streams: ['thing-1'], streamPrefixes: ['thong-'] })).to.deep.equal([1, 2, 4, 5]);
+        expect(await data({ streams: ['thing-2'], types: ['Made'] })).to.deep.equal([3]);
+        expect(await data({ streams: ['thing-2'], typesOfAnyStream: ['Lost'] })).to.deep.equal([2, 3, 5]);
+        expect(await data({ streams: [], typesOfAnyStream: ['Lost'] })).to.deep.equal([2, 5]);
+        expect(await data({ streams: [], streamPrefixes: [] })).to.deep.equal([]);
+      });
+
       it('carries in CaughtUp the position read up to, though the filter dropped everything', async () => {
         const { position } = await log.append('thing-1', [anEvent()], { expected: 'any' });
         const items = await collect(log.subscribe({ after: 'start', live: false, filter: { types: ['Other'] } }));

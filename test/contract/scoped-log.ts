@@ -23,14 +23,17 @@ export const scopedLog = async (log: Log): Promise<Log> => {
     filter,
     ...options
   }: Parameters<Log['subscribe']>[0]): AsyncGenerator<RecordedEvent | CaughtUp> {
-    const streamPrefixes = (filter?.streamPrefixes ?? ['']).map((name) => prefix + name);
+    const streams = filter?.streams?.map(named);
+    const streamPrefixes = (filter?.streamPrefixes ?? (streams ? [] : [''])).map((name) => prefix + name);
     const scope = {
       ...options,
       after: after === 'start' ? (begin ?? after) : after,
-      filter: { ...filter, streamPrefixes },
+      filter: { ...filter, streamPrefixes, ...(streams && { streams }) },
     };
-    for await (const item of log.subscribe(scope))
-      yield 'caughtUp' in item ? { ...item, position: orNull(item.position) } : inScope(item);
+    for await (const item of log.subscribe(scope)) {
+      if ('caughtUp' in item) yield { ...item, position: orNull(item.position) };
+      else if (item.stream.startsWith(prefix)) yield inScope(item);
+    }
   }
 
   return {

@@ -1,9 +1,10 @@
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
-import type { CaughtUp, Log, LogFilter, SubscribeOptions } from '../../ports/log.ts';
+import type { CaughtUp, Log, SubscribeOptions } from '../../ports/log.ts';
 import type { Outage } from '../../resilience/outage.ts';
 import { checkAppend } from '../append-check.ts';
+import { filtered } from '../log-filter.ts';
 import { itemsOf } from '../page-items.ts';
 import { parseAddress, SETTING } from './address.ts';
 import { createAppender } from './append.ts';
@@ -33,13 +34,6 @@ export interface EventStoreLogOptions {
   /** Milliseconds between checks that the subscription delivers the newest events. */
   watchInterval?: number;
 }
-
-const passes = ({ type, stream }: RecordedEvent, { types, streamPrefixes }: LogFilter): boolean =>
-  (types === undefined || types.includes(type)) &&
-  (streamPrefixes === undefined || streamPrefixes.some((prefix) => stream.startsWith(prefix)));
-
-const filtered = (events: readonly RecordedEvent[], filter: LogFilter | undefined): readonly RecordedEvent[] =>
-  filter ? events.filter((event) => passes(event, filter)) : events;
 
 /**
  * The log in EventStoreDB (22.6 or later, which tells positions when a stream is read), one server or a cluster. `url`:

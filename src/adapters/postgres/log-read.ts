@@ -20,13 +20,23 @@ export interface Range {
   filter: LogFilter | undefined;
 }
 
-const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter }: Range): Promise<RecordedEvent[]> => {
+/** The filter as a condition, whose values are added to `values`; as in `createLogFilter`. */
+const conditionOf = (filter: LogFilter, values: unknown[]): string => {
+  const isAny = (column: string, texts: readonly string[]) => `${column} = any($${values.push(texts)}::text[])`;
+  const { types, streamPrefixes, streams, typesOfAnyStream } = filter;
+  const named = [
+    ...(streams ? [isAny('stream', streams)] : []),
+    ...(streamPrefixes ? [`stream like any($${values.push(streamPrefixes.map(likePattern))}::text[])`] : []),
+  ];
+  const all = [...(types ? [isAny('type', types)] : []), ...(named.length > 0 ? [`(${named.join(' or ')})`] : [])];
+  const wanted = all.length > 0 ? all.join(' and ') : 'true';
+  return typesOfAnyStream ? `(${wanted} or ${isAny('type', typesOfAnyStream)})` : wanted;
+};
+
+const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter = {} }: Range): Promise<RecordedEvent[]> => {
   const values: unknown[] = [after ?? 0, upTo, PAGE];
-  const conditions: string[] = [];
-  if (filter?.types) conditions.push(`and type = any($${values.push(filter.types)}::text[])`);
-  if (filter?.streamPrefixes)
-    conditions.push(`and stream like any($${values.push(filter.streamPrefixes.map(likePattern))}::text[])`);
-  const rest = `where "position" > $1 and "position" <= $2 ${conditions.join(' ')} order by "position" limit $3`;
+  const condition = conditionOf(filter, values);
+  const rest = `where "position" > $1 and "position" <= $2 and ${condition} order by "position" limit $3`;
   return retry(() => selectPage(pool, rest, values));
 };
 

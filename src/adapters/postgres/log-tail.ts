@@ -1,5 +1,4 @@
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { LogFilter } from '../../ports/log.ts';
 import { type ReadLog, readLog } from './log-read.ts';
 
 /** Live readers are within milliseconds of each other; one that is further behind reads from the log itself. */
@@ -12,13 +11,6 @@ export interface Tail {
    */
   between(after: Position, upTo: Position): Promise<readonly RecordedEvent[] | null>;
 }
-
-const passes = ({ type, stream }: RecordedEvent, { types, streamPrefixes }: LogFilter): boolean =>
-  (types === undefined || types.includes(type)) &&
-  (streamPrefixes === undefined || streamPrefixes.some((prefix) => stream.startsWith(prefix)));
-
-export const filtered = (events: readonly RecordedEvent[], filter: LogFilter | undefined): readonly RecordedEvent[] =>
-  filter ? events.filter((event) => passes(event, filter)) : events;
 
 /**
  * The newest events, read and parsed once for all live readers of this process: read models, processes and the status

@@ -2,6 +2,7 @@ import type { Pool } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { CaughtUp, Log, SubscribeOptions } from '../../ports/log.ts';
 import { checkAppend } from '../append-check.ts';
+import { filtered } from '../log-filter.ts';
 import { itemsOf } from '../page-items.ts';
 import { createPool, logClosed, retryWith } from './connection.ts';
 import { isBeyond } from './head-news.ts';
@@ -9,7 +10,7 @@ import { createAppender } from './log-append.ts';
 import { createHeadWatch } from './log-head.ts';
 import { type Range, type ReadLog, readLog, readStream } from './log-read.ts';
 import { checkPosition, selectHead } from './log-row.ts';
-import { createTail, filtered } from './log-tail.ts';
+import { createTail } from './log-tail.ts';
 
 export interface PostgresLogOptions {
   /** The migrated database; the log opens (and closes) its own small pool. */
