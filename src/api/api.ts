@@ -12,6 +12,7 @@ import type { LiveOptions } from './live/client.ts';
 import { createHub } from './live/hub.ts';
 import { sseRoute } from './live/sse-route.ts';
 import { attachWebSocket } from './live/websocket.ts';
+import { createOwnWrites } from './own-writes.ts';
 import type { Route } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -58,9 +59,17 @@ const routesOf = (services: WriteServices): Route[] => [
 
 /** Makes the API. It does not listen: the caller passes `app.callback()` to a server of its own. */
 export const createApi = async (services: ApiServices): Promise<Api> => {
-  const { log, bus, logger, pool } = services;
+  const { log, bus, logger, pool, readModels } = services;
   observeLag(services);
   const callers = createCallers(services);
+  const ownWrites = createOwnWrites({
+    log,
+    logger,
+    readPositions: readModels.positions,
+    onAccessChange: ({ user_id, area, position }) =>
+      area === 'user' ? callers.accessChanged(user_id, position) : callers.membershipChanged(user_id, position),
+    timeout_ms: services.settings.own_writes_timeout_ms,
+  });
   const idempotency = createIdempotency({ pool, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
   const throttled = createThrottle();
@@ -68,8 +77,12 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
   const openStreams = new Set<() => void>();
   const attached: Closable[] = [];
 
-  const routes = [...routesOf({ ...services, callers, idempotency }), sseRoute(live, openStreams)];
-  const app = createApp(services, { routes: [...routes, ...docsRoutes(routes, services.settings)], callers });
+  const routes = [...routesOf({ ...services, callers, ownWrites, idempotency }), sseRoute(live, openStreams)];
+  const app = createApp(services, {
+    routes: [...routes, ...docsRoutes(routes, services.settings)],
+    callers,
+    ownWrites,
+  });
 
   return {
     app,
@@ -80,6 +93,7 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
       for (const end of openStreams) end();
       await Promise.all(attached.splice(0).map((each) => each.close()));
       await hub.close();
+      await ownWrites.close();
       await idempotency.close();
     },
   };

@@ -2,8 +2,7 @@ import Router from '@koa/router';
 import Koa, { type Context, type Next } from 'koa';
 import { Histogram } from 'prom-client';
 import { createThrottle } from '../resilience/throttle.ts';
-import type { Callers } from './callers/caller.ts';
-import { dispatch } from './dispatch.ts';
+import { dispatch, type Identifying } from './dispatch.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from './http/problem.ts';
 import { requestIdOf } from './request-facts.ts';
 import type { Method, Route } from './route.ts';
@@ -125,14 +124,14 @@ const register = (router: Router, method: Method, path: string, handler: (ctx: C
 /** The Koa application that serves the routes. */
 export const createApp = (
   services: Pick<ApiServices, 'logger' | 'metrics'>,
-  { routes, callers }: { routes: readonly Route[]; callers: Pick<Callers, 'fromAuthorization'> },
+  { routes, ...known }: { routes: readonly Route[] } & Identifying,
 ): Koa => {
   const app = new Koa();
   // Koa logs nothing: `withProblems` handles every error, and a later one means only that the client has disconnected.
   app.silent = true;
   const router = new Router();
   for (const route of routes) {
-    const handler = dispatch(route, callers);
+    const handler = dispatch(route, known);
     register(router, route.method, route.path, async (ctx) => {
       ctx.state.route = route.path;
       await handler(ctx);

@@ -7,17 +7,26 @@ import { readFormBody } from './http/form-body.ts';
 import { readJsonBody, readServiceMessage } from './http/json-body.ts';
 import { isMultipart } from './http/multipart.ts';
 import { parseParams, parseQuery } from './http/query.ts';
+import type { OwnWrites } from './own-writes.ts';
 import { requestFactsOf } from './request-facts.ts';
 import { type Answer, type Exchange, type Route, SUCCESS_STATUS } from './route.ts';
 
 const REQUEST_ID = z.string();
 
+/** Who asks, and how far the caller has written. */
+export interface Identifying {
+  callers: Pick<Callers, 'fromAuthorization'>;
+  ownWrites: Pick<OwnWrites, 'refresh' | 'upTo'>;
+}
+
 const callerOf = async (
   { permission }: Route,
-  callers: Pick<Callers, 'fromAuthorization'>,
+  { callers, ownWrites }: Identifying,
   ctx: Context,
 ): Promise<ApiCaller | null> => {
   if (permission === 'public' || permission === 'service') return null;
+  // First, since what the caller has written may have changed what the caller has access to.
+  await ownWrites.refresh();
   const caller = await callers.fromAuthorization(ctx.get('authorization'));
   if (permission !== 'admin' || caller.access.role === 'admin') return caller;
   throw new Rejected('forbidden', 'not-permitted', 'This operation requires the role admin.');
@@ -54,16 +63,17 @@ const send = (ctx: Context, { success, body, type, headers = {} }: Answer): void
  * that an unauthenticated caller learns nothing about the validity of the request.
  */
 export const dispatch =
-  (route: Route, callers: Pick<Callers, 'fromAuthorization'>) =>
+  (route: Route, known: Identifying) =>
   async (ctx: Context): Promise<void> => {
     const requestId = REQUEST_ID.parse(ctx.state.request_id);
-    const caller = await callerOf(route, callers, ctx);
+    const caller = await callerOf(route, known, ctx);
     const facts = requestFactsOf(ctx, requestId);
     const params = parseParams(route.params, ctx.params ?? {});
     const query = parseQuery(route.query, ctx.querystring);
     const body = await readBody(route, ctx);
     // `caller` is null only for routes from `publicRoute`, whose handlers have no access to it.
-    const exchange = { caller, params, query, body, facts, ctx } as Exchange;
+    const written = caller && known.ownWrites.upTo(caller.user_id);
+    const exchange = { caller, params, query, body, facts, written, ctx } as Exchange;
     const answer = await route.handle(exchange);
     // The handler streams the response itself.
     if (ctx.respond === false) return;

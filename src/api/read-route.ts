@@ -14,20 +14,25 @@ const FRESHNESS_TIMEOUT_MS = 5000;
 /** Query parameters of every read. */
 export const freshness = { min_position: Position.optional() };
 
+type FreshExchange = Pick<
+  Exchange<unknown, { min_position?: Position | undefined }>,
+  'caller' | 'facts' | 'query' | 'written'
+>;
+
 /**
- * Waits until the read models have reached the requested position. Throws `Rejected` `read-model-behind` after a
- * time-out.
+ * Waits until the read models show all that the caller has written, and have reached the requested position. Throws
+ * `Rejected` `read-model-behind` after a time-out.
  */
 export const awaitFreshness = async (
-  { readModels }: ApiServices,
+  { readModels, settings }: Pick<ApiServices, 'readModels' | 'settings'>,
   names: readonly string[],
-  { facts, query }: Pick<Exchange<unknown, { min_position?: Position | undefined }>, 'facts' | 'query'>,
+  { facts, query, written }: Omit<FreshExchange, 'caller'>,
 ): Promise<void> => {
-  const position = query.min_position ?? facts.min_position;
-  if (position !== undefined) await readModels.waitFor(names, position, { timeout_ms: FRESHNESS_TIMEOUT_MS });
+  const timeout_ms = settings.own_writes_timeout_ms;
+  if (written !== null) await readModels.waitFor(names, written, { timeout_ms });
+  const asked = query.min_position ?? facts.min_position;
+  if (asked !== undefined) await readModels.waitFor(names, asked, { timeout_ms: FRESHNESS_TIMEOUT_MS });
 };
-
-type FreshExchange = Exchange<unknown, { min_position?: Position | undefined }>;
 
 /**
  * Returns the row where it exists and the caller may see it. Throws `Rejected` `not-found` otherwise, the same as for

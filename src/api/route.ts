@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import type { Permission } from '../commands/access.ts';
 import type { RejectionKind } from '../errors.ts';
+import type { Position } from '../events/event.ts';
 import type { Scope } from '../events/values.ts';
 import type { HeadersDeclared } from './answer-headers.ts';
 import type { ApiCaller } from './callers/caller.ts';
@@ -37,6 +38,8 @@ export interface Exchange<Params = unknown, Query = unknown, Body = unknown> {
   query: Query;
   body: Body;
   facts: RequestFacts;
+  /** The position up to which the caller has written: what the caller reads is at least as new. */
+  written: Position | null;
   /** The raw request and response, for streaming. */
   ctx: Context;
 }

@@ -30,6 +30,8 @@ export interface ApiSettings {
   dapr_api_token: string;
   /** The Dapr pub/sub component that delivers the services' messages; default: `pubsub-redis`. */
   pubsub_name: string;
+  /** Milliseconds for which a read waits until it shows what the caller has written; 0: it does not wait. */
+  own_writes_timeout_ms: number;
   /** Whether `/metrics` is served. */
   enable_metrics: boolean;
 }

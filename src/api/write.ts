@@ -8,6 +8,7 @@ import { type CommandId, UserId } from '../events/ids.ts';
 import { reduce } from '../projections/projection.ts';
 import type { Callers } from './callers/caller.ts';
 import type { CommandAttempt, Idempotency } from './idempotency.ts';
+import type { OwnWrites } from './own-writes.ts';
 import { type AnyRow, etagOf, type Resource, resources, unsealRow } from './resource.ts';
 import type { Answer, Exchange } from './route.ts';
 import type { ApiServices } from './services.ts';
@@ -15,6 +16,7 @@ import type { ApiServices } from './services.ts';
 /** The services that commands need besides those of every route. */
 export interface WriteServices extends ApiServices {
   callers: Callers;
+  ownWrites: Pick<OwnWrites, 'wrote'>;
   idempotency: Idempotency;
 }
 
@@ -90,6 +92,7 @@ export const perform = async (
     traceparent: facts.traceparent,
     may_repeat: attempt.may_repeat,
   });
+  services.ownWrites.wrote(exchange.caller.user_id, outcome.position);
   const user = affectedUser(command, data, exchange);
   if (user) services.callers.accessChanged(user, outcome.position);
   return outcome;

@@ -17,6 +17,7 @@ export const ServerSettings = z.object({
   ROLES: listOf(ROLES, 'all').prefault('all'),
   START_TIMEOUT_SECONDS: integer(0, HOUR_SECONDS).prefault('60'),
   ALLOW_STAND_INS: listOf(STAND_INS, 'true').optional(),
+  OWN_WRITES_TIMEOUT_SECONDS: integer(0, 30).prefault('2'),
   ENABLE_METRICS: boolean.prefault('true'),
 });
 
@@ -34,5 +35,7 @@ export const serverOf = (env: z.output<typeof ServerSettings>) => ({
   /** Where local services reach `/notifications`; null: `http://<host>:<port>`. */
   notifications_url: env.NOTIFICATIONS_URL ?? null,
   data_dir: env.DATA_DIR,
+  /** How long a read waits until it shows what the caller has written. */
+  own_writes_timeout_ms: env.OWN_WRITES_TIMEOUT_SECONDS * 1000,
   enable_metrics: env.ENABLE_METRICS,
 });

@@ -41,6 +41,7 @@ const settingsOf = async (config: Config, local_url: string): Promise<ApiSetting
   version: versionOf(),
   max_upload_bytes: config.max_upload_bytes,
   dapr_api_token: await serviceTokenOf(config),
+  own_writes_timeout_ms: config.own_writes_timeout_ms,
   enable_metrics: config.enable_metrics,
   pubsub_name: config.pubsub_name,
 });

@@ -20,8 +20,10 @@ export interface Person {
 
 const unauthenticated = (code: string) => new Rejected('unauthenticated', code, `Refused: ${code}.`);
 
+export type FakeIdentity = Identity & { issue(person: Person): Tokens };
+
 /** Knows everybody's password ('right') and keeps its tokens in memory; an access token is its own logout token. */
-export const createFakeIdentity = (): Identity & { issue(person: Person): Tokens } => {
+export const createFakeIdentity = (): FakeIdentity => {
   const people = new Map<string, Person>();
   const tokens = new Map<string, Claims | 'revoked'>();
 

@@ -23,7 +23,11 @@ describe('the log of an API whose database is away', () => {
       handle: refused,
     });
     const callers = { fromAuthorization: () => Promise.reject(new Error('nobody asks who calls')) };
-    const server = createApp({ logger, metrics: new Registry() }, { routes: [route], callers }).listen(0, '127.0.0.1');
+    const ownWrites = { refresh: async () => undefined, upTo: () => null };
+    const server = createApp({ logger, metrics: new Registry() }, { routes: [route], callers, ownWrites }).listen(
+      0,
+      '127.0.0.1',
+    );
     try {
       await once(server, 'listening');
       const { port } = server.address() as AddressInfo;

@@ -25,7 +25,7 @@ import { createLogger } from '../../src/telemetry.ts';
 import { openPool } from '../pool.ts';
 import { testDatabase } from '../postgres.ts';
 import { checkedFetch } from './checked-fetch.ts';
-import { createFakeIdentity, type Person } from './fake-identity.ts';
+import { createFakeIdentity, type FakeIdentity, type Person } from './fake-identity.ts';
 
 export const SERVICE_TOKEN = 'a-service-token-of-the-tests';
 export const MAX_UPLOAD_BYTES = 2 * 1024 * 1024;
@@ -44,6 +44,40 @@ const readReply = async (response: Response): Promise<Reply> => {
 };
 
 export type ServiceDouble = (request: ServiceRequest) => unknown;
+
+/** Clients of the API at this address. */
+export const clientsAt = (url: string, identity: FakeIdentity) => {
+  const request = async (method: string, path: string, init: RequestInit = {}) =>
+    readReply(await checkedFetch(new URL(path, url), { method, ...init }));
+
+  /** Somebody with a token, who can ask. */
+  const as = (person: Person) => {
+    const { access_token } = identity.issue(person);
+    const authorization = `Bearer ${access_token}`;
+    const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+      request(method, path, {
+        headers: {
+          authorization,
+          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+          ...headers,
+        },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    return {
+      token: access_token,
+      call,
+      get: (path: string, headers?: Record<string, string>) => call('GET', path, undefined, headers),
+      /** Reads at least as fresh as the answer to a write. */
+      getAfter: (write: Reply, path: string) =>
+        call('GET', path, undefined, { 'min-position': write.headers.get('position') ?? '' }),
+      post: (path: string, body: unknown, headers?: Record<string, string>) => call('POST', path, body, headers),
+      form: (path: string, form: FormData, headers: Record<string, string> = {}) =>
+        request('POST', path, { body: form, headers: { authorization, ...headers } }),
+    };
+  };
+
+  return { request, as, admin: as({ email: 'admin@example.org', role: 'admin' }) };
+};
 
 /** The whole API over real Postgres, with the read models that follow it, on a port of its own. */
 export const startApi = async (overrides: Partial<ApiServices> = {}) => {
@@ -81,6 +115,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
     version: '0.0.0-test',
     max_upload_bytes: MAX_UPLOAD_BYTES,
     dapr_api_token: SERVICE_TOKEN,
+    own_writes_timeout_ms: 2000,
     enable_metrics: true,
     pubsub_name: 'pubsub-redis',
   };
@@ -122,34 +157,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
   await once(server, 'listening');
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-  const request = async (method: string, path: string, init: RequestInit = {}) =>
-    readReply(await checkedFetch(new URL(path, url), { method, ...init }));
-
-  /** Somebody with a token, who can ask. */
-  const as = (person: Person) => {
-    const { access_token } = identity.issue(person);
-    const authorization = `Bearer ${access_token}`;
-    const call = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
-      request(method, path, {
-        headers: {
-          authorization,
-          ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-          ...headers,
-        },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    return {
-      token: access_token,
-      call,
-      get: (path: string, headers?: Record<string, string>) => call('GET', path, undefined, headers),
-      /** Reads at least as fresh as the answer to a write. */
-      getAfter: (write: Reply, path: string) =>
-        call('GET', path, undefined, { 'min-position': write.headers.get('position') ?? '' }),
-      post: (path: string, body: unknown, headers?: Record<string, string>) => call('POST', path, body, headers),
-      form: (path: string, form: FormData, headers: Record<string, string> = {}) =>
-        request('POST', path, { body: form, headers: { authorization, ...headers } }),
-    };
-  };
+  const clients = clientsAt(url, identity);
 
   return {
     url,
@@ -163,9 +171,8 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
     },
     double,
     identity,
-    request,
-    as,
-    admin: as({ email: 'admin@example.org', role: 'admin' }),
+    connection_string: database.connection_string,
+    ...clients,
     async close() {
       await api.close();
       server.closeAllConnections();

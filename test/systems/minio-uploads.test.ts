@@ -46,6 +46,7 @@ describe('MinIO behind the API and the local services', function () {
       public_url: 'http://localhost',
       version: '0',
       dapr_api_token: 'x',
+      own_writes_timeout_ms: 2000,
       enable_metrics: false,
       pubsub_name: '',
     };

@@ -67,7 +67,7 @@ export const createCallers = (services: ApiServices) => {
   const cache = new LRUCache<UserId, CachedAccess>({ max: CACHED_USERS });
   const lookups = new Map<UserId, Promise<CachedAccess>>();
   /** Per user, the position of the last change of access: the next lookup waits until the read model has reached it. */
-  const awaitedPositions = new Map<UserId, Position>();
+  const awaitedPositions = new LRUCache<UserId, Position>({ max: CACHED_USERS });
   const followProvider = createProviderRoles(services);
 
   const awaitChangeOfAccess = async (userId: UserId): Promise<void> => {
@@ -155,6 +155,10 @@ export const createCallers = (services: ApiServices) => {
     },
     /** Makes the next request look up the user's access again, at least as new as `position`. */
     accessChanged,
+    /** As `accessChanged`, for a fact about a project. An admin, who needs no membership, is not looked up again. */
+    membershipChanged(userId: UserId, position: Position): void {
+      if (cache.get(userId)?.access.role !== 'admin') accessChanged(userId, position);
+    },
   };
 };
 
