@@ -36,7 +36,7 @@ const serviceCaller = (tenantId: TenantId, source: string): Caller =>
 
 /** Records messages of services. Returns the sidecar's verdict on each: recorded, deliver again, or drop. */
 export const createNotifications = (services: ApiServices) => {
-  const { handle, log, readModels, logger } = services;
+  const { handle, log, readModels, proofs, logger } = services;
   // During an outage each message is delivered again every few seconds.
   const throttled = createThrottle();
 
@@ -120,6 +120,7 @@ export const createNotifications = (services: ApiServices) => {
       ...(available ? {} : { reason }),
     };
     await perform(recordClusterStatus, data, { message, tenant_id: TenantId.parse(cluster.tenant_id) });
+    await proofs.record([{ area: 'cluster', id: cluster.id }]);
     return 'SUCCESS';
   };
 
@@ -131,6 +132,7 @@ export const createNotifications = (services: ApiServices) => {
     if (!endpoint) return drop(message, 'its deployment does not exist');
     const data = { endpoint_id: endpoint.id, ...toEndpointReport(update) };
     await perform(recordEndpointReport, data, { message, tenant_id: TenantId.parse(endpoint.tenant_id) });
+    await proofs.record([{ area: 'endpoint', id: endpoint.id }]);
     return 'SUCCESS';
   };
 

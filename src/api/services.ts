@@ -8,6 +8,7 @@ import type { Identity } from '../ports/identity.ts';
 import type { Log } from '../ports/log.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { ProcessOperations } from '../ports/process-operations.ts';
+import type { Proofs } from '../ports/proofs.ts';
 import type { ServiceInvoker } from '../ports/service-invoker.ts';
 import type { StatusBus } from '../ports/status-bus.ts';
 import type { Vault } from '../ports/vault.ts';
@@ -43,6 +44,7 @@ export interface ApiServices {
   log: Log;
   identity: Identity;
   vault: Vault;
+  proofs: Proofs;
   objects: ObjectStore;
   bus: StatusBus;
   invoker: ServiceInvoker;

@@ -15,6 +15,7 @@ import { PostgresSettings, postgresOf, postgresRules } from './postgres.ts';
 import { ServerSettings, serverOf } from './server.ts';
 import { ServicesSettings, servicesOf, servicesRules } from './services.ts';
 import { ROLES, STAND_INS, standInRules, standInsOf } from './stand-ins.ts';
+import { StatusSettings, statusOf, statusRules } from './status.ts';
 import { StatusBusSettings, statusBusOf } from './status-bus.ts';
 
 /** Every setting, as the environment spells it: each system's part is in its file. `.env.example` explains them. */
@@ -27,6 +28,7 @@ const Environment = z.object({
   ...ObjectsSettings.shape,
   ...ServicesSettings.shape,
   ...DeadlineSettings.shape,
+  ...StatusSettings.shape,
 });
 type Environment = z.output<typeof Environment>;
 
@@ -55,6 +57,7 @@ const configOf = (env: Environment, given: Given) => ({
   ...objectsOf(env),
   ...servicesOf(env),
   ...deadlinesOf(env),
+  ...statusOf(env),
 });
 export type Config = ReturnType<typeof configOf>;
 
@@ -64,6 +67,7 @@ const brokenRules = (given: Given, env: Environment | undefined): string[] => [
   ...postgresRules(given),
   ...objectsRules(given),
   ...servicesRules(given),
+  ...statusRules(env),
   // Where a setting cannot be read, the roles are not known: then only that is a problem, not what might follow from it.
   ...standInRules(given, { roles: env?.ROLES ?? ROLES, allowed: env ? (env.ALLOW_STAND_INS ?? []) : STAND_INS }),
 ];

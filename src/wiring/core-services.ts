@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import pg from 'pg';
 import { logLostConnections } from '../adapters/postgres/connection.ts';
 import { migrate } from '../adapters/postgres/migrate.ts';
+import { createProofs } from '../adapters/postgres/proofs.ts';
 import { createPostgresSocket } from '../adapters/postgres/socket.ts';
 import { createVault } from '../adapters/postgres/vault.ts';
 import { createCommandHandler, type HandleCommand, type HandlerOptions } from '../commands/engine/handle.ts';
@@ -11,6 +12,7 @@ import { generatedMasterKey } from '../local/generated-secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { Log } from '../ports/log.ts';
+import type { Proofs } from '../ports/proofs.ts';
 import type { Vault } from '../ports/vault.ts';
 import { releaseAllLeases } from '../postgres/lease.ts';
 import { releaseAllClaims } from '../processes/engine/intent-queue.ts';
@@ -26,6 +28,7 @@ export interface CoreServices {
   log: Log;
   readModels: ReadModels;
   vault: Vault;
+  proofs: Proofs;
   handle: HandleCommand;
   clock: Clock;
   /** Names the leases and claims of this process; unique to each run. */
@@ -115,5 +118,6 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
     },
   };
   const owner = `${process.pid}-${randomUUID()}`;
-  return { pool, log, readModels, vault, handle, clock, owner, dependencies: [postgres, dependency] };
+  const proofs = createProofs({ pool });
+  return { pool, log, readModels, vault, proofs, handle, clock, owner, dependencies: [postgres, dependency] };
 };

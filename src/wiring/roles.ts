@@ -15,6 +15,7 @@ import { createProcessOperations } from '../processes/engine/operations.ts';
 import { readProgress } from '../processes/engine/progress.ts';
 import { createProcessRunner } from '../processes/engine/runner.ts';
 import { ClustersFound } from '../processes/process.ts';
+import { createStatusWatch } from '../processes/watch/status-watch.ts';
 import { createProjectionOperations } from '../projections/engine/operations.ts';
 import { createProjectionRunner } from '../projections/engine/runner.ts';
 import { createStatusFeed } from '../projections/engine/status-feed.ts';
@@ -146,6 +147,7 @@ export const startProcesses = (
       findClustersByBudId: clustersIn(readModels, log),
     }),
   );
+  closing.add('status watch', createStatusWatch({ ...core, ...config.status, invoker, logger }));
 };
 
 /** Serves the API and its live stream on a server that listens already. */

@@ -9,6 +9,7 @@ import { Registry } from 'prom-client';
 import { createDiskObjects } from '../../src/adapters/disk-objects.ts';
 import { createLocalStatusBus } from '../../src/adapters/local-status-bus.ts';
 import { createPostgresLog } from '../../src/adapters/postgres/log.ts';
+import { createProofs } from '../../src/adapters/postgres/proofs.ts';
 import { createVault } from '../../src/adapters/postgres/vault.ts';
 import { createApi } from '../../src/api/api.ts';
 import type { ApiServices } from '../../src/api/services.ts';
@@ -125,6 +126,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
     log,
     identity,
     vault,
+    proofs: createProofs({ pool }),
     objects,
     bus,
     invoker,

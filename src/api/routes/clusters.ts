@@ -34,6 +34,8 @@ const StatusAnswer = ClusterRow.pick({
   workflow_id: ClusterRow.shape.workflow_id,
   nodes_ready: z.int(),
   nodes_total: z.int(),
+  /** When the cluster service last answered or reported about the cluster; null where it has not yet. */
+  last_proof_at: z.string().nullable(),
 });
 
 const statusRoute = (services: WriteServices): Route =>
@@ -53,7 +55,8 @@ const statusRoute = (services: WriteServices): Route =>
       const { status, reason, since, deadline, capacity, workflow_id, nodes } = ClusterRow.parse(row);
       const nodes_ready = nodes.filter((node) => node.status.toLowerCase() === 'ready').length;
       const counts = { nodes_ready, nodes_total: nodes.length };
-      const body = { id: row.id, status, reason, since, deadline, workflow_id, capacity, ...counts };
+      const last_proof_at = await services.proofs.find({ area: 'cluster', id: row.id });
+      const body = { id: row.id, status, reason, since, deadline, workflow_id, capacity, ...counts, last_proof_at };
       return ok(body, { ETag: etagOf(row), Position: row.position });
     },
   });

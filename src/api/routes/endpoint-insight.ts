@@ -51,6 +51,10 @@ const StatusAnswer = EndpointRow.pick({
   eta: z.string().nullable(),
 });
 
+/** What the facts say, or what was proven since without anything new. */
+const later = (a: string | null, b: string | null): string | null =>
+  a !== null && (b === null || Date.parse(a) > Date.parse(b)) ? a : b;
+
 const statusRoute = (services: WriteServices): Route =>
   route({
     method: 'GET',
@@ -69,7 +73,9 @@ const statusRoute = (services: WriteServices): Route =>
       const wanted = { tenant_id: exchange.caller.tenant_id, id: rollout.workflow_id };
       const workflow = await services.readModels.find(workflows, wanted);
       const { steps = [], progress = null, eta = null } = workflow ?? {};
-      const facts = { id: row.id, name, status, reason, since, deadline, url, desired, observed, rollout };
+      const proven_at = await services.proofs.find({ area: 'endpoint', id: row.id });
+      const seen = observed && { ...observed, last_proof_at: later(observed.last_proof_at, proven_at) };
+      const facts = { id: row.id, name, status, reason, since, deadline, url, desired, observed: seen, rollout };
       return ok({ ...facts, steps, progress, eta }, { ETag: etagOf(row), Position: row.position });
     },
   });

@@ -52,3 +52,9 @@ const UNAVAILABLE: ReadonlySet<string> = new Set([
 /** Services report `available`, `ready`, `healthy`, `ok` and more; only the known bad statuses mean unavailable. */
 export const isAvailable = (status: string | null | undefined): boolean =>
   !UNAVAILABLE.has((status ?? 'available').toLowerCase());
+
+const AVAILABLE: ReadonlySet<string> = new Set(['available', 'ready', 'healthy', 'ok', 'active', 'running']);
+
+/** An unavailable cluster is available again only when it says so; an unknown status does not count. */
+export const saysAvailable = (status: string | null | undefined): boolean =>
+  AVAILABLE.has((status ?? '').toLowerCase());

@@ -51,6 +51,34 @@ export const toObserved = (status: DeploymentStatus): EndpointReport => {
   };
 };
 
+const KNOWN_STATUSES: ReadonlySet<string> = new Set([
+  'ready',
+  'pending',
+  'ingress_failed',
+  'endpoints_failed',
+  'failed',
+  'error',
+]);
+
+/**
+ * Converts a list of workers to the data of `RecordEndpointReport`. Running replicas do not prove that requests get through,
+ * nor that a failure which the cluster reported is over. Both stay as they were `before` until the deployment's own status,
+ * which the cluster may add, says otherwise.
+ */
+export const toWorkersReport = (
+  listed: readonly ReportedWorker[],
+  before: { status: string; ingress_healthy: boolean | null },
+) => {
+  const workers = toWorkers(listed);
+  const reported = listed.find(({ deployment_status }) => KNOWN_STATUSES.has(deployment_status ?? ''));
+  const status = reported?.deployment_status;
+  return {
+    workers,
+    replicas: countWorkers(workers),
+    ...(status ? { status, ingress_healthy: status === 'ready' ? true : null } : before),
+  };
+};
+
 /** Converts a deployment's status to the data of `RecordEndpointReport`. */
 export const toEndpointReport = (status: DeploymentStatus) => ({
   ...toObserved(status),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { toClusterNodes } from '../../commands/cluster/cluster-report.ts';
+import { saysAvailable, toClusterNodes } from '../../commands/cluster/cluster-report.ts';
 import { recordClusterRecoveryOverdue } from '../../commands/cluster/internal/record-cluster-recovery-overdue.ts';
 import { recordClusterStatus } from '../../commands/cluster/internal/record-cluster-status.ts';
 import { HealthAnswer, NodesAnswer } from '../../contracts/budcluster.ts';
@@ -99,12 +99,8 @@ const begun = (event: Begun, known: Known | null): Signal | null => {
   };
 };
 
-/** An unavailable cluster is available again only when it says so; an unknown status does not count. */
-const GOOD_STATUSES: ReadonlySet<string> = new Set(['available', 'ready', 'healthy', 'ok', 'active', 'running']);
-
 const onHealth = ({ bud_cluster_id }: Recovery, { data, at }: CallAnswered) => {
-  const status = HealthAnswer.safeParse(data.answer).data?.status?.toLowerCase();
-  if (!status || !GOOD_STATUSES.has(status)) return null;
+  if (!saysAvailable(HealthAnswer.safeParse(data.answer).data?.status)) return null;
   return call('cluster.nodes', { cluster_id: bud_cluster_id }, { give_up_at: after(at, CALL_TIMEOUT_SECONDS) });
 };
 

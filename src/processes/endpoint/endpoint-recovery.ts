@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { countWorkers, toWorkers } from '../../commands/endpoint/endpoint-report.ts';
+import { toWorkersReport } from '../../commands/endpoint/endpoint-report.ts';
 import { recordEndpointRecoveryOverdue } from '../../commands/endpoint/internal/record-endpoint-recovery-overdue.ts';
 import { recordEndpointReport } from '../../commands/endpoint/internal/record-endpoint-report.ts';
-import { type ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
+import { WorkersAnswer } from '../../contracts/budcluster.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { EndpointId, ProjectId, UserId, WorkflowId } from '../../events/ids.ts';
 import { after, ask, call } from '../process.ts';
@@ -98,9 +98,11 @@ export const endpointRecovery = createRecovery({
   onAnswer: ({ endpoint_id, cause }, { data }) => {
     const listed = WorkersAnswer.safeParse(data.answer);
     if (!listed.success) return null;
-    const workers = toWorkers(listed.data.workers);
-    const report = { endpoint_id, replicas: countWorkers(workers), workers };
-    return ask(recordEndpointReport, { ...report, ...beyondReplicas(listed.data.workers, cause) });
+    const before = {
+      status: cause === 'cluster-reports-failure' ? 'error' : 'unknown',
+      ingress_healthy: cause === 'ingress-unhealthy' ? false : null,
+    };
+    return ask(recordEndpointReport, { endpoint_id, ...toWorkersReport(listed.data.workers, before) });
   },
   goneCode: 'endpoint-not-found',
   recordOverdue: ({ endpoint_id }, proof) => ask(recordEndpointRecoveryOverdue, { endpoint_id, ...proof }),
@@ -133,29 +135,5 @@ const begun = (event: Begun, { known, recovery }: State): Signal | null => {
       workflow: { user_id, project_id, target: { area: 'endpoint', id: endpoint_id, name }, deadline },
       message: reason.message,
     },
-  };
-};
-
-const KNOWN_STATUSES: ReadonlySet<string> = new Set([
-  'ready',
-  'pending',
-  'ingress_failed',
-  'endpoints_failed',
-  'failed',
-  'error',
-]);
-
-/**
- * Running replicas do not prove that requests get through, nor that a failure which the cluster reported is over. Both
- * stay as they were until the deployment's own status, which the cluster may add, says otherwise.
- */
-const beyondReplicas = (workers: readonly ReportedWorker[], cause: string) => {
-  const reported = workers.find(({ deployment_status }) =>
-    KNOWN_STATUSES.has(deployment_status ?? ''),
-  )?.deployment_status;
-  if (reported) return { status: reported, ingress_healthy: reported === 'ready' ? true : null };
-  return {
-    status: cause === 'cluster-reports-failure' ? 'error' : 'unknown',
-    ingress_healthy: cause === 'ingress-unhealthy' ? false : null,
   };
 };

@@ -13,6 +13,7 @@ import { createFreshness, type Positions } from './freshness.ts';
 import type { ReadPool } from './read-pool.ts';
 import { columnsOf, findRow, type ListQuery, listRows, type Page } from './row-queries.ts';
 import { rowSchemaOf, type Stamped } from './row-schema.ts';
+import { listWatched, type WatchedCluster, type WatchedEndpoint } from './watched-query.ts';
 
 /** The queries of the read models. Every returned row has been validated with its schema. */
 export interface ReadModels {
@@ -42,6 +43,8 @@ export interface ReadModels {
   findEndpointByNamespace(namespace: string): Promise<Stamped<EndpointRow> | null>;
   /** Finds by the cluster service's id, in any tenant: for messages of services. */
   findClusterByBudId(budClusterId: string): Promise<Stamped<ClusterRow> | null>;
+  /** What the cluster service is asked about, in all tenants. */
+  listWatched(): Promise<{ clusters: readonly WatchedCluster[]; endpoints: readonly WatchedEndpoint[] }>;
   listAuditEvents(query: AuditQuery): Promise<AuditPage>;
   findAuditEvent(query: { tenant_id: TenantId; position: Position }): Promise<AuditRow | null>;
   /** The position of each read model. */
@@ -85,6 +88,7 @@ export const createReadModels = ({ pool }: { pool: ReadPool }): ReadModels => {
         select ${columnsOf(clusters)} from clusters where bud_cluster_id = ${budClusterId}
         order by (status = 'deleted'), created_at desc limit 1
       `),
+    listWatched: () => listWatched(pool),
     listAuditEvents: (query) => listAuditEvents(pool, query),
     findAuditEvent: (query) => findAuditEvent(pool, query),
     positions,

@@ -1,0 +1,47 @@
+import type { Reason } from '../../events/values.ts';
+import type { Observed } from './endpoint-state.ts';
+import { reconcile } from './reconcile.ts';
+
+const BAD_STATUSES: ReadonlySet<string> = new Set(['ingress_failed', 'endpoints_failed', 'failed', 'error']);
+
+export interface StatusReport extends Observed {
+  status: string;
+  message?: string | undefined;
+}
+
+interface Desired {
+  replicas: number;
+  known_workers: readonly string[];
+}
+
+/** The report of a deployment that the cluster service does not know. */
+export const DEPLOYMENT_MISSING = 'missing';
+
+/** Why the endpoint is degraded; null where it is not. */
+export const degradationOf = (
+  report: StatusReport,
+  { replicas: desired, known_workers: known }: Desired,
+): Reason | null => {
+  const { status, replicas, ingress_healthy, message, workers } = report;
+  const more = message ? ` ${message}` : '';
+  if (status === DEPLOYMENT_MISSING) {
+    const text = 'The cluster does not know the deployment any more. It is deployed again.';
+    return { code: 'deployment-missing', message: text };
+  }
+  if (replicas.available < desired) {
+    return { code: 'replicas-missing', message: `${replicas.available} of ${desired} replicas are available.${more}` };
+  }
+  if (ingress_healthy === false) {
+    return { code: 'ingress-unhealthy', message: `Requests do not reach the endpoint.${more}` };
+  }
+  if (BAD_STATUSES.has(status)) {
+    return { code: 'cluster-reports-failure', message: `The cluster reports ${status}.${more}` };
+  }
+  const { surplus, unknown } = reconcile({ desired, known }, workers);
+  if (surplus.length > 0) {
+    const foreign = unknown.length > 0 ? ` Unknown: ${unknown.join(', ')}.` : '';
+    const text = `${desired + surplus.length} replicas run, ${desired} are desired.${foreign}`;
+    return { code: 'replicas-surplus', message: `${text} The surplus is removed.` };
+  }
+  return null;
+};
