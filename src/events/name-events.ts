@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { event } from './event.ts';
+import { formerNameKey, nameKey } from './name-key.ts';
 
 /** The areas whose names are unique within a tenant. */
 export const NameKind = z.enum(['project', 'model', 'cluster', 'endpoint']);
@@ -17,8 +19,27 @@ export const CreationAbandoned = event('CreationAbandoned', claim);
 
 export const nameEvents = [NameReserved, NameReleased, CreationAbandoned] as const;
 
-/** Case and surrounding white space do not distinguish names. */
-export const normaliseName = (name: string): string => name.trim().normalize('NFC').toLowerCase();
+/** Names of streams have at most 500 characters in every log. */
+const LONGEST_STREAM = 500;
 
-export const nameStream = (tenantId: string, kind: NameKind, name: string): string =>
-  `name-${kind}-${tenantId}-${encodeURIComponent(normaliseName(name))}`;
+/** One character of a key can have twelve in a stream's name. */
+const plainStream = (prefix: string, key: string): string | null => {
+  const stream = `${prefix}${encodeURIComponent(key.toWellFormed())}`;
+  return stream.length > LONGEST_STREAM ? null : stream;
+};
+
+/** `=` stands in no encoded key. */
+const hashedStream = (prefix: string, key: string): string =>
+  `${prefix}=${createHash('sha256').update(key).digest('hex')}`;
+
+/**
+ * The streams in which a name is reserved: that of its key and, where the first releases had another key for it, the one
+ * in which they reserved it and reserve it still while they run beside this one.
+ */
+export const nameStreams = (tenantId: string, { kind, name }: { kind: NameKind; name: string }): readonly string[] => {
+  const prefix = `name-${kind}-${tenantId}-`;
+  const key = nameKey(name);
+  const stream = plainStream(prefix, key) ?? hashedStream(prefix, key);
+  const former = plainStream(prefix, formerNameKey(name));
+  return former === null || former === stream ? [stream] : [stream, former];
+};

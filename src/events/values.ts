@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { Time } from './event.ts';
+import { atMost, visibleName } from './text.ts';
 
 /** Small values that several kinds of event share. */
 
@@ -14,9 +15,9 @@ export const EndpointName = z
   .regex(/^[a-zA-Z0-9-]+$/, 'only letters, digits and hyphens')
   .transform((name) => name.toLowerCase());
 /** Names of projects, models and clusters; surrounding white space is removed. */
-export const ResourceName = z.string().trim().min(1).max(100);
-export const Description = z.string().max(400);
-export const Tags = z.array(z.string().min(1).max(50)).max(20);
+export const ResourceName = visibleName(100);
+export const Description = atMost(400);
+export const Tags = z.array(atMost(50, z.string().min(1))).max(20);
 export const Replicas = z.int().min(1).max(64);
 
 /** Resources of a replica or a cluster: thousandths of a core, and MiB of memory. Integers, so that sums are exact. */

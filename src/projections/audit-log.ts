@@ -67,6 +67,7 @@ export const auditLog: ReadModel = {
   key: 'position',
   columns: Object.keys(AuditRow.shape),
   streamPrefix: null,
+  name_kind: null,
   changesRows: false,
   keyOf: (event) => event.position,
   next: (_row, event) => entryOf(event),

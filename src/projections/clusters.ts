@@ -47,6 +47,7 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
   area: 'cluster',
   version: 2,
   row: ClusterRow,
+  name_kind: 'cluster',
   on: {
     ClusterRegistrationRequested: (_row, { data, at }) => ({
       name: data.name,

@@ -93,6 +93,7 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
   area: 'endpoint',
   version: 2,
   row: EndpointRow,
+  name_kind: 'endpoint',
   on: {
     EndpointRequested: (_row, { data, at }) => ({
       project_id: data.project_id,

@@ -40,8 +40,9 @@ const onboarding = {
 export const models = projection<ModelRow, ModelFact, 'CloudModelRegistered' | 'LocalModelUploaded'>({
   name: 'models',
   area: 'model',
-  version: 1,
+  version: 2,
   row: ModelRow,
+  name_kind: 'model',
   on: {
     CloudModelRegistered: (_row, { data, at }) => ({
       ...onboarding,

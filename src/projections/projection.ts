@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { Area, Fact, Recorded } from '../events/catalog.ts';
 import type { Position } from '../events/event.ts';
+import type { NameKind } from '../events/name-events.ts';
 
 /**
  * The fields that every row of a read model has besides its own. A row folds exactly one stream, so that any resource
@@ -44,8 +45,13 @@ export interface Projection<Row extends object = object, F extends Fact = Fact, 
   version: number;
   /** The row's own fields, as stored and shown, without those of `RowStamp`. Sealed texts stay sealed. */
   row: RowSchema<Row>;
+  /** Where names of the area are unique: their keys are a column besides, by which lists are filtered. */
+  name_kind?: NameKind;
   on: Cases<Row, F, First>;
 }
+
+/** The column with the key of the name (`nameKey`); null in a row that the release before this column wrote. */
+export const NAME_KEY_COLUMN = 'name_key';
 
 export const projection = <Row extends object, F extends Fact, First extends F['type']>(
   definition: Projection<Row, F, First>,

@@ -30,8 +30,9 @@ const withoutMember = (row: ProjectRow, userId: UserId): ProjectRow => {
 export const projects = projection<ProjectRow, ProjectFact, 'ProjectCreated'>({
   name: 'projects',
   area: 'project',
-  version: 1,
+  version: 2,
   row: ProjectRow,
+  name_kind: 'project',
   on: {
     ProjectCreated: (_row, { data }) => ({
       name: data.name,

@@ -104,6 +104,7 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
     vault,
     clock,
     findLiveEndpoints: liveEndpointsIn(readModels, log),
+    findNamesakes: readModels.findNamesakes,
     deadlines: config.deadlines,
     // This process holds the lock on the embedded server's folder, so no other one works on this log.
     alone_since: database.stand_in ? clock() : undefined,

@@ -102,6 +102,12 @@ export const noteArea: readonly Change[] = [
     ],
     { failure: 'has the routes that are promised' },
   ),
+  changed('test/api/names/names.test.ts', [
+    {
+      after: 'Record<string, (name: string) => Promise<Reply>>>>> = {\n',
+      insert: "    note: { WriteNote: (name) => order('WriteNote', { project_id, name }) },\n",
+    },
+  ]),
   changed('test/api/visibility.test.ts', [
     { after: 'import { ClusterId, EndpointId, ModelId, ', insert: 'NoteId, ' },
     {

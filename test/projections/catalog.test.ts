@@ -1,9 +1,15 @@
 import { expect } from 'chai';
+import { NameKind } from '../../src/events/name-events.ts';
 import { readModelCatalog } from '../../src/projections/catalog.ts';
 import { openPool } from '../pool.ts';
 import { testDatabase } from '../postgres.ts';
 
 describe('the catalog of read models', () => {
+  it('has one that knows the keys of the names, for each kind of unique names', () => {
+    const kinds = readModelCatalog.flatMap(({ name_kind }) => name_kind ?? []);
+    expect(kinds.sort()).to.deep.equal([...NameKind.options].sort());
+  });
+
   // A table that is not there stops every read model, since they share their transactions.
   it('has a table for each, with a column for each field', async () => {
     const database = await testDatabase();

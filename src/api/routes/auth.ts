@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ProjectId, TenantId, UserId } from '../../events/ids.ts';
+import { atMost, visibleName } from '../../events/text.ts';
 import { Role, Scope } from '../../events/values.ts';
 import { bearerTokenOf } from '../callers/caller.ts';
 import { HttpRefusal } from '../http/problem.ts';
@@ -24,8 +25,8 @@ const Me = z.object({
   expires_at: z.iso.datetime(),
 });
 
-const Email = z.string().trim().min(3).max(255);
-const Credentials = z.strictObject({ email: Email, password: z.string().min(1).max(200) });
+const Email = atMost(255, z.string().trim().min(3));
+const Credentials = z.strictObject({ email: Email, password: atMost(200, z.string().min(1)) });
 /** `realm` names a realm of the identity provider; each has its own users. Default: the first. */
 const Login = Credentials.extend({ realm: RealmName.optional() });
 const example = { email: 'admin@budapp.local', password: '…' };
@@ -40,7 +41,7 @@ const login = async ({ identity, callers }: WriteServices, { body }: PublicExcha
   return ok(tokens, NO_STORE);
 };
 
-const Registration = Credentials.extend({ name: z.string().trim().min(1).max(100) });
+const Registration = Credentials.extend({ name: visibleName(100) });
 
 const register = async (services: WriteServices, { body }: PublicExchange<z.output<typeof Registration>>) => {
   const { registerUser, identity, callers } = services;

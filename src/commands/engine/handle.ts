@@ -13,7 +13,7 @@ import { authoriseChange, authoriseCreation, refuseSystemCommand } from './autho
 import { inUse, type LiveEndpoint } from './in-use.ts';
 import { parseInput } from './input.ts';
 import { createLoader, emptyStream, type Loaded } from './load.ts';
-import { createNames } from './names.ts';
+import { createNames, type FindNamesakes } from './names.ts';
 
 /** A request, apart from the command and its data. */
 export interface Request {
@@ -56,6 +56,8 @@ export interface HandlerOptions {
    * lost with the process that began it.
    */
   alone_since?: string | undefined;
+  /** Where there may be names from before all spellings of a name had one key. */
+  findNamesakes?: FindNamesakes;
 }
 
 /** Performs a command. Throws `Rejected` where the domain, the access rules or the input refuse. */
@@ -124,10 +126,11 @@ export const createCommandHandler = ({
   findLiveEndpoints,
   deadlines: overrides = {},
   alone_since,
+  findNamesakes,
 }: HandlerOptions): HandleCommand => {
   const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...overrides };
   const loader = createLoader({ log });
-  const names = createNames({ log, loader, clock, alone_since });
+  const names = createNames({ log, loader, clock, alone_since, findNamesakes });
 
   const loadNeeds = async (
     command: AnyCommand,

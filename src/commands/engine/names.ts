@@ -1,8 +1,9 @@
 import { Rejected, rejected, WrongExpectedRevision } from '../../errors.ts';
 import { definitionOf, type NameFact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
 import type { Meta, NewEvent } from '../../events/event.ts';
-import { EventId, eventIdOf, newId } from '../../events/ids.ts';
-import { nameStream, normaliseName } from '../../events/name-events.ts';
+import { EventId, eventIdOf, newId, type TenantId } from '../../events/ids.ts';
+import { nameStreams } from '../../events/name-events.ts';
+import { nameKey } from '../../events/name-key.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Aggregate, NameClaim } from '../command.ts';
@@ -24,12 +25,22 @@ interface NamesOptions {
    * crash.
    */
   alone_since?: string | undefined;
+  findNamesakes?: FindNamesakes | undefined;
 }
+
+/** The ids of those that the read models know under a name with the same key, perhaps no longer. */
+export type FindNamesakes = (claim: NameClaim, tenantId: TenantId) => Promise<readonly string[]>;
 
 interface Holder<State> {
   aggregate: Aggregate<State, never>;
   id: string;
   meta: Meta;
+}
+
+/** One of the streams in which a name is reserved. */
+interface Place {
+  claim: NameClaim;
+  stream: string;
 }
 
 interface AppendOptions {
@@ -51,18 +62,18 @@ const nameTaken = ({ kind, name }: NameClaim) =>
   });
 
 const isSameName = (a: NameClaim | null, b: NameClaim | null): boolean =>
-  a !== null && b !== null && normaliseName(a.name) === normaliseName(b.name);
+  a !== null && b !== null && nameKey(a.name) === nameKey(b.name);
 
 /** For an aggregate that holds the name already, perhaps in another case. */
 const ALREADY_HELD: Reservation = { assertFresh: () => undefined, undo: async () => undefined };
 
 /**
- * Unique names: each has a stream, which is `reserved` or `released`. The reservation is appended first, the
+ * Unique names: each has a stream (or two, see `nameStreams`), which is `reserved` or `released`. The reservation is appended first, the
  * aggregate's event second. A reservation whose holder was never created, or has given up the name, can be taken over.
  *
  *     (no events) --NameReserved--> held --NameReleased--> free --NameReserved--> held ...
  */
-export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) => {
+export const createNames = ({ log, loader, clock, alone_since, findNamesakes }: NamesOptions) => {
   const isLeftBehind = (at: string): boolean => alone_since !== undefined && Date.parse(at) < Date.parse(alone_since);
 
   const newest = async (stream: string): Promise<Recorded<NameFact> | null> => {
@@ -99,8 +110,7 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
     return false;
   };
 
-  const release = async (claim: NameClaim, { id, meta }: Holder<never>): Promise<void> => {
-    const stream = nameStream(meta.tenant_id, claim.kind, claim.name);
+  const release = async ({ claim, stream }: Place, { id, meta }: Holder<never>): Promise<void> => {
     const last = await newest(stream);
     if (last?.type !== 'NameReserved' || last.data.holder_id !== id) return;
     try {
@@ -114,11 +124,10 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
 
   /** Appends the reservation after `last`; null where another request was faster. */
   const reserveAfter = async <State>(
-    claim: NameClaim,
+    { claim, stream }: Place,
     holder: Holder<State>,
     last: Recorded<NameFact> | null,
   ): Promise<Reservation | null> => {
-    const stream = nameStream(holder.meta.tenant_id, claim.kind, claim.name);
     const reservedAt = Date.parse(clock());
     const fact = { type: 'NameReserved', data: { ...claim, holder_id: holder.id } } as const;
     // A new event id each time. With an id derived from the command, the log would answer a repeated command that its
@@ -140,32 +149,61 @@ export const createNames = ({ log, loader, clock, alone_since }: NamesOptions) =
       undo: async () => {
         // An earlier request of the same holder may still need the reservation.
         if (isRenewed || (await holdsName(claim, holder))) return;
-        await release(claim, holder as Holder<never>);
+        await release({ claim, stream }, holder as Holder<never>);
       },
     };
+  };
+
+  const reserveIn = async <State>(place: Place, holder: Holder<State>): Promise<Reservation> => {
+    // The name is nearly always free, and then this append is the only one.
+    const first = await reserveAfter(place, holder, null);
+    if (first) return first;
+    const last = await newest(place.stream);
+    if (last?.type === 'NameReserved' && last.data.holder_id === holder.id) {
+      if (await holdsName(place.claim, holder)) return ALREADY_HELD;
+    } else if (last && (await isHeld(last, holder))) {
+      throw nameTaken(place.claim);
+    }
+    const reservation = await reserveAfter(place, holder, last);
+    if (!reservation) throw nameTaken(place.claim);
+    return reservation;
+  };
+
+  /** For a name of the first releases: another spelling of it had another key, and so no stream that is looked at. */
+  const refuseNamesakes = async <State>(claim: NameClaim, { aggregate, id, meta }: Holder<State>): Promise<void> => {
+    const others = (await findNamesakes?.(claim, meta.tenant_id)) ?? [];
+    for (const other of others) {
+      if (other !== id && (await holdsName(claim, { aggregate, id: other, meta }))) throw nameTaken(claim);
+    }
   };
 
   return {
     /** Throws `Rejected` `<kind>-name-taken`. */
     async reserve<State>(claim: NameClaim, holder: Holder<State>): Promise<Reservation> {
-      // The name is nearly always free, and then this append is the only one.
-      const first = await reserveAfter(claim, holder, null);
-      if (first) return first;
-      const last = await newest(nameStream(holder.meta.tenant_id, claim.kind, claim.name));
-      if (last?.type === 'NameReserved' && last.data.holder_id === holder.id) {
-        if (await holdsName(claim, holder)) return ALREADY_HELD;
-      } else if (last && (await isHeld(last, holder))) {
-        throw nameTaken(claim);
+      await refuseNamesakes(claim, holder);
+      const reservations: Reservation[] = [];
+      const undo = async () => {
+        for (const each of reservations) await each.undo();
+      };
+      try {
+        for (const stream of nameStreams(holder.meta.tenant_id, claim)) {
+          reservations.push(await reserveIn({ claim, stream }, holder));
+        }
+      } catch (error) {
+        await undo();
+        throw error;
       }
-      const reservation = await reserveAfter(claim, holder, last);
-      if (!reservation) throw nameTaken(claim);
-      return reservation;
+      return { assertFresh: () => reservations.forEach((each) => void each.assertFresh()), undo };
     },
     /** Releases the name that the aggregate held before and does not hold afterwards. */
     async releaseDropped<State>(before: State | null, after: State | null, holder: Holder<State>): Promise<void> {
       const old = before === null ? null : holder.aggregate.nameOf(before);
       const now = after === null ? null : holder.aggregate.nameOf(after);
-      if (old && !isSameName(old, now)) await release(old, holder as Holder<never>);
+      if (!old) return;
+      const { tenant_id } = holder.meta;
+      const kept = now === null ? [] : nameStreams(tenant_id, now);
+      const dropped = nameStreams(tenant_id, old).filter((stream) => !kept.includes(stream));
+      for (const stream of dropped) await release({ claim: old, stream }, holder as Holder<never>);
     },
   };
 };

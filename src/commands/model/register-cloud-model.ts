@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ModelId, WorkflowId } from '../../events/ids.ts';
 import { ModelSource } from '../../events/model-events.ts';
+import { atMost } from '../../events/text.ts';
 import { Description, ResourceName, Tags } from '../../events/values.ts';
 import { deadlineAfter } from '../deadlines.ts';
 import { modelCreation } from './model-state.ts';
@@ -14,7 +15,7 @@ export const registerCloudModel = modelCreation({
       name: ResourceName,
       source: ModelSource.default('huggingface'),
       /** The provider's id of the model; `org/name` on Hugging Face. */
-      repo_id: z.string().trim().min(1).max(500),
+      repo_id: atMost(500, z.string().trim().min(1)),
       description: Description.default(''),
       tags: Tags.default([]),
     })

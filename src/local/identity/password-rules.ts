@@ -1,7 +1,12 @@
 import { randomInt } from 'node:crypto';
 
+const hasFittingLength = (text: string): boolean => {
+  const { length } = [...text];
+  return length >= 8 && length <= 100;
+};
+
 const RULES: readonly { detail: string; holds(password: string): boolean }[] = [
-  { detail: 'must have 8 to 100 characters', holds: (text) => text.length >= 8 && text.length <= 100 },
+  { detail: 'must have 8 to 100 characters', holds: hasFittingLength },
   { detail: 'must contain a digit', holds: (text) => /\p{Nd}/u.test(text) },
   { detail: 'must contain an upper-case letter', holds: (text) => /\p{Lu}/u.test(text) },
   { detail: 'must contain a lower-case letter', holds: (text) => /\p{Ll}/u.test(text) },

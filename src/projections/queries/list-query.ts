@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { type FragmentSqlToken, type PrimitiveValueExpression, sql } from 'slonik';
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
-import type { RowSchema } from '../projection.ts';
+import { nameKey } from '../../events/name-key.ts';
+import type { Projection, RowSchema } from '../projection.ts';
 import { columnSchemaOf } from './row-schema.ts';
 
 /** A value that PostgreSQL can compare directly. */
@@ -69,14 +70,25 @@ const conditionOf = (row: RowSchema<unknown>, name: string, wanted: string | rea
   throw invalid('unknown-filter', `There is no filter ${name}.`, `/${name}`);
 };
 
+const namedSo = (names: string | readonly string[]): FragmentSqlToken => {
+  const texts = [names].flat();
+  const before = sql.fragment`name_key is null and name = any(${sql.array(texts, 'text')})`;
+  return sql.fragment`(name_key = any(${sql.array(texts.map(nameKey), 'text')}) or (${before}))`;
+};
+
 export type Filter = Readonly<Record<string, string | readonly string[]>>;
 
 /**
- * Several values of one name are alternatives; all names must match. Deleted resources are left out unless the filter
- * names a status.
+ * Several values of one name are alternatives; all names must match. A name that is unique is compared by its key. Deleted
+ * resources are left out unless the filter names a status.
  */
-export const filterConditions = (row: RowSchema<unknown>, filter: Filter): FragmentSqlToken[] => {
-  const conditions = Object.entries(filter).map(([name, wanted]) => conditionOf(row, name, wanted));
+export const filterConditions = (
+  { row, name_kind }: Pick<Projection, 'row' | 'name_kind'>,
+  filter: Filter,
+): FragmentSqlToken[] => {
+  const conditions = Object.entries(filter).map(([name, wanted]) =>
+    name === 'name' && name_kind !== undefined ? namedSo(wanted) : conditionOf(row, name, wanted),
+  );
   const hides = columnSchemaOf(row, 'status') !== undefined && filter.status === undefined;
   return hides ? [...conditions, sql.fragment`status <> 'deleted'`] : conditions;
 };

@@ -10,6 +10,7 @@ import type { Projection } from '../projection.ts';
 import { findAccess, type UserAccess } from './access-query.ts';
 import { type AuditPage, type AuditQuery, findAuditEvent, listAuditEvents } from './audit-query.ts';
 import { createFreshness, type Positions } from './freshness.ts';
+import { type FindNamesakes, findNamesakes } from './namesakes-query.ts';
 import type { ReadPool } from './read-pool.ts';
 import { columnsOf, findRow, type ListQuery, listRows, type Page } from './row-queries.ts';
 import { rowSchemaOf, type Stamped } from './row-schema.ts';
@@ -45,6 +46,8 @@ export interface ReadModels {
   findClusterByBudId(budClusterId: string): Promise<Stamped<ClusterRow> | null>;
   /** What the cluster service is asked about, in all tenants. */
   listWatched(): Promise<{ clusters: readonly WatchedCluster[]; endpoints: readonly WatchedEndpoint[] }>;
+  /** Those whose name was given while its key was another one, though it has the same key now; newest first. */
+  findNamesakes: FindNamesakes;
   listAuditEvents(query: AuditQuery): Promise<AuditPage>;
   findAuditEvent(query: { tenant_id: TenantId; position: Position }): Promise<AuditRow | null>;
   /** The position of each read model. */
@@ -89,6 +92,7 @@ export const createReadModels = ({ pool }: { pool: ReadPool }): ReadModels => {
         order by (status = 'deleted'), created_at desc limit 1
       `),
     listWatched: () => listWatched(pool),
+    findNamesakes: (claim, tenantId) => findNamesakes(pool, claim, tenantId),
     listAuditEvents: (query) => listAuditEvents(pool, query),
     findAuditEvent: (query) => findAuditEvent(pool, query),
     positions,

@@ -83,7 +83,7 @@ export const listRows = async <Row extends object, F extends Fact>(
   const { name, row } = projection;
   const keys = parseSort(row, sort);
   const digest = digestOf([name, tenant_id, keys, filter]);
-  const conditions = [sql.fragment`tenant_id = ${tenant_id}`, ...filterConditions(row, filter)];
+  const conditions = [sql.fragment`tenant_id = ${tenant_id}`, ...filterConditions(projection, filter)];
   if (projects !== 'all') conditions.push(visibleIn(projection, projects));
   if (cursor !== undefined) conditions.push(afterCondition(keys, decodeCursor(cursor, { digest, keys, row })));
   // Read before the rows, so that they are at least as fresh as the position says.

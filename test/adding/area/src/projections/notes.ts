@@ -17,6 +17,7 @@ export const notes = projection<NoteRow, NoteFact, 'NoteWritten'>({
   area: 'note',
   version: 1,
   row: NoteRow,
+  name_kind: 'note',
   on: {
     NoteWritten: (_row, { data: { project_id, name, text } }) => ({ project_id, name, text, status: 'written' }),
     NoteDeleted: (row) => ({ ...row, status: 'deleted' }),
