@@ -28,6 +28,7 @@ import { serviceRoutes } from './routes/services.ts';
 import { userRoutes } from './routes/users.ts';
 import { workflowRoutes } from './routes/workflows.ts';
 import type { ApiServices } from './services.ts';
+import { createUploadCleanup } from './upload-cleanup.ts';
 import type { WriteServices } from './write.ts';
 
 export interface Api extends Closable {
@@ -59,7 +60,7 @@ const routesOf = (services: WriteServices): Route[] => [
 
 /** Makes the API. It does not listen: the caller passes `app.callback()` to a server of its own. */
 export const createApi = async (services: ApiServices): Promise<Api> => {
-  const { log, bus, logger, pool, readModels } = services;
+  const { log, bus, logger, pool, readModels, objects } = services;
   observeLag(services);
   const callers = createCallers(services);
   const ownWrites = createOwnWrites({
@@ -71,13 +72,15 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
     timeout_ms: services.settings.own_writes_timeout_ms,
   });
   const idempotency = createIdempotency({ pool, logger });
+  const uploads = createUploadCleanup({ log, objects, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
   const throttled = createThrottle();
   const live: LiveOptions = { hub, log, callers, logger, throttled };
   const openStreams = new Set<() => void>();
   const attached: Closable[] = [];
 
-  const routes = [...routesOf({ ...services, callers, ownWrites, idempotency }), sseRoute(live, openStreams)];
+  const areas = routesOf({ ...services, callers, ownWrites, idempotency, uploads });
+  const routes = [...areas, sseRoute(live, openStreams)];
   const app = createApp(services, {
     routes: [...routes, ...docsRoutes(routes, services.settings)],
     callers,
@@ -94,6 +97,7 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
       await Promise.all(attached.splice(0).map((each) => each.close()));
       await hub.close();
       await ownWrites.close();
+      await uploads.close();
       await idempotency.close();
     },
   };

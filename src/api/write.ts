@@ -12,12 +12,14 @@ import type { OwnWrites } from './own-writes.ts';
 import { type AnyRow, etagOf, type Resource, resources, unsealRow } from './resource.ts';
 import type { Answer, Exchange } from './route.ts';
 import type { ApiServices } from './services.ts';
+import type { UploadCleanup } from './upload-cleanup.ts';
 
 /** The services that commands need besides those of every route. */
 export interface WriteServices extends ApiServices {
   callers: Callers;
   ownWrites: Pick<OwnWrites, 'wrote'>;
   idempotency: Idempotency;
+  uploads: UploadCleanup;
 }
 
 /** The parts of an outcome that an answer needs. */

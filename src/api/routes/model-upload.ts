@@ -2,8 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { allows } from '../../commands/access.ts';
 import { notPermitted } from '../../commands/engine/authorise.ts';
+import type { Outcome } from '../../commands/engine/handle.ts';
 import { uploadLocalModel } from '../../commands/model/upload-local-model.ts';
 import { type InputError, Rejected, rejected } from '../../errors.ts';
+import { streamOf } from '../../events/catalog.ts';
+import { deriveId } from '../../events/ids.ts';
+import { atMost } from '../../events/text.ts';
 import type { StoredObject } from '../../ports/object-store.ts';
 import { type FormFields, type FormFile, isMultipart, readForm } from '../http/multipart.ts';
 import type { CommandAttempt } from '../idempotency.ts';
@@ -26,12 +30,15 @@ const Form = z.object({
 
 const Sha256 = z.string().regex(/^[0-9a-fA-F]{64}$/);
 
-/** A file name without characters that have a meaning in a path or an object key. */
-const safeName = (name: string): string =>
+/** As long as a name can be on the usual file systems. */
+const FILE_NAME = atMost(255, z.string().regex(/^\P{Cc}+$/u, 'contains a control character'));
+
+/** The file name as the last part of an object key: without characters that have a meaning there. */
+const keyNameOf = (name: string): string =>
   name
+    .slice(-120)
     .replace(/[^\w.-]/g, '_')
-    .replace(/^\.+/, '_')
-    .slice(-120);
+    .replace(/^\.+/, '_');
 
 const single = (fields: FormFields, name: string): string | undefined => {
   const value = fields[name];
@@ -108,22 +115,19 @@ interface Stored extends StoredObject {
 
 const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile, before: FormFields) => {
   validateFieldsBefore(before);
+  const named = FILE_NAME.safeParse(file.name);
+  if (!named.success) {
+    throw invalid(named.error.issues.map(({ message }) => ({ pointer: '/file', detail: `its name ${message}` })));
+  }
   const sha256 = checksumOf(before);
   if (!attempt.may_repeat) await refuseTakenName(services, exchange, before);
-  const file_name = safeName(file.name);
   // Each attempt has its own key: a repeated upload never overwrites the first one's file.
   const folder = `models/${exchange.caller.tenant_id}/${attempt.command_id}`;
-  const key = `${folder}/${crypto.randomUUID()}/${file_name}`;
+  const key = `${folder}/${crypto.randomUUID()}/${keyNameOf(file.name)}`;
   const options = { maxBytes: services.settings.max_upload_bytes, ...(sha256 === undefined ? {} : { sha256 }) };
   const stored = await services.objects.put(key, file.stream, options);
-  return { ...stored, file_name } satisfies Stored;
+  return { ...stored, file_name: file.name } satisfies Stored;
 };
-
-/** Removes a stored file. A failure is only logged, so that the caller gets the original answer. */
-const discard = ({ objects, logger }: WriteServices, key: string): Promise<void> =>
-  objects.remove(key).catch((error: unknown) => {
-    logger.warn({ err: error, key }, 'a file that no model needs could not be removed from the object storage');
-  });
 
 /** Checks a checksum field that came after the file. */
 const verifyChecksumAfter = (fields: FormFields, { sha256 }: Stored): void => {
@@ -134,31 +138,31 @@ const verifyChecksumAfter = (fields: FormFields, { sha256 }: Stored): void => {
   });
 };
 
+const streamOfModel = ({ command_id }: CommandAttempt): string => streamOf('model', deriveId(command_id, 'model'));
+
 /**
- * Performs the command on a stored file. Removes the file if the command is refused, or if an earlier attempt has
+ * Performs the command on a stored file. Removes the file if the command fails, or if an earlier attempt has
  * registered another one.
  */
 const register = async (upload: Upload, fields: FormFields, stored: Stored): Promise<Answer> => {
   const { services, exchange, attempt } = upload;
-  let kept = false;
+  let outcome: Outcome;
   try {
     verifyChecksumAfter(fields, stored);
     const { key: object_key, file_name, size_bytes, sha256 } = stored;
     const description = descriptionOf(fields);
     const data = { ...description, artefact: { object_key, file_name, size_bytes, sha256 } };
-    // The object key differs between attempts, so it is not part of the hash.
-    const request_hash = requestHash('POST', path, { ...description, file_name, sha256 });
+    // The object key differs between attempts, so it is not part of the hash. Stored hashes have the name of the key.
+    const content = { ...description, file_name: keyNameOf(file_name), sha256 };
+    const request_hash = requestHash('POST', path, content);
     const keyed = attempt.request_hash === undefined ? attempt : { ...attempt, request_hash };
-    const outcome = await perform(services, uploadLocalModel, { data, exchange, attempt: keyed });
-    kept = !outcome.repeated;
-    return await writeAnswer(services, uploadLocalModel, { outcome, attempt });
+    outcome = await perform(services, uploadLocalModel, { data, exchange, attempt: keyed });
   } catch (error) {
-    // The event may have been written: an unused file is better than a model without its file.
-    if (!(error instanceof Rejected) || error.kind === 'unavailable') kept = true;
+    await services.uploads.settle({ key: stored.key, stream: streamOfModel(attempt) }, error);
     throw error;
-  } finally {
-    if (!kept) await discard(services, stored.key);
   }
+  if (outcome.repeated) await services.uploads.discard(stored.key);
+  return writeAnswer(services, uploadLocalModel, { outcome, attempt });
 };
 
 const receive = async (request: IncomingMessage, upload: Upload): Promise<Answer> => {
@@ -178,7 +182,7 @@ const receive = async (request: IncomingMessage, upload: Upload): Promise<Answer
       });
     } catch (error) {
       // The file was stored, but a later part of the form was refused.
-      for (const { key } of written) await discard(services, key);
+      for (const { key } of written) await services.uploads.discard(key);
       throw error;
     }
   };

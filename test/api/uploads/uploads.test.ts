@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { expect } from 'chai';
-import { eventually } from '../eventually.ts';
-import { MAX_UPLOAD_BYTES, type RunningApi, startApi } from './running-api.ts';
+import { eventually } from '../../eventually.ts';
+import { MAX_UPLOAD_BYTES, type RunningApi, startApi } from '../running-api.ts';
 
 const content = randomBytes(50_000);
 const sha256 = createHash('sha256').update(content).digest('hex');

@@ -3,8 +3,8 @@ import { readdir, readlink } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { eventually } from '../eventually.ts';
-import { type Reply, type RunningApi, startApi } from './running-api.ts';
+import { eventually } from '../../eventually.ts';
+import { type Reply, type RunningApi, startApi } from '../running-api.ts';
 
 const BOUNDARY = 'parts';
 const OPEN_FILES = '/proc/self/fd';
