@@ -165,7 +165,7 @@ describe('the local cluster', () => {
     await deploy('truncated', { model: cut, replicas: 2 });
     const failed = inbox.failedStep('truncated');
     expect(failed.event).to.equal('deploy_to_engine');
-    expect(failed.content.message).to.match(/could not load the model: .*protobuf/i);
+    expect(failed.content.message).to.match(/could not load the model: .*cut short or damaged/);
     expect((await inbox.ended('truncated')).content).to.deep.include({ status: 'FAILED', result: null });
     expect(await readdir(join(dir, 'cluster', 'deployments'))).to.deep.equal([]);
   });

@@ -1,74 +1,118 @@
-import type { Tensor } from 'onnxruntime-node';
+import { readFile } from 'node:fs/promises';
+import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { failureText } from '../../../failures/failure-text.ts';
-import {
-  BadTensors,
-  describePort,
-  type InferRequest,
-  type MakeTensor,
-  portsOf,
-  readInputs,
-  wantedOutputs,
-  writeOutput,
-} from './tensors.ts';
+import { BadTensors, type InferRequest } from './infer-request.ts';
+import { unrankedOf } from './onnx-facts.ts';
+import { readOnnxFile } from './onnx-file.ts';
+import { describePort, type PortDescription, portsOf, Unservable } from './ports.ts';
+import { runtimeProblem } from './runtime-problem.ts';
+import { type MakeTensor, readInputs, type WrittenOutputs, wantedOutputs, writeOutputs } from './tensors.ts';
+
+/** The answer to `GET /v2/models/{name}`. */
+export interface ModelMetadata {
+  name: string;
+  versions: string[];
+  platform: string;
+  inputs: PortDescription[];
+  outputs: PortDescription[];
+}
+
+/** An answer to an inference request before it is put into bytes. */
+export interface InferAnswer extends Pick<WrittenOutputs, 'binary'> {
+  json: { model_name: string; model_version: string; id?: string; outputs: object[] };
+}
 
 /** A model that is loaded and can answer. */
 export interface ServedModel {
   name: string;
-  /** The answer to `GET /v2/models/{name}`. */
-  metadata: ReturnType<typeof describe>;
-  /** The answer to `POST /v2/models/{name}/infer`. Throws `BadTensors` where the request is at fault. */
-  infer(request: InferRequest): Promise<unknown>;
+  metadata: ModelMetadata;
+  /** Throws `BadTensors` where the request is at fault. */
+  infer(request: InferRequest): Promise<InferAnswer>;
   close(): Promise<void>;
 }
+
+/** The runtime refuses the inputs; its own words are the cause. */
+export class DoesNotRun extends BadTensors {}
 
 /** The one version that is served; a new artefact is a new deployment. */
 export const MODEL_VERSION = '1';
 
-const describe = (name: string, inputs: ReturnType<typeof portsOf>, outputs: ReturnType<typeof portsOf>) => ({
-  name,
-  versions: [MODEL_VERSION],
-  platform: 'onnxruntime_onnx',
-  inputs: inputs.map(describePort),
-  outputs: outputs.map(describePort),
-});
+const openSession = async (path: string): Promise<InferenceSession> => {
+  const { InferenceSession } = await import('onnxruntime-node');
+  try {
+    // One thread each: the replicas of all deployments share this machine's cores.
+    return await InferenceSession.create(path, {
+      intraOpNumThreads: 1,
+      interOpNumThreads: 1,
+      executionProviders: ['cpu'],
+      // Errors come as exceptions, and a warning would come at each request.
+      logSeverityLevel: 4,
+    });
+  } catch (cause) {
+    const problem = runtimeProblem(failureText(cause)) ?? 'it gives no reason that can be shown';
+    throw new Unservable(`ONNX Runtime cannot open the model: ${problem}`, { cause });
+  }
+};
 
-/** Loads an ONNX artefact for the CPU. Throws the runtime's own error where it cannot run the file. */
+/** The file is read only where its ports leave the question open, since it may be large. */
+const unrankedPortsOf = async (path: string, session: InferenceSession): Promise<ReadonlySet<string>> => {
+  const ports = [...session.inputMetadata, ...session.outputMetadata];
+  if (!ports.some((port) => port.isTensor && port.shape.length === 0)) return new Set();
+  return unrankedOf(readOnnxFile(await readFile(path)));
+};
+
+const readPorts = async (path: string, session: InferenceSession) => {
+  const unranked = await unrankedPortsOf(path, session);
+  return {
+    inputs: portsOf(session.inputMetadata, 'input', unranked),
+    outputs: portsOf(session.outputMetadata, 'output', unranked),
+  };
+};
+
+/** Loads an ONNX artefact for the CPU. Throws `Unservable` where it cannot be served. */
 export const loadModel = async ({ name, path }: { name: string; path: string }): Promise<ServedModel> => {
-  const { InferenceSession, Tensor } = await import('onnxruntime-node');
-  // One thread each: the replicas of all deployments share this machine's cores.
-  const session = await InferenceSession.create(path, {
-    intraOpNumThreads: 1,
-    interOpNumThreads: 1,
-    executionProviders: ['cpu'],
-  });
-  const inputs = portsOf(session.inputMetadata);
-  const outputs = portsOf(session.outputMetadata);
-  const makeTensor: MakeTensor = (type, data, shape) => new Tensor(type, data, shape);
+  const { Tensor } = await import('onnxruntime-node');
+  const session = await openSession(path);
+  const { inputs, outputs } = await readPorts(path, session);
+
+  const makeTensor: MakeTensor = (type, elements, shape) => {
+    if (type !== 'float16') return new Tensor(type, elements, shape);
+    // The runtime's class wants a Float16Array where Node has one, and its native half takes the bits only.
+    return Object.defineProperty(new Tensor('uint16', elements, shape), 'type', { value: 'float16' });
+  };
 
   const run = async (feeds: Record<string, Tensor>, fetches: string[]) => {
     try {
       return await session.run(feeds, fetches);
     } catch (cause) {
-      throw new BadTensors(`the model cannot run on these inputs: ${failureText(cause)}`, {
-        cause,
-      });
+      const problem = runtimeProblem(failureText(cause)) ?? "the replica's log says why";
+      throw new DoesNotRun(`the model cannot run on these inputs: ${problem}`, { cause });
     }
   };
 
   return {
     name,
-    metadata: describe(name, inputs, outputs),
+    metadata: {
+      name,
+      versions: [MODEL_VERSION],
+      platform: 'onnxruntime_onnx',
+      inputs: inputs.map(describePort),
+      outputs: outputs.map(describePort),
+    },
     async infer(request) {
-      const names = wantedOutputs(request, outputs);
+      const wanted = wantedOutputs(request, outputs);
+      const names = wanted.map((output) => output.name);
       const results = await run(readInputs(request, inputs, makeTensor), names);
-      return {
-        model_name: name,
-        model_version: MODEL_VERSION,
-        ...(request.id === undefined ? {} : { id: request.id }),
-        outputs: names.flatMap((output) => {
-          const tensor = results[output];
-          return tensor === undefined ? [] : [writeOutput(output, tensor)];
+      const written = writeOutputs(
+        wanted.flatMap((output) => {
+          const tensor = results[output.name];
+          return tensor === undefined ? [] : [{ ...output, tensor }];
         }),
+      );
+      const id = request.id === undefined ? {} : { id: request.id };
+      return {
+        json: { model_name: name, model_version: MODEL_VERSION, ...id, outputs: written.outputs },
+        binary: written.binary,
       };
     },
     close: () => session.release(),

@@ -34,6 +34,8 @@ const DATATYPES: Readonly<Record<number, string>> = {
   23: 'FP4_E2M1',
 };
 
+export const datatypeByNumber = (type: number): string => DATATYPES[type] ?? `number ${type}`;
+
 /** Wider integers, booleans and texts are shapes, axes and indices, not weights. */
 const WEIGHT_TYPES = new Set([1, 2, 3, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23]);
 const EXTERNAL = 1;
@@ -99,6 +101,14 @@ const countOperators = (nodes: readonly NodeEntry[]): Record<string, number> => 
   }
   return { ...counts };
 };
+
+/** The names of the inputs and outputs that are tensors of no stated rank. */
+export const unrankedOf = ({ graph }: OnnxFile): Set<string> =>
+  new Set(
+    [...graph.input, ...graph.output].flatMap(({ name, type }) =>
+      type?.tensor_type !== undefined && type.tensor_type.shape === undefined ? [name] : [],
+    ),
+  );
 
 export const factsOf = (file: OnnxFile): OnnxFacts => {
   const { graph } = file;

@@ -1,30 +1,23 @@
 import { z } from 'zod';
 import { failureText } from '../../../failures/failure-text.ts';
 import type { PerformanceCheck } from '../engine.ts';
+import { ATTEMPTS, type SampleTensors, sampleTensors } from './sample-tensors.ts';
 
 const Metadata = z.looseObject({
-  inputs: z.array(z.looseObject({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) })),
+  inputs: z.array(
+    z.looseObject({
+      name: z.string(),
+      datatype: z.string(),
+      shape: z.array(z.number()),
+      parameters: z.looseObject({ any_rank: z.boolean().optional() }).optional(),
+    }),
+  ),
 });
-type Input = z.infer<typeof Metadata>['inputs'][number];
 
-/** Sizes to try for a free dimension after the first (which counts the batch: 1); a model may need a certain one. */
-const FREE_SIZES = [1, 8, 32, 64, 224];
 const CALLS = 5;
-const MAX_ELEMENTS = 2_000_000;
 const TIMEOUT_MS = 20_000;
 
-const zeroOf = (datatype: string) => {
-  if (datatype === 'BYTES') return '';
-  return datatype === 'BOOL' ? false : 0;
-};
-
-const tensorOf = ({ name, datatype, shape }: Input, freeSize: number) => {
-  const sizes = shape.map((size, axis) => (size >= 0 ? size : axis === 0 ? 1 : freeSize));
-  const elements = sizes.reduce((product, size) => product * size, 1);
-  return { name, datatype, shape: sizes, data: new Array(Math.min(elements, MAX_ELEMENTS)).fill(zeroOf(datatype)) };
-};
-
-const describe = (tensors: ReturnType<typeof tensorOf>[]): string =>
+const describe = (tensors: SampleTensors): string =>
   tensors.map(({ name, shape }) => `${name} ${JSON.stringify(shape)}`).join(', ');
 
 const infer = async (url: string, body: string, signal: AbortSignal): Promise<string | null> => {
@@ -50,8 +43,9 @@ export const checkPerformance = async (url: string, cancelled: AbortSignal): Pro
   let reason = 'it was not tried';
   try {
     const { inputs } = Metadata.parse(await (await fetch(url, { signal })).json());
-    for (const freeSize of FREE_SIZES) {
-      const tensors = inputs.map((input) => tensorOf(input, freeSize));
+    for (const attempt of ATTEMPTS) {
+      const tensors = sampleTensors(inputs, attempt);
+      if (tensors === null) break;
       const body = JSON.stringify({ inputs: tensors });
       const refusal = await infer(url, body, signal);
       if (refusal === null) {

@@ -4,7 +4,7 @@ import { OnnxFacts } from './onnx-facts.ts';
 /** The arguments of the reading process. */
 export const ReadingTask = z.object({
   path: z.string(),
-  /** Also open the model with ONNX Runtime, which proves that it can be served. */
+  /** Also load the model as a replica does, and try to run it. */
   open: z.boolean(),
   /** The reading process ends itself once this is no longer its parent. */
   parent_pid: z.number(),
@@ -12,7 +12,7 @@ export const ReadingTask = z.object({
 });
 export type ReadingTask = z.infer<typeof ReadingTask>;
 
-/** What it found: the facts, or why the file is refused (a sentence for the user). */
+/** What it found, its first line: the facts, or why the file is refused (a sentence for the user). */
 export const Reading = z.discriminatedUnion('accepted', [
   z.object({
     accepted: z.literal(true),
@@ -24,3 +24,10 @@ export const Reading = z.discriminatedUnion('accepted', [
   z.object({ accepted: z.literal(false), reason: z.string() }),
 ]);
 export type Reading = z.infer<typeof Reading>;
+
+/** What it tells after a reading that was accepted, where it was to open the model. */
+export const Trial = z.object({
+  /** Why the model cannot be served though it can be loaded; null where nothing speaks against it. */
+  failure: z.string().nullable(),
+});
+export type Trial = z.infer<typeof Trial>;

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { failureText } from '../../../failures/failure-text.ts';
 import { startChildWatchdog } from '../../machine/child-watchdog.ts';
 import type { ReplicaReport } from '../replica-report.ts';
-import { loadModel, type ServedModel } from './model.ts';
+import { LoadFailed, type ModelThread, openModelThread } from './model-thread.ts';
 import { startInferenceServer } from './server.ts';
 
 const { values } = parseArgs({
@@ -28,12 +28,18 @@ const report = (message: ReplicaReport) =>
     else process.send(message, () => resolve());
   });
 
-const load = async (): Promise<ServedModel> => {
+/** What runs inference is of no use any more: the supervisor starts this replica again. */
+const onBroken = (why: string): void => {
+  say(why);
+  process.exit(1);
+};
+
+const load = async (): Promise<ModelThread> => {
   try {
-    return await loadModel({ name: values['model-name'], path: values['model-path'] });
+    return await openModelThread({ name: values['model-name'], path: values['model-path'] }, onBroken);
   } catch (error) {
     const reason = failureText(error);
-    say(`cannot load ${values['model-path']}: ${reason}`);
+    say(`cannot load ${values['model-path']}: ${error instanceof LoadFailed ? error.log : reason}`);
     await report({ type: 'failed', reason });
     process.exit(1);
   }
@@ -54,7 +60,7 @@ await startChildWatchdog({ parent_pid });
 
 const startedAt = performance.now();
 const model = await load();
-say(`loaded ${model.name} in ${Math.round(performance.now() - startedAt)} ms`);
+say(`loaded ${values['model-name']} in ${Math.round(performance.now() - startedAt)} ms`);
 const server = await startInferenceServer({
   model,
   onError: (error) => say(`request failed: ${error instanceof Error ? error.stack : error}`),

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { z } from 'zod';
 import { BodyTooLarge, readBounded } from '../../../resilience/bounded-body.ts';
-import { MODEL_VERSION, type ServedModel } from './model.ts';
-import { BadTensors, InferRequest } from './tensors.ts';
+import { errorBody, ownBytes } from './infer-answer.ts';
+import { MODEL_VERSION } from './model.ts';
+import type { ModelThread } from './model-thread.ts';
 
 export interface InferenceServer {
   port: number;
@@ -11,9 +11,13 @@ export interface InferenceServer {
 }
 
 const MAX_BODY_BYTES = 64 * 1024 * 1024;
-/** Bound on concurrent requests; further ones are refused with 503. */
+/** Bounds on concurrent requests, and on their bodies together; further ones are refused with 503. */
 const MAX_IN_FLIGHT = 64;
+const MAX_BYTES_IN_FLIGHT = 512 * 1024 * 1024;
 const GRACE_MS = 3_000;
+
+/** Of the protocol's binary tensor data extension: how much of the body is JSON. */
+const JSON_BYTES = 'inference-header-content-length';
 
 /** A refusal with its HTTP status; the protocol's error body is `{ "error": "<text>" }`. */
 class HttpError extends Error {
@@ -25,94 +29,116 @@ class HttpError extends Error {
   }
 }
 
-const readBody = async (request: IncomingMessage): Promise<string> => {
+interface Reply {
+  status: number;
+  body: Uint8Array;
+  /** Where binary data follows the JSON. */
+  json_bytes: number | null;
+}
+
+const json = (body: unknown): Reply => ({ status: 200, body: Buffer.from(JSON.stringify(body)), json_bytes: null });
+
+const readBody = async (request: IncomingMessage): Promise<Buffer> => {
   try {
-    return (await readBounded(request, MAX_BODY_BYTES)).toString('utf8');
+    return await readBounded(request, MAX_BODY_BYTES);
   } catch (error) {
     if (error instanceof BodyTooLarge) throw new HttpError(413, `the body is larger than ${MAX_BODY_BYTES} bytes`);
     throw error;
   }
 };
 
-const parseJson = (text: string): unknown => {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new HttpError(400, 'the body is not JSON');
-  }
-};
-
-const parseInfer = (body: unknown): InferRequest => {
-  const parsed = InferRequest.safeParse(body);
-  if (!parsed.success)
-    throw new HttpError(400, `not an inference request: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`);
-  return parsed.data;
+/** What a body may take in memory; without its length it may be as large as any. */
+const bytesOf = ({ headers, method }: IncomingMessage): number => {
+  if (method === 'GET') return 0;
+  return Math.min(Number(headers['content-length'] ?? MAX_BODY_BYTES) || 0, MAX_BODY_BYTES);
 };
 
 /** `/v2/models/{name}[/versions/{version}][/ready|/infer]` */
 const MODEL_PATH = /^\/v2\/models\/(?<name>[^/]+)(?:\/versions\/(?<version>[^/]+))?(?:\/(?<action>ready|infer))?$/;
 
-const createRoutes = (model: ServedModel) => {
-  const onModel = async (match: RegExpExecArray, request: IncomingMessage): Promise<unknown> => {
-    const { name = '', version = MODEL_VERSION, action } = match.groups ?? {};
-    if (decodeURIComponent(name) !== model.name) throw new HttpError(404, `no model ${name} here, only ${model.name}`);
-    if (version !== MODEL_VERSION)
-      throw new HttpError(404, `no version ${version} of ${model.name}, only ${MODEL_VERSION}`);
-    const wanted = action === 'infer' ? 'POST' : 'GET';
-    if (request.method !== wanted) throw new HttpError(405, `use ${wanted}`);
-    if (action === 'infer') return model.infer(parseInfer(parseJson(await readBody(request))));
-    return action === 'ready' ? { name: model.name, ready: true } : model.metadata;
+const createRoutes = ({ model, onError }: InferenceServerOptions) => {
+  const { name: served } = model.metadata;
+
+  const infer = async (request: IncomingMessage, gone: AbortSignal): Promise<Reply> => {
+    const json_bytes = request.headers[JSON_BYTES];
+    if (Array.isArray(json_bytes)) throw new HttpError(400, 'Inference-Header-Content-Length is given twice');
+    const { log, ...reply } = await model.infer({ body: ownBytes(await readBody(request)), json_bytes }, gone);
+    if (log !== null) onError(log);
+    return reply;
   };
 
-  return async (request: IncomingMessage): Promise<unknown> => {
+  const onModel = async (match: RegExpExecArray, request: IncomingMessage, gone: AbortSignal): Promise<Reply> => {
+    const { name = '', version = MODEL_VERSION, action } = match.groups ?? {};
+    if (decodeURIComponent(name) !== served) throw new HttpError(404, `no model ${name} here, only ${served}`);
+    if (version !== MODEL_VERSION)
+      throw new HttpError(404, `no version ${version} of ${served}, only ${MODEL_VERSION}`);
+    const wanted = action === 'infer' ? 'POST' : 'GET';
+    if (request.method !== wanted) throw new HttpError(405, `use ${wanted}`);
+    if (action === 'infer') return infer(request, gone);
+    return json(action === 'ready' ? { name: served, ready: true } : model.metadata);
+  };
+
+  return async (request: IncomingMessage, gone: AbortSignal): Promise<Reply> => {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname;
     const match = MODEL_PATH.exec(path);
-    if (match !== null) return onModel(match, request);
+    if (match !== null) return onModel(match, request, gone);
     if (request.method !== 'GET') throw new HttpError(404, `no ${request.method} ${path}`);
-    if (path === '/v2') return { name: 'budapp-local-inference', version: '2', extensions: [] };
-    if (path === '/v2/health/live') return { live: true };
-    if (path === '/v2/health/ready') return { ready: true };
+    if (path === '/v2') {
+      return json({ name: 'budapp-local-inference', version: '2', extensions: ['binary_tensor_data'] });
+    }
+    if (path === '/v2/health/live') return json({ live: true });
+    if (path === '/v2/health/ready') return json({ ready: true });
     throw new HttpError(404, `no ${path}`);
   };
 };
 
-const send = (response: ServerResponse, status: number, body: unknown) => {
-  const text = JSON.stringify(body);
-  response.writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text) });
-  response.end(text);
+const send = (response: ServerResponse, { status, body, json_bytes }: Reply) => {
+  response.writeHead(status, {
+    'content-type': json_bytes === null ? 'application/json' : 'application/octet-stream',
+    'content-length': body.length,
+    ...(json_bytes === null ? {} : { [JSON_BYTES]: json_bytes }),
+  });
+  response.end(body);
 };
 
 const asRefusal = (error: unknown): { status: number; message: string } => {
   if (error instanceof HttpError) return error;
-  if (error instanceof BadTensors) return { status: 400, message: error.message };
   if (error instanceof URIError) return { status: 400, message: 'the path is not well-formed' };
   return { status: 500, message: 'the inference server failed; its log says why' };
 };
 
 export interface InferenceServerOptions {
-  model: ServedModel;
-  /** Called with errors that are not the caller's fault. */
+  model: ModelThread;
+  /** Called with what belongs into the log: errors that are not the caller's fault, and the runtime's own words. */
   onError: (error: unknown) => void;
 }
 
-/** Serves one model over the Open Inference Protocol v2 (JSON tensors) on a free loopback port. */
-export const startInferenceServer = async ({ model, onError }: InferenceServerOptions): Promise<InferenceServer> => {
-  const route = createRoutes(model);
+/** Serves one model over the Open Inference Protocol v2, with binary tensor data, on a free loopback port. */
+export const startInferenceServer = async (options: InferenceServerOptions): Promise<InferenceServer> => {
+  const route = createRoutes(options);
   let inFlight = 0;
+  let bytesInFlight = 0;
 
   const handle = async (request: IncomingMessage, response: ServerResponse) => {
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const bytes = bytesOf(request);
     inFlight += 1;
+    bytesInFlight += bytes;
     try {
       if (inFlight > MAX_IN_FLIGHT) throw new HttpError(503, `busy with ${MAX_IN_FLIGHT} requests; try again`);
-      send(response, 200, await route(request));
+      if (bytesInFlight > MAX_BYTES_IN_FLIGHT) throw new HttpError(503, 'busy with large requests; try again');
+      send(response, await route(request, gone.signal));
     } catch (error) {
-      const refusal = asRefusal(error);
-      if (refusal.status === 500) onError(error);
+      if (gone.signal.aborted) return;
+      const { status, message } = asRefusal(error);
+      if (status === 500) options.onError(error);
       // Closes the connection, since the unread rest of the body must not be taken for the next request.
       if (!request.complete) response.setHeader('connection', 'close');
-      send(response, refusal.status, { error: refusal.message });
+      send(response, { status, body: errorBody(message), json_bytes: null });
     } finally {
       inFlight -= 1;
+      bytesInFlight -= bytes;
     }
   };
 
