@@ -14,6 +14,7 @@ import { benchHttp, type Served } from './http.ts';
 import { benchLatency, type Latency } from './latency.ts';
 import { benchLog } from './log.ts';
 import type { BenchLine } from './measure.ts';
+import { benchOwnWrites } from './own-writes.ts';
 import { benchRebuild } from './rebuild.ts';
 import { machineText, tableText } from './report.ts';
 import { benchTokens } from './tokens.ts';
@@ -35,17 +36,29 @@ const say = (text: string): void => {
   process.stderr.write(`${text}\n`);
 };
 
+interface BudAppPlace extends Pick<Place, 'folder'> {
+  /** Of its data folder. */
+  name?: string;
+  master_key?: Buffer;
+  settings?: Readonly<Record<string, string>>;
+}
+
 /** The whole BudApp as `npm start` runs it, on the bench's own server. */
-const withBudApp = async <T>({ folder }: Place, database: string, work: (served: Served) => Promise<T>): Promise<T> => {
+const withBudApp = async <T>(
+  { folder, name = 'budapp', master_key = randomBytes(32), settings = {} }: BudAppPlace,
+  database: string,
+  work: (served: Served) => Promise<T>,
+): Promise<T> => {
   const { hostname, port, username, password, pathname } = new URL(database);
-  const budapp = await startBudApp(join(folder, 'budapp'), {
+  const budapp = await startBudApp(join(folder, name), {
     LOG_LEVEL: 'warn',
     POSTGRES_HOST: hostname,
     POSTGRES_PORT: port,
     POSTGRES_USER: username,
     POSTGRES_PASSWORD: decodeURIComponent(password),
     POSTGRES_DB: pathname.slice(1),
-    MASTER_KEY: randomBytes(32).toString('base64'),
+    MASTER_KEY: master_key.toString('base64'),
+    ...settings,
   });
   try {
     const client = await loggedIn(budapp);
@@ -79,6 +92,14 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
       latencies: await benchLatency(served),
     })),
   );
+  say('own writes ...');
+  const ownWrites = await place.inDatabase('bench_writes', (database) => {
+    const both = { folder: place.folder, master_key: randomBytes(32) };
+    const unasked = { ...both, name: 'unasked', settings: { OWN_WRITES_TIMEOUT_SECONDS: '0' } };
+    return withBudApp({ ...both, name: 'asked' }, database, (served) =>
+      withBudApp(unasked, database, (plain) => benchOwnWrites(served, plain)),
+    );
+  });
   say('tokens ...');
   const tokens = await benchTokens();
   say('EventStoreDB, its test double ...');
@@ -89,7 +110,7 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
     'skipped' in dapr ? { lines: [], latencies: [] } : { lines: [dapr.line], latencies: dapr.latencies };
   if ('skipped' in dapr) say(`Dapr is left out: ${dapr.skipped}`);
   return {
-    lines: [...log, rebuild, ...api.lines, ...tokens, ...eventStore, ...throughDapr.lines],
+    lines: [...log, rebuild, ...api.lines, ...ownWrites, ...tokens, ...eventStore, ...throughDapr.lines],
     latencies: [...api.latencies, ...throughDapr.latencies],
   };
 };

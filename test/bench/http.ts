@@ -42,7 +42,7 @@ const load = async (options: autocannon.Options): Promise<Run> => {
   return { rate: result['2xx'] / duration, p99: latency.p99 };
 };
 
-const headersOf = (token: string) => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });
+export const headersOf = (token: string) => ({ authorization: `Bearer ${token}`, 'content-type': 'application/json' });
 
 const createProjects = (url: string, headers: Record<string, string>): Promise<Run> =>
   load({
@@ -60,7 +60,7 @@ const createProjects = (url: string, headers: Record<string, string>): Promise<R
     ],
   });
 
-const getEndpoints = (url: string, headers: Record<string, string>, ids: readonly string[]): Promise<Run> =>
+export const getEndpoints = (url: string, headers: Record<string, string>, ids: readonly string[]): Promise<Run> =>
   load({ url, requests: ids.map((id) => ({ method: 'GET', path: `/endpoints/${id}`, headers })) });
 
 /** The read models work off what a load left, so that they do not compete with the next measurement. */
@@ -94,7 +94,7 @@ const anEndpointRow = (tenant_id: TenantId, name: string): { id: string } => {
  * The same rows in both databases. They go straight into the read model: in the log they would set off deployments, which
  * would compete with what is measured.
  */
-const fillEndpoints = async (pools: readonly pg.Pool[], tenantId: TenantId): Promise<string[]> => {
+export const fillEndpoints = async (pools: readonly pg.Pool[], tenantId: TenantId): Promise<string[]> => {
   const rows = Array.from({ length: ENDPOINTS }, (_, n) => anEndpointRow(tenantId, `bench-${n}`));
   for (const pool of pools) {
     await pool.query('insert into endpoints select * from json_populate_recordset(null::endpoints, $1)', [
