@@ -7,6 +7,9 @@ import { Artefact, Deadline, Description, ModelMetadata, Reason, Tags } from './
 export const ModelSource = z.enum(['huggingface', 'openai', 'anthropic', 'azure', 'bedrock', 'vertex', 'url']);
 export type ModelSource = z.output<typeof ModelSource>;
 
+/** A path in the model service's own store. */
+export const LocalPath = z.string().min(1);
+
 const described = { model_id: ModelId, name: z.string(), description: Description, tags: Tags };
 const onboarding = { workflow_id: WorkflowId, deadline: Deadline };
 
@@ -21,7 +24,13 @@ export const LocalModelUploaded = event(
 /** The metadata has been extracted: the model can be deployed. */
 export const ModelMetadataRecorded = event(
   'ModelMetadataRecorded',
-  z.object({ model_id: ModelId, workflow_id: WorkflowId, metadata: ModelMetadata }),
+  z.object({
+    model_id: ModelId,
+    workflow_id: WorkflowId,
+    metadata: ModelMetadata,
+    /** The model service's copy of the file; absent where it has none, and in older facts. */
+    local_path: LocalPath.optional(),
+  }),
 );
 export const ModelOnboardingFailed = event('ModelOnboardingFailed', z.object({ model_id: ModelId, reason: Reason }));
 export const ModelRenamed = event(
@@ -34,7 +43,13 @@ export const ModelDescribed = event(
 );
 export const ModelDeleted = event(
   'ModelDeleted',
-  z.object({ model_id: ModelId, name: z.string(), artefact: Artefact.nullable() }),
+  z.object({
+    model_id: ModelId,
+    name: z.string(),
+    artefact: Artefact.nullable(),
+    /** The model service's copy of the file, which goes with the model. */
+    local_path: LocalPath.optional(),
+  }),
 );
 
 export const modelEvents = [

@@ -10,12 +10,14 @@ export const deleteModel = modelCommand({
   data: z.strictObject({ model_id: ModelId }),
   target: ({ model_id }) => model_id,
   refusedWhileInUse: 'model',
-  decide: ({ model_id }, { status, name, artefact, workflow_id }) => {
+  decide: ({ model_id }, state) => {
+    const { status, name, artefact, workflow_id } = state;
     if (status === 'onboarding') {
       throw rejected('model-onboarding', 'The model is still being onboarded.', {
         hint: `Wait, or cancel the workflow ${workflow_id} first.`,
       });
     }
-    return { type: 'ModelDeleted', data: { model_id, name, artefact } };
+    const local_path = status === 'active' ? state.local_path : undefined;
+    return { type: 'ModelDeleted', data: { model_id, name, artefact, local_path } };
   },
 });

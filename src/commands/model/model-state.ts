@@ -24,7 +24,15 @@ interface Identity {
  *                                                        '-ModelOnboardingFailed-> failed -ModelDeleted-----------^
  */
 export type ModelState = Identity &
-  ({ status: 'onboarding' | 'failed' | 'deleted' } | { status: 'active'; metadata: ModelMetadata });
+  (
+    | { status: 'onboarding' | 'failed' | 'deleted' }
+    | {
+        status: 'active';
+        metadata: ModelMetadata;
+        /** The model service's copy of the file. */
+        local_path?: string | undefined;
+      }
+  );
 
 const evolve = (state: ModelState | null, event: Recorded<ModelFact>): ModelState | null => {
   if (event.type === 'CloudModelRegistered') {
@@ -39,7 +47,7 @@ const evolve = (state: ModelState | null, event: Recorded<ModelFact>): ModelStat
   if (!state) return null;
   switch (event.type) {
     case 'ModelMetadataRecorded':
-      return { ...state, status: 'active', metadata: event.data.metadata };
+      return { ...state, status: 'active', metadata: event.data.metadata, local_path: event.data.local_path };
     case 'ModelOnboardingFailed':
       return { ...state, status: 'failed' };
     case 'ModelRenamed':

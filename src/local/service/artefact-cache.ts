@@ -105,14 +105,16 @@ const meter = () => {
 
 /**
  * Caches objects below `dir`, named and verified by their SHA-256; each copy is complete or absent. The caller has to
- * link or copy the file soon: a copy that was not requested for an hour is deleted at the next download.
+ * link or copy the file soon: a copy that was not requested for an hour is deleted.
  */
 export const createArtefactCache = ({
   dir,
   store,
+  unused_ms = UNUSED_MS,
 }: {
   dir: string;
   store: ArtefactStore | undefined;
+  unused_ms?: number;
 }): FetchArtefact => {
   const coming = new Map<string, Promise<void>>();
 
@@ -120,8 +122,15 @@ export const createArtefactCache = ({
     for (const name of await readdir(dir)) {
       const path = join(dir, name);
       const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
-      if (Date.now() - mtimeMs > UNUSED_MS) await rm(path, { recursive: true, force: true });
+      if (Date.now() - mtimeMs > unused_ms) await rm(path, { recursive: true, force: true });
     }
+  };
+
+  let timer: NodeJS.Timeout | null = null;
+  /** Clears after an hour without a request: there may never be another one. */
+  const clearLater = (): void => {
+    timer ??= setTimeout(() => void clear().catch(() => undefined), unused_ms + 1000).unref();
+    timer.refresh();
   };
 
   const download = async ({ from, object }: FoundArtefact, path: string, signal?: AbortSignal): Promise<void> => {
@@ -164,6 +173,7 @@ export const createArtefactCache = ({
     if (!(await isThere(path, object))) await bring(found, path, signal);
     const now = new Date();
     await utimes(folder, now, now);
+    clearLater();
     return path;
   };
 

@@ -31,7 +31,9 @@ export const resultsOf = (closing: readonly Notification[]) =>
   closing.find(({ payload }) => payload?.event === 'results')?.payload?.content;
 
 const SUFFIX = '.workflow.json';
-const KEPT_FOR_MS = 7 * 86_400_000;
+const MOST_KEPT = 2000;
+/** A folder is looked through after so many writes. */
+const LOOKED_THROUGH_AFTER = 50;
 
 /** A record as its file has it. */
 const StoredRecord = z.object({
@@ -68,31 +70,46 @@ const read = async (file: string): Promise<StoredRecord | null> => {
   }
 };
 
-/**
- * Loads the workflows whose messages may not have been sent; deletes half-written files of a crash, and old ones after
- * a week.
- */
+/** Loads the workflows whose messages may not have been sent; deletes half-written files of a crash. */
 const readUnfinished = async (dir: string): Promise<StoredRecord[]> => {
   const unfinished: StoredRecord[] = [];
   for (const name of await readdir(dir)) {
     const file = join(dir, name);
     const stored = name.endsWith(SUFFIX) ? await read(file) : null;
-    if (stored !== null && stored.status !== 'told') unfinished.push(stored);
-    else if (stored === null || (await stat(file)).mtimeMs < Date.now() - KEPT_FOR_MS) await rm(file, { force: true });
+    if (stored === null) await rm(file, { force: true });
+    else if (stored.status !== 'told') unfinished.push(stored);
   }
   return unfinished;
 };
 
-/** Keeps one file a workflow in `dir`. */
+/** Deletes the oldest workflows that have ended and are told, beyond `most_kept`: a repeated request finds the others. */
+const forgetOldest = async (dir: string, most_kept: number): Promise<void> => {
+  const names = (await readdir(dir)).filter((name) => name.endsWith(SUFFIX));
+  if (names.length <= most_kept) return;
+  const files = await Promise.all(
+    names.map(async (name) => {
+      const file = join(dir, name);
+      return { file, at: (await stat(file).catch(() => null))?.mtimeMs ?? 0 };
+    }),
+  );
+  for (const { file } of files.toSorted((a, b) => a.at - b.at).slice(0, files.length - most_kept)) {
+    if ((await read(file))?.status === 'told') await rm(file, { force: true });
+  }
+};
+
+/** Keeps one file a workflow in `dir`, of those that have ended the newest 2,000. */
 export const openRecordFiles = async <Schema extends z.ZodType>(options: {
   dir: string;
   /** Stored with each record. */
   kind: string;
   request: Schema;
   log: Logger;
+  most_kept?: number;
 }): Promise<WorkflowRecords<z.output<Schema>>> => {
-  const { dir, kind, request, log } = options;
+  const { dir, kind, request, log, most_kept = MOST_KEPT } = options;
+  let written = 0;
   await mkdir(dir, { recursive: true });
+  await forgetOldest(dir, most_kept);
   const fileOf = (id: string): string => join(dir, `${id}${SUFFIX}`);
   const stored = await readUnfinished(dir);
   const unfinished = stored.flatMap((each) => {
@@ -106,7 +123,11 @@ export const openRecordFiles = async <Schema extends z.ZodType>(options: {
       const found = await read(fileOf(id));
       return found && fromStored(found, request.parse(found.request));
     },
-    write: (record) => writeAtomically(fileOf(record.id), JSON.stringify(toStored(record, kind))),
+    async write(record) {
+      await writeAtomically(fileOf(record.id), JSON.stringify(toStored(record, kind)));
+      written += 1;
+      if (written % LOOKED_THROUGH_AFTER === 0) await forgetOldest(dir, most_kept);
+    },
     unfinished: () => unfinished,
   };
 };

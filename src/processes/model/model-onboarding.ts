@@ -8,26 +8,20 @@ import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { ModelId, WorkflowId } from '../../events/ids.ts';
 import { type Abort, abortOf, failed } from '../abort.ts';
-import {
-  abandonCalls,
-  after,
-  ask,
-  call,
-  end,
-  type Intent,
-  type Process,
-  type Reaction,
-  removeObject,
-} from '../process.ts';
+import { abandonCalls, ask, call, end, type Intent, type Process, type Reaction } from '../process.ts';
 import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
+import { removeFiles } from './model-files.ts';
 import { toModelMetadata } from './model-metadata.ts';
 
 const State = z.object({
-  phase: z.enum(['extracting', 'recording']),
+  /** `over`: it was given up. A copy that the model service still makes is removed. */
+  phase: z.enum(['extracting', 'recording', 'over']),
   workflow_id: WorkflowId,
   model_id: ModelId,
   /** The uploaded file, which is removed when the onboarding fails; null: a cloud model. */
   object_key: z.string().nullable(),
+  /** The model service's copy of it, once it is known. */
+  local_path: z.string().optional(),
 });
 type State = z.output<typeof State>;
 type Requested = Extract<Recorded, { type: 'LocalModelUploaded' | 'CloudModelRegistered' }>;
@@ -40,12 +34,11 @@ const LOCAL_STEPS = {
 };
 const CLOUD_STEP = 'extract_cloud_model';
 const CLOUD_STEPS = { [CLOUD_STEP]: 'Ask the provider about the model' };
-const REMOVAL_SECONDS = 24 * 3600;
-
 /**
  *     (requested) -> extracting -> recording -> (active)
  *                        |             '--refused--.
- *                        '--failed, late, cancelled--> (failed, the uploaded file removed)
+ *                        |--failed--> (failed, the uploaded file removed)
+ *                        '--late, cancelled--> over: the same, and a copy that the service still makes is removed
  */
 export const createModelOnboarding = ({ objectUri }: { objectUri: (key: string) => string }): Process<State> => {
   const start = (event: Requested): Reaction<State> => {
@@ -94,21 +87,34 @@ const react = (
   if (!state) {
     return event.type === 'LocalModelUploaded' || event.type === 'CloudModelRegistered' ? start(event) : null;
   }
-  const { workflow_id } = state;
-  if (state.phase === 'recording') {
-    if (event.type === 'ModelMetadataRecorded') return { state, intents: [succeed(workflow_id), end()] };
-    if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordModelMetadata.type) return null;
-    return giveUp(state, event, { reason: event.data.reason, ending: 'failed' });
+  switch (state.phase) {
+    case 'extracting':
+      return reactExtracting(state, event);
+    case 'recording':
+      return reactRecording(state, event);
+    case 'over':
+      return reactOver(state, event);
   }
+};
+
+const reactRecording = (state: State, event: Recorded): Reaction<State> | null => {
+  if (event.type === 'ModelMetadataRecorded') return { state, intents: [succeed(state.workflow_id), end()] };
+  if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordModelMetadata.type) return null;
+  return giveUp(state, event, { reason: event.data.reason, ending: 'failed' });
+};
+
+const reactExtracting = (state: State, event: Recorded): Reaction<State> | null => {
   if (event.type === 'WorkflowResultReceived' && event.data.result_type === 'perform_model_extraction') {
     const result = parseResult('perform_model_extraction', event.data.result);
-    return result ? recordMetadata(state, result.model_info, []) : giveUp(state, event, UNREADABLE);
+    if (!result) return giveUp(state, event, UNREADABLE);
+    const local_path = result.local_path || undefined;
+    return recordMetadata({ ...state, local_path }, result.model_info, []);
   }
   if (event.type === 'WorkflowCallAnswered' && event.data.call === 'model.extract-cloud') {
     const answer = CloudModelAnswer.safeParse(event.data.answer);
     if (!answer.success) return giveUp(state, event, UNREADABLE);
     const message = 'The provider described the model';
-    const done = ask(completeWorkflowStep, { workflow_id, step: CLOUD_STEP, message });
+    const done = ask(completeWorkflowStep, { workflow_id: state.workflow_id, step: CLOUD_STEP, message });
     return recordMetadata(state, answer.data.model_info, [done]);
   }
   const abort = abortOf(event);
@@ -117,22 +123,39 @@ const react = (
 
 const UNREADABLE = failed('extraction-failed', 'The model service could not read the model.');
 
-const recordMetadata = (state: State, info: ModelInfo, before: Intent[]): Reaction<State> => ({
-  state: { ...state, phase: 'recording' },
-  intents: [...before, ask(recordModelMetadata, { model_id: state.model_id, metadata: toModelMetadata(info) })],
-});
+const recordMetadata = (state: State, info: ModelInfo, before: Intent[]): Reaction<State> => {
+  const { model_id, local_path } = state;
+  return {
+    state: { ...state, phase: 'recording' },
+    intents: [...before, ask(recordModelMetadata, { model_id, metadata: toModelMetadata(info), local_path })],
+  };
+};
+
+/** The service that refused or failed by itself keeps nothing; one that was not waited for may still succeed. */
+const mayStillCopy = ({ phase, object_key }: State, { type, data }: Recorded): boolean => {
+  if (phase !== 'extracting' || object_key === null) return false;
+  if (type === 'WorkflowCallFailed') return data.reason.code !== 'call-refused';
+  return type !== 'WorkflowStepFailed' && type !== 'WorkflowResultReceived';
+};
 
 const giveUp = (state: State, event: Recorded, abort: Abort): Reaction<State> => {
-  const { model_id, workflow_id, object_key } = state;
-  const give_up_at = after(event.at, REMOVAL_SECONDS);
+  const { model_id, workflow_id, object_key, local_path = null } = state;
   return {
-    state,
+    state: { ...state, phase: 'over' },
     intents: [
       abandonCalls(),
       ask(failModelOnboarding, { model_id, reason: abort.reason }),
       giveUpWorkflow(workflow_id, abort),
-      ...(object_key === null ? [] : [removeObject(object_key, { give_up_at })]),
-      end(),
+      ...removeFiles({ object_key, local_path }, event.at),
+      ...(mayStillCopy(state, event) ? [] : [end()]),
     ],
   };
+};
+
+const reactOver = (state: State, event: Recorded): Reaction<State> | null => {
+  if (event.type !== 'WorkflowMessageIgnored' || event.data.message_type !== 'perform_model_extraction') return null;
+  const local_path = parseResult('perform_model_extraction', event.data.result)?.local_path || null;
+  // A step that ended after the cancellation: the result is still to come.
+  if (local_path === null) return null;
+  return { state, intents: [...removeFiles({ object_key: null, local_path }, event.at), end()] };
 };

@@ -14,6 +14,7 @@ import { type ArtefactStore, createArtefactCache } from '../../../src/local/serv
 import { StepFailed } from '../../../src/local/service/step-failed.ts';
 import { createLocalSimulator } from '../../../src/local/simulator/local-simulator.ts';
 import type { ObjectStore } from '../../../src/ports/object-store.ts';
+import { eventually } from '../../eventually.ts';
 import { failureOf as rejectionOf } from '../../failure-of.ts';
 import { createClient, MODEL, openInbox } from '../cluster/cluster-client.ts';
 import { asynchronous, failureOf, hasEnded, type Receiver, resultOf, silent, startReceiver } from '../receiver.ts';
@@ -154,6 +155,13 @@ describe('artefacts in the object storage', () => {
       await put('another');
       await fetchArtefact(URI);
       expect(await readdir(join(dir, 'cache'))).to.have.lengthOf(1);
+    });
+
+    it('forgets it also where nobody asks for another one', async () => {
+      await put('hello');
+      const fetchArtefact = createArtefactCache({ dir: join(dir, 'cache'), store, unused_ms: 20 });
+      await fetchArtefact(URI);
+      await eventually('the copy is gone', async () => (await readdir(join(dir, 'cache'))).length === 0);
     });
 
     it('says what is wrong with a reference', async () => {

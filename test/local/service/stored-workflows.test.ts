@@ -1,11 +1,13 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { v5 } from 'uuid';
+import { z } from 'zod';
 import { createLocalCluster } from '../../../src/local/cluster/local-cluster.ts';
 import { ENGINES } from '../../../src/local/engine/catalog.ts';
 import { createLocalModelService } from '../../../src/local/model/local-model-service.ts';
+import { openRecordFiles } from '../../../src/local/service/workflow-records.ts';
 import { createClient, deployRequest, MODEL, openInbox, request } from '../cluster/cluster-client.ts';
 import type { Json } from '../json.ts';
 import { asynchronous, hasEnded, resultOf, silent, startReceiver, storyOf } from '../receiver.ts';
@@ -74,6 +76,20 @@ describe('stored workflows', () => {
       await close();
       expect(JSON.parse(await readFile(fileOf('w1'), 'utf8'))).to.deep.include({ status: 'told', result });
     });
+  });
+
+  it('do not grow without end: the oldest that are told are forgotten, others never', async () => {
+    const request = z.object({ n: z.number() });
+    const open = () => openRecordFiles({ dir, kind: 'counting', request, log: silent, most_kept: 10 });
+    const records = await open();
+    const ended = { status: 'ended', outcome: 'succeeded', closing: [] } as const;
+    await records.write({ id: 'untold', input: { n: 0 }, ...ended, told: false });
+    await records.write({ id: 'running', input: { n: 0 }, status: 'running' });
+    for (let n = 0; n < 100; n += 1) await records.write({ id: `told-${n}`, input: { n }, ...ended, told: true });
+    expect((await readdir(dir)).length).to.be.at.most(10 + 2 + 50);
+    expect(await records.find('told-99')).to.include({ id: 'told-99' });
+    expect(await records.find('told-0')).to.equal(null);
+    expect((await open()).unfinished().map(({ id }) => id)).to.have.members(['untold', 'running']);
   });
 
   describe('of the cluster service', () => {

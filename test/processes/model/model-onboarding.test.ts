@@ -8,9 +8,11 @@ import {
   cancelRequested,
   DEADLINE_AT,
   given as givenProcess,
+  goOnFrom,
   type Happened,
   happened,
   ids,
+  ignored,
   refused,
   resulted,
   stepFailed,
@@ -43,7 +45,10 @@ describe('the onboarding of models', () => {
   it('records what the file says, and ends when that is done', () => {
     const { names, commandData } = given(uploaded, extracted);
     expect(names).to.deep.equal(['RecordModelMetadata']);
-    expect(commandData('RecordModelMetadata')).to.deep.equal({ model_id: ids.model_id, metadata });
+    expect(commandData('RecordModelMetadata')).to.deep.equal({
+      ...{ model_id: ids.model_id, metadata },
+      local_path: '/tmp/x',
+    });
     expect(given(uploaded, extracted, recorded).names).to.deep.equal(['CompleteWorkflow', 'end']);
   });
 
@@ -67,7 +72,6 @@ describe('the onboarding of models', () => {
     'a step fails': stepFailed('validation'),
     'the call is refused': callFailed('model.extract'),
     'the result is empty': resulted('perform_model_extraction', null),
-    'the time is over': timerFired('deadline'),
   })) {
     it(`fails and removes the file when ${what}`, () => {
       const { names, ended } = given(uploaded, trouble);
@@ -82,6 +86,26 @@ describe('the onboarding of models', () => {
     });
   }
 
+  for (const [what, trouble] of Object.entries({
+    'the time is over': timerFired('deadline'),
+    'it is cancelled': cancelRequested,
+  })) {
+    it(`removes the copy that the service still makes when ${what}`, () => {
+      const { names, ended } = given(uploaded, trouble);
+      expect(names?.at(-1)).to.equal('remove models/ocr.onnx');
+      expect(ended).to.equal(false);
+      const late = ignored('perform_model_extraction', 'results', { model_info, local_path: '/tmp/x' });
+      const cleaned = given(uploaded, trouble, ignored('perform_model_extraction', 'save_model'), late);
+      expect(cleaned.names).to.deep.equal(['call model.delete-files', 'end']);
+      expect(cleaned.callInput('model.delete-files')).to.deep.equal({ path: '/tmp/x' });
+    });
+  }
+
+  it('goes on from a state that an earlier version stored', () => {
+    const stored = { phase: 'extracting', workflow_id: ids.workflow_id, model_id: ids.model_id, object_key: null };
+    expect(goOnFrom(manager, stored, extracted).names).to.deep.equal(['RecordModelMetadata']);
+  });
+
   it('fails a cloud model whose provider answers nonsense, without removing any file', () => {
     const { names } = given(registered, answered('model.extract-cloud', null, 'nonsense'));
     expect(names).to.deep.equal(['abandon-calls', 'FailModelOnboarding', 'FailWorkflow', 'end']);
@@ -94,12 +118,19 @@ describe('the onboarding of models', () => {
   });
 
   it('fails where the domain refuses what was read', () => {
-    expect(given(uploaded, extracted, refused('RecordModelMetadata')).names).to.include('FailWorkflow');
+    const { names } = given(uploaded, extracted, refused('RecordModelMetadata'));
+    expect(names).to.include.members(['FailWorkflow', 'call model.delete-files', 'end']);
   });
 
-  it('removes the file of a deleted model', () => {
+  it('removes the files of a deleted model', () => {
     const deleted = happened('ModelDeleted', { model_id: ids.model_id, name: 'ocr', artefact });
     expect(givenProcess(modelDeletion, deleted).names).to.deep.equal(['remove models/ocr.onnx', 'end']);
+    const copied = happened('ModelDeleted', { model_id: ids.model_id, name: 'ocr', artefact, local_path: '/tmp/x' });
+    expect(givenProcess(modelDeletion, copied).names).to.deep.equal([
+      'remove models/ocr.onnx',
+      'call model.delete-files',
+      'end',
+    ]);
     const cloud = happened('ModelDeleted', { model_id: ids.model_id, name: 'ocr', artefact: null });
     expect(givenProcess(modelDeletion, cloud).names).to.equal(null);
   });
