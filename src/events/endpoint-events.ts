@@ -163,6 +163,8 @@ export const EndpointRepairRequested = event(
     replicas: z.int().min(0),
     /** The names of the workers when the endpoint was last as desired; a surplus worker is one of the others first. */
     known_workers: z.array(z.string()),
+    /** The number of replicas to start, as far as is known; otherwise there are too many. */
+    missing: z.int().min(0).default(0),
     /** Whether the cluster knows the namespace no more, so that the endpoint is deployed anew. */
     redeploy: z.boolean(),
     /** 1 for the first repair since the endpoint was last as desired. */

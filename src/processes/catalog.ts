@@ -3,6 +3,7 @@ import { clusterOnboarding } from './cluster/cluster-onboarding.ts';
 import { clusterRecovery } from './cluster/cluster-recovery.ts';
 import { endpointDeletion } from './endpoint/endpoint-deletion.ts';
 import { endpointRecovery } from './endpoint/endpoint-recovery.ts';
+import { createEndpointRepair } from './endpoint/endpoint-repair.ts';
 import { createEndpointScaling } from './endpoint/endpoint-scaling.ts';
 import { createModelDeployment, type DeploymentOptions } from './endpoint/model-deployment.ts';
 import { modelDeletion } from './model/model-deletion.ts';
@@ -17,6 +18,7 @@ export const createProcesses = (options: DeploymentOptions): readonly Process[] 
   createEndpointScaling(options),
   endpointDeletion,
   endpointRecovery,
+  createEndpointRepair(options),
   clusterOnboarding,
   clusterDeletion,
   clusterRecovery,

@@ -46,6 +46,7 @@ export const requestEndpointRepair = endpointCommand({
         namespace: state.namespace,
         replicas,
         known_workers: [...known_workers],
+        missing: deployment_found ? missing : replicas,
         redeploy: !deployment_found,
         attempt: (repair?.attempt ?? 0) + 1,
         deadline: deadlineAfter(now, deadlines.deployment),
