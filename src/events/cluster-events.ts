@@ -115,7 +115,31 @@ export const ClusterDeletionRequested = event(
     bud_cluster_id: z.string().nullable(),
     deadline: Deadline,
     recovery_id,
+    /** The workflow of the registration that was under way: it ends first. */
+    ends: WorkflowId.nullable().optional(),
+    /** Whether it goes on as before where the deletion is cancelled before anything is removed. */
+    cancellable: z.boolean().optional(),
   }),
+);
+/** The registration that a deletion has ended is over; the deletion goes on. */
+export const ClusterRegistrationEnded = event(
+  'ClusterRegistrationEnded',
+  z.object({
+    cluster_id: ClusterId,
+    /** The deletion. */
+    workflow_id: WorkflowId,
+    ended_workflow_id: WorkflowId,
+  }),
+);
+/** The deletion was cancelled before the cluster service was asked: the cluster is as before. */
+export const ClusterDeletionCancelled = event(
+  'ClusterDeletionCancelled',
+  z.object({ cluster_id: ClusterId, workflow_id: WorkflowId, reason: Reason }),
+);
+/** The cluster service may still have the cluster after the time for removing it; it is asked again by `deadline`. */
+export const ClusterCleanupPending = event(
+  'ClusterCleanupPending',
+  z.object({ cluster_id: ClusterId, workflow_id: WorkflowId, reason: Reason, deadline: Deadline }),
 );
 export const ClusterDeletionFailed = event(
   'ClusterDeletionFailed',
@@ -139,6 +163,9 @@ export const clusterEvents = [
   CapacityReserved,
   CapacityReleased,
   ClusterDeletionRequested,
+  ClusterRegistrationEnded,
+  ClusterDeletionCancelled,
+  ClusterCleanupPending,
   ClusterDeletionFailed,
   ClusterDeleted,
 ] as const;

@@ -219,15 +219,17 @@ export const EndpointScaled = event(
   'EndpointScaled',
   z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, ...observed }),
 );
-/** Scaling has failed; the endpoint continues with the previous replicas. */
+/** Scaling has failed or was cancelled; the endpoint continues with the replicas that there are. */
 export const EndpointScalingFailed = event(
   'EndpointScalingFailed',
   z.object({
     endpoint_id: EndpointId,
     workflow_id: WorkflowId,
-    /** The desired number of replicas, as before the scaling. */
+    /** The desired number of replicas from now on: as before the scaling, or what could not be taken back. */
     replicas: z.int().min(1),
     reason: Reason,
+    /** What the cluster has after that; absent where an earlier version did not ask. */
+    observed: z.object(observed).optional(),
   }),
 );
 /** The deployment has failed and was rolled back: name and capacity are free, and nothing is left on the cluster. */
@@ -252,7 +254,34 @@ export const EndpointDeletionRequested = event(
       .nullable(),
     deadline: Deadline,
     recovery_id,
+    /** The workflow of the deployment or scaling that was under way: it ends first. */
+    ends: WorkflowId.nullable().optional(),
+    /** Whether it goes on as before where the deletion is cancelled before anything is removed. */
+    cancellable: z.boolean().optional(),
   }),
+);
+/** The deployment or scaling that a deletion has ended is over; the deletion goes on. */
+export const EndpointChangeEnded = event(
+  'EndpointChangeEnded',
+  z.object({
+    endpoint_id: EndpointId,
+    /** The deletion. */
+    workflow_id: WorkflowId,
+    ended_workflow_id: WorkflowId,
+  }),
+);
+/** The deletion was cancelled before the cluster was asked: the endpoint runs as before. */
+export const EndpointDeletionCancelled = event(
+  'EndpointDeletionCancelled',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
+);
+/**
+ * Something may be left on the cluster after the time for removing it, and the removal is tried again by `deadline`. Name
+ * and capacity stay reserved until the cluster confirms.
+ */
+export const EndpointCleanupPending = event(
+  'EndpointCleanupPending',
+  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason, deadline: Deadline }),
 );
 export const EndpointDeletionFailed = event(
   'EndpointDeletionFailed',
@@ -283,6 +312,9 @@ export const endpointEvents = [
   EndpointFailed,
   EndpointCancelled,
   EndpointDeletionRequested,
+  EndpointChangeEnded,
+  EndpointDeletionCancelled,
+  EndpointCleanupPending,
   EndpointDeletionFailed,
   EndpointDeleted,
 ] as const;

@@ -38,6 +38,8 @@ export const WorkflowStarted = event(
     /** In the expected order; a step that a service reports has the id of `contracts.md`. */
     steps: z.array(z.object({ id: z.string(), title: z.string() })).min(1),
     deadline: Deadline,
+    /** False: it cannot be cancelled, from the start. */
+    cancellable: z.boolean().optional(),
   }),
 );
 export const WorkflowStepStarted = event(
@@ -47,6 +49,23 @@ export const WorkflowStepStarted = event(
 export const WorkflowStepSucceeded = event('WorkflowStepSucceeded', z.object({ ...step, message: z.string() }));
 export const WorkflowStepFailed = event('WorkflowStepFailed', z.object({ ...step, reason: Reason }));
 export const WorkflowStepSkipped = event('WorkflowStepSkipped', z.object({ ...step, reason: Reason }));
+/** A step did not end in time, or failed, and is tried again until it succeeds. */
+export const WorkflowStepRetried = event(
+  'WorkflowStepRetried',
+  z.object({ ...step, reason: Reason, deadline: Deadline }),
+);
+/** The workflow has failed or was cancelled, and takes back what it did. These steps come on top of its own. */
+export const WorkflowUndoStarted = event(
+  'WorkflowUndoStarted',
+  z.object({
+    workflow_id: WorkflowId,
+    /** Why it is undone. */
+    reason: Reason,
+    /** In the order in which they are done. */
+    steps: z.array(z.object({ id: z.string(), title: z.string() })),
+    deadline: Deadline,
+  }),
+);
 /** A service's estimate of the remaining time. */
 export const WorkflowEtaReported = event(
   'WorkflowEtaReported',
@@ -70,7 +89,14 @@ export const WorkflowCallAnswered = event(
 /** A call was refused, or all its attempts have failed. */
 export const WorkflowCallFailed = event(
   'WorkflowCallFailed',
-  z.object({ workflow_id: WorkflowId, call: z.string(), attempts: z.int().min(1), reason: Reason }),
+  z.object({
+    workflow_id: WorkflowId,
+    call: z.string(),
+    attempts: z.int().min(1),
+    reason: Reason,
+    /** The HTTP status with which the service refused the call; absent where it did not. */
+    status: z.int().optional(),
+  }),
 );
 /** The domain has refused a command of the process. */
 export const WorkflowCommandRefused = event(
@@ -122,6 +148,8 @@ export const workflowEvents = [
   WorkflowStepSucceeded,
   WorkflowStepFailed,
   WorkflowStepSkipped,
+  WorkflowStepRetried,
+  WorkflowUndoStarted,
   WorkflowEtaReported,
   WorkflowCallAnswered,
   WorkflowCallFailed,

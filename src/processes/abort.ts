@@ -9,6 +9,11 @@ export interface Abort {
 
 export const failed = (code: string, message: string): Abort => ({ reason: { code, message }, ending: 'failed' });
 
+export const SUPERSEDED: Abort = {
+  reason: { code: 'superseded', message: 'A deletion was requested, which ends this.' },
+  ending: 'cancelled',
+};
+
 /** The abort that an event causes in every process manager; null: the event aborts nothing. */
 export const abortOf = (event: Recorded): Abort | null => {
   switch (event.type) {
@@ -19,6 +24,9 @@ export const abortOf = (event: Recorded): Abort | null => {
     case 'WorkflowTimerFired':
       if (event.data.timer !== DEADLINE) return null;
       return failed('deadline-exceeded', 'The workflow did not finish before its deadline.');
+    case 'EndpointDeletionRequested':
+    case 'ClusterDeletionRequested':
+      return SUPERSEDED;
     case 'WorkflowCancelRequested':
       return { reason: { code: 'cancelled', message: 'The workflow was cancelled on request.' }, ending: 'cancelled' };
     default:

@@ -2,9 +2,12 @@ import { completeWorkflow } from '../commands/workflow/internal/complete-workflo
 import { failWorkflow } from '../commands/workflow/internal/fail-workflow.ts';
 import { markWorkflowCancelled } from '../commands/workflow/internal/mark-workflow-cancelled.ts';
 import { startWorkflow } from '../commands/workflow/internal/start-workflow.ts';
+import { startWorkflowStep } from '../commands/workflow/internal/start-workflow-step.ts';
+import { startWorkflowUndo } from '../commands/workflow/internal/start-workflow-undo.ts';
 import { type NotificationMetadata, SOURCE_TOPIC } from '../contracts/asynchronous.ts';
 import type { Recorded } from '../events/catalog.ts';
 import { type ProjectId, UserId, type WorkflowId } from '../events/ids.ts';
+import type { Reason } from '../events/values.ts';
 import type { WorkflowKind, WorkflowTarget } from '../events/workflow-events.ts';
 import { type Abort, DEADLINE } from './abort.ts';
 import { ask, type Intent, timer } from './process.ts';
@@ -30,6 +33,8 @@ interface Start {
   /** Title by step id, in order. */
   steps: Readonly<Record<string, string>>;
   deadline: string;
+  /** False: it cannot be cancelled, from the start. */
+  cancellable?: boolean;
 }
 
 /** Starts the workflow that the user sees, and the timer for its deadline. */
@@ -39,6 +44,19 @@ export const begin = ({ steps, ...workflow }: Start): Intent[] => [
 ];
 
 export const succeed = (workflow_id: WorkflowId): Intent => ask(completeWorkflow, { workflow_id });
+
+/** Shows that the workflow takes back what it did, and the steps for that. */
+export const beginUndo = (
+  workflow_id: WorkflowId,
+  { reason, steps, deadline }: { reason: Reason; steps: Readonly<Record<string, string>>; deadline: string },
+): Intent[] => {
+  const listed = Object.entries(steps).map(([id, title]) => ({ id, title }));
+  const [first] = listed;
+  return [
+    ask(startWorkflowUndo, { workflow_id, reason, steps: listed, deadline }),
+    ...(first ? [ask(startWorkflowStep, { workflow_id, step: first.id, message: first.title, deadline })] : []),
+  ];
+};
 
 /** Ends the workflow as failed or as cancelled, whichever the abort says. */
 export const giveUpWorkflow = (workflow_id: WorkflowId, { reason, ending }: Abort): Intent =>

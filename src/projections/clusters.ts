@@ -109,8 +109,27 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
       ...row,
       workflow_id: data.workflow_id,
       status: 'deleting',
-      reason: { code: 'deleting', message: 'The cluster service is removing the cluster.' },
+      reason: data.ends
+        ? { code: 'ending-change', message: 'The registration that is under way is ended first.' }
+        : { code: 'deleting', message: 'The cluster service is removing the cluster.' },
       since: at,
+      deadline: data.deadline,
+    }),
+    ClusterRegistrationEnded: (row) => ({
+      ...row,
+      reason: { code: 'deleting', message: 'The registration is over; the cluster service is removing the cluster.' },
+    }),
+    ClusterDeletionCancelled: (row, { at }) => ({
+      ...row,
+      status: 'available',
+      reason: null,
+      since: at,
+      deadline: null,
+    }),
+    ClusterCleanupPending: (row, { data, at }) => ({
+      ...row,
+      ...(row.status === 'deleting' ? {} : { status: 'deleting', since: at }),
+      reason: data.reason,
       deadline: data.deadline,
     }),
     ClusterDeletionFailed: (row, { data, at }) => ({

@@ -222,7 +222,8 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
       since: at,
       deadline: null,
       desired: { ...row.desired, replicas: data.replicas },
-      rollout: settled(row, 'failed', data.reason),
+      observed: data.observed ? observedAt(data.observed, at) : row.observed,
+      rollout: settled(row, data.reason.code === 'cancelled' ? 'cancelled' : 'failed', data.reason),
     }),
     EndpointFailed: (row, { data, at }) => ({
       ...row,
@@ -243,11 +244,34 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
     EndpointDeletionRequested: (row, { data, at }) => ({
       ...row,
       status: 'deleting',
-      reason: { code: 'deleting', message: 'The cluster is stopping the replicas.' },
+      reason: data.ends
+        ? { code: 'ending-change', message: 'The change that is under way is ended first.' }
+        : { code: 'deleting', message: 'The cluster is stopping the replicas.' },
       since: at,
       deadline: data.deadline,
       rollout: { kind: 'delete', workflow_id: data.workflow_id, status: 'running', reason: null },
     }),
+    EndpointChangeEnded: (row) => ({
+      ...row,
+      reason: { code: 'deleting', message: 'The change is over; the cluster is stopping the replicas.' },
+    }),
+    EndpointDeletionCancelled: (row, { data, at }) => ({
+      ...row,
+      status: 'running',
+      reason: null,
+      since: at,
+      deadline: null,
+      rollout: settled(row, 'cancelled', data.reason),
+    }),
+    EndpointCleanupPending: (row, { data, at }) => {
+      const isShown = row.status === 'updating' || row.status === 'deleting';
+      return {
+        ...row,
+        ...(isShown ? {} : { status: 'deleting', since: at }),
+        reason: data.reason,
+        deadline: data.deadline,
+      };
+    },
     EndpointDeletionFailed: (row, { data, at }) => ({
       ...row,
       status: 'failed',

@@ -54,6 +54,16 @@ const withStep = (row: WorkflowRow, id: string, change: Partial<WorkflowStep>): 
     row.steps.map((step) => (step.id === id ? { ...step, ...change } : step)),
   );
 
+const newStep = (id: string, title: string): WorkflowStep => ({
+  id,
+  title,
+  status: 'pending',
+  message: null,
+  reason: null,
+  started_at: null,
+  ended_at: null,
+});
+
 interface Ending {
   status: 'succeeded' | 'failed' | 'cancelled';
   reason: Reason | null;
@@ -104,15 +114,7 @@ export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'
       since: at,
       deadline: data.deadline,
       cancel_requested_at: null,
-      steps: data.steps.map(({ id, title }) => ({
-        id,
-        title,
-        status: 'pending',
-        message: null,
-        reason: null,
-        started_at: null,
-        ended_at: null,
-      })),
+      steps: data.steps.map(({ id, title }) => newStep(id, title)),
       progress: 0,
       eta: null,
     }),
@@ -121,11 +123,25 @@ export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'
       deadline: data.deadline,
     }),
     WorkflowStepSucceeded: (row, { data, at }) =>
-      withStep(row, data.step, { status: 'succeeded', message: data.message, ended_at: at }),
+      withStep(row, data.step, { status: 'succeeded', message: data.message, reason: null, ended_at: at }),
     WorkflowStepFailed: (row, { data, at }) =>
       withStep(row, data.step, { status: 'failed', reason: data.reason, ended_at: at }),
     WorkflowStepSkipped: (row, { data, at }) =>
       withStep(row, data.step, { status: 'skipped', reason: data.reason, ended_at: at }),
+    WorkflowStepRetried: (row, { data }) => ({
+      ...withStep(row, data.step, { status: 'running', reason: data.reason, ended_at: null }),
+      reason: data.reason,
+      deadline: data.deadline,
+    }),
+    WorkflowUndoStarted: (row, { data, at }) => ({
+      ...withSteps(row, [
+        ...row.steps.map((step) => closeStep(step, { status: 'failed', reason: data.reason, at })),
+        ...data.steps.map(({ id, title }) => newStep(id, title)),
+      ]),
+      reason: data.reason,
+      deadline: data.deadline,
+      eta: null,
+    }),
     WorkflowEtaReported: (row, { data, at }) => ({ ...row, eta: after(at, data.eta_minutes) }),
     // Internal to the process: the audit log shows these events, the workflow does not.
     WorkflowCallAnswered: unchanged,

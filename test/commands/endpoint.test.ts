@@ -231,9 +231,10 @@ describe('endpoint commands', () => {
     given(...running)
       .when(deleteEndpoint, gone)
       .then({ type: 'EndpointDeletionRequested' });
-    given(...deploying)
+    const deletion = [...running, fact('EndpointDeletionRequested')];
+    given(...deletion)
       .when(deleteEndpoint, gone)
-      .thenRefused('endpoint-busy');
+      .thenRefused('endpoint-deleting');
     const failed = [...deploying, fact('EndpointFailed')];
     given(...failed)
       .when(deleteEndpoint, gone)

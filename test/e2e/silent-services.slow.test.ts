@@ -146,7 +146,7 @@ describe('services that do not answer', function () {
       return eventually('it settles', async () => {
         const at = { 'min-position': headers.get('position') ?? '' };
         const state = await ask('GET', `/audit/cluster/${body.id}/state`, { headers: at });
-        return state.body.status === 'registering' ? null : state.body;
+        return /^(registering|deleting)$/.test(state.body.status) ? null : state.body;
       });
     };
     for (const attempt of ['the first time', 'the second time']) {

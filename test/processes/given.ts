@@ -31,8 +31,14 @@ export const stepFailed = (step: string) =>
   happened('WorkflowStepFailed', { step, reason: { code: 'step-failed', message: `${step} failed.` } });
 export const answered = (call: string, service_workflow_id: string | null, answer?: unknown) =>
   happened('WorkflowCallAnswered', { call, service_workflow_id, ...(answer === undefined ? {} : { answer }) });
-export const callFailed = (call: string) =>
-  happened('WorkflowCallFailed', { call, attempts: 3, reason: { code: 'call-refused', message: 'It said no.' } });
+/** With a status, the service refused the call; without one, no attempt was answered in time. */
+export const callFailed = (call: string, status?: number) =>
+  happened('WorkflowCallFailed', {
+    ...{ call, attempts: 3 },
+    ...(status === undefined
+      ? { reason: { code: 'attempts-used-up', message: 'It did not answer.' } }
+      : { reason: { code: 'call-refused', message: 'It said no.' }, status }),
+  });
 export const refused = (command: string, code = 'refused') =>
   happened('WorkflowCommandRefused', { command, reason: { code, message: 'The domain said no.' } });
 export const resulted = (result_type: string, result: unknown) =>

@@ -310,7 +310,7 @@ describe('the instances of recoveries', () => {
       return workflow_id;
     };
 
-    it('serves one recovery after the other, and ends with the endpoint', async () => {
+    it('serves one recovery after the other, and gives way to the deletion', async () => {
       start('a');
       const { endpoint_id, project_id } = await anEndpoint();
       await report(endpoint_id, 1);
@@ -328,7 +328,7 @@ describe('the instances of recoveries', () => {
       await tell('DeleteEndpoint', { endpoint_id });
       await until('WorkflowCancelled', ofWorkflow(second));
       expect(await instancesOf('endpoint-recovery')).to.deep.equal([
-        { instance_id: endpoint_id, workflow_id: null, ended: true },
+        { instance_id: endpoint_id, workflow_id: null, ended: false },
       ]);
       const { rows } = await system.pool.query(`select * from process_timers where process = 'endpoint-recovery'`);
       expect(rows).to.deep.equal([]);

@@ -1,7 +1,9 @@
 import type { AnyCommand } from '../command.ts';
 import { deleteCluster } from './delete-cluster.ts';
+import { cancelClusterDeletion } from './internal/cancel-cluster-deletion.ts';
 import { failClusterDeletion } from './internal/fail-cluster-deletion.ts';
 import { failClusterRegistration } from './internal/fail-cluster-registration.ts';
+import { recordClusterCleanupPending } from './internal/record-cluster-cleanup-pending.ts';
 import { recordClusterDeleted } from './internal/record-cluster-deleted.ts';
 import { recordClusterRecoveryOverdue } from './internal/record-cluster-recovery-overdue.ts';
 import { recordClusterRegistered } from './internal/record-cluster-registered.ts';
@@ -17,8 +19,10 @@ export const clusterCommands: readonly AnyCommand[] = [
   registerCluster,
   updateCluster,
   // Sent by BudApp only.
+  cancelClusterDeletion,
   failClusterDeletion,
   failClusterRegistration,
+  recordClusterCleanupPending,
   recordClusterDeleted,
   recordClusterRecoveryOverdue,
   recordClusterRegistered,

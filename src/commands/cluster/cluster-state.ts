@@ -29,16 +29,26 @@ type Registered = { bud_cluster_id: string } & (
   | { status: 'unavailable'; deadline: string; recovery: ClusterRecovery | null }
 );
 /** `bud_cluster_id` is null where the cluster service never registered the cluster. */
-type Other = { status: 'registering' | 'error' | 'deleting' | 'deleted'; bud_cluster_id: string | null };
+type Other = { status: 'registering' | 'error' | 'deleted'; bud_cluster_id: string | null };
+type Deleting = {
+  status: 'deleting';
+  bud_cluster_id: string | null;
+  /** What is being removed: the cluster, or what a registration that failed or was cancelled may have left. */
+  removes: 'cluster' | 'registration';
+  /** The registration that the deletion has ended, until that is over. */
+  ends: WorkflowId | null;
+  /** Its status before, to which it returns where the deletion is cancelled; null where it cannot return. */
+  before: Registered['status'] | null;
+};
 
 /**
  *     registering --> available <--> unavailable
  *          |              '-----.--------'
  *          v                    v
- *        error ----------> deleting --> deleted
- *          ^---(failed)---------'
+ *        error ----------> deleting --> deleted     (from registering, too; available again where cancelled in time)
+ *          ^--------------------'                   (nothing is left of a registration that failed)
  */
-export type ClusterState = Identity & (Registered | Other);
+export type ClusterState = Identity & (Registered | Other | Deleting);
 
 const requested = ({
   data,
@@ -56,6 +66,12 @@ const requested = ({
   status: 'registering',
   bud_cluster_id: null,
 });
+
+const restored = (state: ClusterState): ClusterState => {
+  if (state.status !== 'deleting' || state.before === null || state.bud_cluster_id === null) return state;
+  const { removes: _removes, ends: _ends, before: _before, ...rest } = state;
+  return { ...rest, status: 'available', bud_cluster_id: state.bud_cluster_id };
+};
 
 const evolve = (state: ClusterState | null, event: Recorded<ClusterFact>): ClusterState | null => {
   if (event.type === 'ClusterRegistrationRequested') return requested(event);
@@ -90,8 +106,21 @@ const evolve = (state: ClusterState | null, event: Recorded<ClusterFact>): Clust
       const { [data.endpoint_id]: _released, ...reservations } = state.reservations;
       return { ...state, reservations };
     }
-    case 'ClusterDeletionRequested':
-      return { ...state, status: 'deleting', workflow_id: data.workflow_id };
+    case 'ClusterDeletionRequested': {
+      const { workflow_id, ends = null } = data;
+      const { bud_cluster_id } = state;
+      const before = isRegistered(state) ? state.status : null;
+      return { ...state, status: 'deleting', workflow_id, bud_cluster_id, removes: 'cluster', ends, before };
+    }
+    case 'ClusterRegistrationEnded':
+      return state.status === 'deleting' ? { ...state, ends: null } : state;
+    case 'ClusterDeletionCancelled':
+      return restored(state);
+    case 'ClusterCleanupPending': {
+      if (state.status !== 'registering') return state;
+      const { bud_cluster_id } = state;
+      return { ...state, status: 'deleting', bud_cluster_id, removes: 'registration', ends: null, before: null };
+    }
     case 'ClusterDeletionFailed':
       return { ...state, status: 'error' };
     case 'ClusterDeleted':

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { rejected } from '../../errors.ts';
 import { ClusterId, WorkflowId } from '../../events/ids.ts';
 import { deadlineAfter } from '../deadlines.ts';
-import { clusterCommand } from './cluster-state.ts';
+import { clusterCommand, isRegistered } from './cluster-state.ts';
 import { endOfRecovery } from './recovery.ts';
 
 export const deleteCluster = clusterCommand({
@@ -14,11 +14,8 @@ export const deleteCluster = clusterCommand({
   refusedWhileInUse: 'cluster',
   decide: ({ cluster_id }, state, { make, now, deadlines }) => {
     const { status, name, cluster_type, bud_cluster_id, reservations, workflow_id } = state;
-    if (status === 'deleting') throw rejected('cluster-deleting', 'The cluster is being deleted already.');
-    if (status === 'registering') {
-      throw rejected('cluster-registering', 'The cluster is still being registered.', {
-        hint: `Wait, or cancel the workflow ${workflow_id} first.`,
-      });
+    if (state.status === 'deleting' && state.removes === 'cluster') {
+      throw rejected('cluster-deleting', 'The cluster is being deleted already.');
     }
     const endpoints = Object.keys(reservations);
     if (endpoints.length > 0) {
@@ -37,6 +34,9 @@ export const deleteCluster = clusterCommand({
         bud_cluster_id,
         deadline: deadlineAfter(now, deadlines.deletion),
         ...endOfRecovery(state),
+        // A registration under way ends first, and so does the removal of what it left.
+        ends: status === 'registering' || status === 'deleting' ? workflow_id : null,
+        cancellable: isRegistered(state),
       },
     };
   },

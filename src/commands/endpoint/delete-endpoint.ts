@@ -2,16 +2,13 @@ import { z } from 'zod';
 import { rejected } from '../../errors.ts';
 import { EndpointId, WorkflowId } from '../../events/ids.ts';
 import { deadlineAfter } from '../deadlines.ts';
-import { type EndpointState, endpointCommand } from './endpoint-state.ts';
+import { type EndpointState, endpointCommand, isBeingDeployed, isSettled } from './endpoint-state.ts';
 import { endOfRecovery } from './recovery.ts';
 
-const assertIdle = ({ status, workflow_id }: EndpointState): void => {
-  if (status === 'deleting') throw rejected('endpoint-deleting', 'The endpoint is being deleted already.');
-  if (status === 'pending' || status === 'placing' || status === 'deploying' || status === 'updating') {
-    throw rejected('endpoint-busy', `The endpoint is ${status}.`, {
-      hint: `Wait, or cancel the workflow ${workflow_id} first.`,
-    });
-  }
+/** The deployment or scaling under way, which the deletion ends; null where there is none. */
+const changeOf = (state: EndpointState): WorkflowId | null => {
+  const isChanging = isBeingDeployed(state) || state.status === 'updating' || state.status === 'deleting';
+  return isChanging ? state.workflow_id : null;
 };
 
 export const deleteEndpoint = endpointCommand({
@@ -21,7 +18,9 @@ export const deleteEndpoint = endpointCommand({
   data: z.strictObject({ endpoint_id: EndpointId }),
   target: ({ endpoint_id }) => endpoint_id,
   decide: ({ endpoint_id }, state, { make, now, deadlines }) => {
-    assertIdle(state);
+    if (state.status === 'deleting' && state.removes === 'endpoint') {
+      throw rejected('endpoint-deleting', 'The endpoint is being deleted already.');
+    }
     const { project_id, name, placement, namespace } = state;
     return {
       type: 'EndpointDeletionRequested',
@@ -37,6 +36,8 @@ export const deleteEndpoint = endpointCommand({
         },
         deadline: deadlineAfter(now, deadlines.deletion),
         ...endOfRecovery(state),
+        ends: changeOf(state),
+        cancellable: isSettled(state),
       },
     };
   },

@@ -3,11 +3,13 @@ import { deleteEndpoint } from './delete-endpoint.ts';
 import { deployModel } from './deploy-model.ts';
 import { beginPlacement } from './internal/begin-placement.ts';
 import { cancelEndpoint } from './internal/cancel-endpoint.ts';
+import { cancelEndpointDeletion } from './internal/cancel-endpoint-deletion.ts';
 import { failEndpoint } from './internal/fail-endpoint.ts';
 import { failEndpointDeletion } from './internal/fail-endpoint-deletion.ts';
 import { failEndpointRepair } from './internal/fail-endpoint-repair.ts';
 import { failEndpointScaling } from './internal/fail-endpoint-scaling.ts';
 import { placeEndpoint } from './internal/place-endpoint.ts';
+import { recordEndpointCleanupPending } from './internal/record-endpoint-cleanup-pending.ts';
 import { recordEndpointDeleted } from './internal/record-endpoint-deleted.ts';
 import { recordEndpointDeployed } from './internal/record-endpoint-deployed.ts';
 import { recordEndpointRecoveryOverdue } from './internal/record-endpoint-recovery-overdue.ts';
@@ -26,11 +28,13 @@ export const endpointCommands: readonly AnyCommand[] = [
   // Sent by BudApp only.
   beginPlacement,
   cancelEndpoint,
+  cancelEndpointDeletion,
   failEndpoint,
   failEndpointDeletion,
   failEndpointRepair,
   failEndpointScaling,
   placeEndpoint,
+  recordEndpointCleanupPending,
   recordEndpointDeleted,
   recordEndpointDeployed,
   recordEndpointRecoveryOverdue,

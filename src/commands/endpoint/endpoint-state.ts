@@ -71,23 +71,34 @@ type Degraded = Serving & { status: 'degraded'; deadline: string; recovery: Reco
 type Unknown = Serving & { status: 'unknown'; deadline: string };
 type Live = Running | Degraded;
 type Updating = Serving & { status: 'updating'; previous_replicas: number };
-/** With a placement, something may be left on the cluster, and the capacity is still reserved. */
-type Leaving = { status: 'deleting' | 'failed'; placement: Placement | null; namespace: string | null };
+/** With a placement, an earlier version gave up its deletion: something may be left, and the capacity is reserved. */
+type Failed = { status: 'failed'; placement: Placement | null; namespace: string | null };
+type Deleting = {
+  status: 'deleting';
+  placement: Placement | null;
+  namespace: string | null;
+  /** What is being removed: the whole endpoint, or what a deployment that failed or was cancelled may have left. */
+  removes: 'endpoint' | 'deployment';
+  /** The deployment or scaling that the deletion has ended, until that is over. */
+  ends: WorkflowId | null;
+  /** As it was before the deletion, while that can be cancelled. */
+  before: (EndpointSpec & (Live | Unknown)) | null;
+};
 
 /**
  *     pending --> placing --> deploying --> running <--> degraded
  *        '----------.------------'            |  ^----------|
  *                   v                         v             |
  *           failed | cancelled             updating --------'   (scaled, or as before)
- *                   |
- *                   '-----> deleting --> deleted                (also from running and degraded)
- *                 failed <-----'                                (something may be left on the cluster)
  *
- *     running | degraded --silence--> unknown --report--> running | degraded          (unknown: deleting, too)
+ *     any --> deleting --> deleted                   (requested; running again where that is cancelled in time)
+ *     deploying --> deleting --> failed | cancelled  (the cluster has not confirmed yet that nothing is left)
+ *
+ *     running | degraded --silence--> unknown --report--> running | degraded
  *
  * A repair goes on while the endpoint is degraded, and changes no status by itself: the reports do.
  */
-export type EndpointState = EndpointSpec & (Unplaced | Deploying | Live | Unknown | Updating | Leaving);
+export type EndpointState = EndpointSpec & (Unplaced | Deploying | Live | Unknown | Updating | Failed | Deleting);
 
 const NOWHERE = { placement: null, namespace: null } as const;
 
@@ -163,8 +174,10 @@ const evolveServing = (state: EndpointState, { type, data }: ServingFact): Endpo
       const { workflow_id, replicas, previous_replicas } = data;
       return { ...state, status: 'updating', workflow_id, replicas, previous_replicas, repair: null };
     }
-    case 'EndpointScalingFailed':
-      return { ...state, status: 'running', replicas: data.replicas };
+    case 'EndpointScalingFailed': {
+      const observed = data.observed ? observedOf(data.observed) : state.observed;
+      return { ...state, status: 'running', replicas: data.replicas, observed };
+    }
   }
 };
 
@@ -222,8 +235,21 @@ const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): End
       return { ...state, status: 'failed', holds_name: false, ...NOWHERE };
     case 'EndpointCancelled':
       return { ...state, status: 'cancelled', holds_name: false, ...NOWHERE };
-    case 'EndpointDeletionRequested':
-      return { ...state, status: 'deleting', workflow_id: event.data.workflow_id };
+    case 'EndpointDeletionRequested': {
+      const { workflow_id, ends = null } = event.data;
+      const { placement, namespace } = state;
+      const before = isSettled(state) ? state : null;
+      return { ...state, status: 'deleting', workflow_id, placement, namespace, removes: 'endpoint', ends, before };
+    }
+    case 'EndpointChangeEnded':
+      return state.status === 'deleting' ? { ...state, ends: null } : state;
+    case 'EndpointDeletionCancelled':
+      return state.status === 'deleting' && state.before ? { ...state.before, status: 'running' } : state;
+    case 'EndpointCleanupPending': {
+      if (!isBeingDeployed(state)) return state;
+      const { placement, namespace } = state;
+      return { ...state, status: 'deleting', placement, namespace, removes: 'deployment', ends: null, before: null };
+    }
     case 'EndpointDeletionFailed':
       return { ...state, status: 'failed' };
     case 'EndpointDeleted':
@@ -240,12 +266,17 @@ export const endpoint: Aggregate<EndpointState, EndpointFact> = {
 
 export const { change: endpointCommand, create: endpointCreation } = commandsOn(endpoint);
 
-/**
- * Asserts that the endpoint is running or degraded, without a rollout in progress. Throws `Rejected`
- * `endpoint-not-running` otherwise.
- */
+/** Whether the endpoint is running or degraded, without a rollout in progress. */
+export const isLive = (state: EndpointState): state is EndpointSpec & Live =>
+  state.status === 'running' || state.status === 'degraded';
+
+/** Whether the endpoint is on its way to running for the first time. */
+export const isBeingDeployed = ({ status }: EndpointState): boolean =>
+  status === 'pending' || status === 'placing' || status === 'deploying';
+
+/** Throws `Rejected` `endpoint-not-running` where the endpoint is not live. */
 export const assertRunning: (state: EndpointState) => asserts state is EndpointSpec & Live = (state) => {
-  if (state.status === 'running' || state.status === 'degraded') return;
+  if (isLive(state)) return;
   throw rejected('endpoint-not-running', `The endpoint is ${state.status}, not running.`, {
     hint: 'Try again when the endpoint runs.',
   });

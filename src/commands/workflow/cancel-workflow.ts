@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { rejected } from '../../errors.ts';
 import { WorkflowId } from '../../events/ids.ts';
+import { cancellationOf } from './cancellation.ts';
 import { workflowCommand } from './workflow-state.ts';
 
 export const cancelWorkflow = workflowCommand({
@@ -13,17 +14,21 @@ export const cancelWorkflow = workflowCommand({
   },
   data: z.strictObject({ workflow_id: WorkflowId }),
   target: ({ workflow_id }) => workflow_id,
-  decide: (data, { status, kind, target, cancel_requested }) => {
+  decide: (data, state) => {
+    const { status, target, cancel_requested } = state;
     if (status !== 'running') throw rejected('workflow-finished', `The workflow is over: it is ${status}.`);
-    if (kind === 'endpoint-recovery' || kind === 'cluster-recovery') {
-      throw rejected(
-        'workflow-not-cancellable',
-        `The recovery of a ${target.area} cannot be cancelled while it is degraded or unavailable.`,
-        {
-          hint: `It ends when the ${target.area} has recovered or is deleted.`,
-        },
-      );
+    if (cancel_requested) return [];
+    switch (cancellationOf(state)) {
+      case 'possible':
+        return { type: 'WorkflowCancelRequested', data };
+      case 'never':
+        throw rejected('workflow-not-cancellable', 'A workflow of this kind cannot be cancelled.', {
+          hint: `It ends by itself, or when the ${target.area} is deleted.`,
+        });
+      case 'decided':
+        throw rejected('workflow-not-cancellable', 'It is too late to cancel the workflow: its outcome is decided.', {
+          hint: 'Wait until it ends.',
+        });
     }
-    return cancel_requested ? [] : { type: 'WorkflowCancelRequested', data };
   },
 });

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import type { WorkflowFact } from '../../events/catalog.ts';
 import type { WorkflowId } from '../../events/ids.ts';
 import type { Reason } from '../../events/values.ts';
-import { findStep, isOver } from './step.ts';
-import type { Step, WorkflowState } from './workflow-state.ts';
+import { findStep } from './step.ts';
+import { isOver, type Step, type WorkflowState } from './workflow-state.ts';
 
 /** A message of another service; `message_event` is a step id, `eta` or `results`. */
 export interface ServiceMessage {
@@ -66,7 +66,8 @@ const decideResults = (message: ServiceMessage, state: WorkflowState): WorkflowF
   if (status !== 'FAILED' && (result !== null || WITHOUT_RESULT.has(message_type))) {
     return { type: 'WorkflowResultReceived', data: { workflow_id, result_type: message_type, result } };
   }
-  const step = failedStep(state);
+  // What is being undone has failed already, and the undoing finds out by itself how it goes.
+  const step = state.undoing ? undefined : failedStep(state);
   if (!step || state.steps.some((other) => other.status === 'failed')) {
     return ignored(message, 'step-finished', 'A step has failed already.');
   }

@@ -1,8 +1,5 @@
 import { Rejected } from '../../errors.ts';
-import type { Step, StepStatus, WorkflowState } from './workflow-state.ts';
-
-export const isOver = ({ status }: Step): boolean =>
-  status === 'succeeded' || status === 'failed' || status === 'skipped';
+import { isOver, type Step, type StepStatus, type WorkflowState } from './workflow-state.ts';
 
 export const findStep = ({ steps }: WorkflowState, id: string): Step | undefined =>
   steps.find((step) => step.id === id);

@@ -11,9 +11,11 @@ import { recordCallFailure } from './internal/record-call-failure.ts';
 import { recordCommandRefusal } from './internal/record-command-refusal.ts';
 import { recordParkedWorkResumed } from './internal/record-parked-work-resumed.ts';
 import { recordServiceMessage } from './internal/record-service-message.ts';
+import { retryWorkflowStep } from './internal/retry-workflow-step.ts';
 import { skipWorkflowStep } from './internal/skip-workflow-step.ts';
 import { startWorkflow } from './internal/start-workflow.ts';
 import { startWorkflowStep } from './internal/start-workflow-step.ts';
+import { startWorkflowUndo } from './internal/start-workflow-undo.ts';
 
 /** The commands of the area workflow. */
 export const workflowCommands: readonly AnyCommand[] = [
@@ -30,7 +32,9 @@ export const workflowCommands: readonly AnyCommand[] = [
   recordCommandRefusal,
   recordParkedWorkResumed,
   recordServiceMessage,
+  retryWorkflowStep,
   skipWorkflowStep,
   startWorkflow,
   startWorkflowStep,
+  startWorkflowUndo,
 ];

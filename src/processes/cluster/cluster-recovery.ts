@@ -46,6 +46,7 @@ export const clusterRecovery = createRecovery({
     'ClusterRecoveryOverdue',
     'ClusterBecameAvailable',
     'ClusterDeletionRequested',
+    'ClusterDeleted',
     'ClusterRegistrationFailed',
   ],
   signalOf: (event, { known }): Signal | null => {
@@ -65,7 +66,9 @@ export const clusterRecovery = createRecovery({
       case 'ClusterBecameAvailable':
         return { type: 'recovered' };
       case 'ClusterDeletionRequested':
-        return { type: 'gone', message: 'The cluster is being deleted.' };
+        // It goes on as before where the deletion is cancelled in time.
+        return { type: 'superseded', message: 'The cluster is being deleted.' };
+      case 'ClusterDeleted':
       case 'ClusterRegistrationFailed':
         return { type: 'gone', message: 'The cluster is gone.' };
     }

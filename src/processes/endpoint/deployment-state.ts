@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from '../../events/ids.ts';
 import { DeployConfig, PlacementCandidate, Reason, Resources } from '../../events/values.ts';
+import { Removal } from '../removal.ts';
 
 /** The request, with what every phase needs of it. */
 const EndpointSpec = z.object({
@@ -29,18 +30,30 @@ export type Option = z.output<typeof Option>;
 const placement = { simulator_id: z.string(), candidates: z.array(PlacementCandidate) };
 const chosen = { ...placement, option: Option };
 
-/** What the cluster made is being removed. `awaiting`: the answer or result without which the workflow does not end. */
-const Undoing = z.object({
+const undone = {
   phase: z.literal('undoing'),
   wanted: EndpointSpec,
   option: Option,
   /** The abort that is being carried out. Instances under way are stored with this name. */
   trouble: z.object({ reason: Reason, ending: z.enum(['failed', 'cancelled']) }),
-  awaiting: z.enum(['deploy-answer', 'cancel', 'delete']),
-  namespace: z.string().nullable(),
-});
+};
 
-export const DeploymentState = z.discriminatedUnion('phase', [
+/** What the cluster made is being removed. */
+const Undoing = z.object({ ...undone, removal: Removal });
+
+/** As an earlier version stored it, with a removal that makes one attempt. */
+const UndoingBefore = z
+  .object({
+    ...undone,
+    awaiting: z.enum(['deploy-answer', 'cancel', 'delete']),
+    namespace: z.string().nullable(),
+  })
+  .transform(({ awaiting, namespace, ...rest }) => ({
+    ...rest,
+    removal: Removal.parse({ awaiting: awaiting === 'deploy-answer' ? 'answer' : awaiting, thing: namespace }),
+  }));
+
+const OtherPhase = z.discriminatedUnion('phase', [
   z.object({
     phase: z.literal('simulating'),
     wanted: EndpointSpec,
@@ -67,7 +80,6 @@ export const DeploymentState = z.discriminatedUnion('phase', [
     service_workflow_id: z.string().nullable(),
   }),
   z.object({ phase: z.literal('recording'), wanted: EndpointSpec, ...chosen, namespace: z.string() }),
-  Undoing,
   /** The deployment was given up. A success that is reported later is undone. */
   z.object({
     phase: z.literal('over'),
@@ -77,6 +89,7 @@ export const DeploymentState = z.discriminatedUnion('phase', [
     namespace: z.string().nullable(),
   }),
 ]);
+export const DeploymentState = z.union([OtherPhase, Undoing, UndoingBefore]);
 export type DeploymentState = z.output<typeof DeploymentState>;
 export type EndpointSpec = z.output<typeof EndpointSpec>;
 export type In<Phase extends DeploymentState['phase']> = Extract<DeploymentState, { phase: Phase }>;

@@ -1,26 +1,43 @@
 import { releaseCapacity } from '../../commands/cluster/internal/release-capacity.ts';
 import { cancelEndpoint } from '../../commands/endpoint/internal/cancel-endpoint.ts';
 import { failEndpoint } from '../../commands/endpoint/internal/fail-endpoint.ts';
+import { recordEndpointCleanupPending } from '../../commands/endpoint/internal/record-endpoint-cleanup-pending.ts';
+import { completeWorkflowStep } from '../../commands/workflow/internal/complete-workflow-step.ts';
+import { retryWorkflowStep } from '../../commands/workflow/internal/retry-workflow-step.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import type { Abort } from '../abort.ts';
-import { abandonCalls, after, ask, call, end, type Intent, type Reaction, timer } from '../process.ts';
-import { giveUpWorkflow, reportTo } from '../workflow-intents.ts';
+import { abandonCalls, after, ask, call, end, type Intent, type Reaction } from '../process.ts';
+import {
+  beginRemoval,
+  cleanupPending,
+  endRemoval,
+  followRemoval,
+  isRefused,
+  type RemovalKind,
+  saysDeleted,
+  UNDO,
+} from '../removal.ts';
+import { beginUndo, giveUpWorkflow, reportTo } from '../workflow-intents.ts';
 import type { DeploymentState, EndpointSpec, In, Option } from './deployment-state.ts';
 
 type Reacted = Reaction<DeploymentState>;
 
-/** The clean-up ends within this time, however the cluster behaves. Its reason then names what may be left. */
+/** The first attempt. */
 const UNDO_SECONDS = 180;
-const CALL_SECONDS = 120;
-/** How long the deletion of a late deployment is attempted. */
-const LATE_SECONDS = 3600;
-const UNDO = 'undo';
+/** How long the deletion of a late deployment is attempted, whose workflow has ended. */
+const LATE_SECONDS = 30 * 24 * 3600;
+
+const REMOVE = 'undo_deployment';
+const RELEASE = 'undo_reservation';
+/** In the reverse order of what they undo. */
+const RELEASE_ONLY = { [RELEASE]: 'Release the reserved capacity' };
+const UNDO_STEPS = { [REMOVE]: 'Remove the deployment from the cluster', ...RELEASE_ONLY };
 
 const askDelete = (
   { workflow_id, user_id }: EndpointSpec,
   { bud_cluster_id, namespace, give_up_at }: { bud_cluster_id: string; namespace: string; give_up_at: string },
-): Intent =>
+): Intent & { kind: 'call' } =>
   call(
     'cluster.delete-deployment',
     { cluster_id: bud_cluster_id, namespace, ...reportTo(workflow_id, user_id) },
@@ -35,13 +52,31 @@ const namespaceIn = (event: Recorded): string | null => {
   return isResult ? (parseResult('deploy_model', event.data.result)?.namespace ?? null) : null;
 };
 
+const removalOf = ({ wanted, option }: { wanted: EndpointSpec; option: Option }): RemovalKind => {
+  const { bud_cluster_id } = option;
+  return {
+    made_by: 'cluster.deploy',
+    calls: { remove: 'cluster.delete-deployment', cancel: 'cluster.cancel-deployment', probe: 'cluster.health' },
+    message_type: 'deploy_model',
+    remove: (namespace, give_up_at) => askDelete(wanted, { bud_cluster_id, namespace, give_up_at }),
+    cancel: (workflow_id, give_up_at) => call('cluster.cancel-deployment', { workflow_id }, { give_up_at }),
+    probe: (give_up_at) => call('cluster.health', { cluster_id: bud_cluster_id }, { give_up_at }),
+    thingIn: namespaceIn,
+    isRemoved: (event) => saysDeleted(event, 'delete_deployment', 'delete_namespace'),
+  };
+};
+
 /** Releases the capacity and the name, and ends the workflow. */
 const closing = ({ wanted, option }: { wanted: EndpointSpec; option: Option | null }, abort: Abort): Intent[] => {
   const { workflow_id, endpoint_id } = wanted;
   const { reason } = abort;
   return [
-    abandonCalls(),
-    ...(option ? [ask(releaseCapacity, { cluster_id: option.cluster_id, endpoint_id, workflow_id })] : []),
+    ...(option
+      ? [
+          ask(releaseCapacity, { cluster_id: option.cluster_id, endpoint_id, workflow_id }),
+          ask(completeWorkflowStep, { workflow_id, step: RELEASE, message: `Released on ${option.name}` }),
+        ]
+      : []),
     abort.ending === 'failed'
       ? ask(failEndpoint, { endpoint_id, workflow_id, reason })
       : ask(cancelEndpoint, { endpoint_id, workflow_id, reason }),
@@ -54,28 +89,29 @@ export const giveUpBeforeDeploying = (
   state: In<'simulating' | 'looking-up' | 'reserving' | 'placing'>,
   abort: Abort,
 ): Reacted => {
+  const { wanted } = state;
   const option = 'option' in state ? state.option : null;
-  return { state, intents: [...closing({ wanted: state.wanted, option }, abort), end()] };
+  const { workflow_id, deadline } = wanted;
+  const undo = option ? beginUndo(workflow_id, { reason: abort.reason, steps: RELEASE_ONLY, deadline }) : [];
+  return { state, intents: [abandonCalls(), ...undo, ...closing({ wanted, option }, abort), end()] };
 };
 
-/** `left` names what may be left on the cluster. No `end`, because a success may still be reported and must be undone. */
+/** Nothing is left. No `end`, because a success may still be reported and must be undone. */
 const finish = (
   { wanted, option, namespace }: { wanted: EndpointSpec; option: Option; namespace: string | null },
-  { reason, ending }: Abort,
-  left: string | null,
+  abort: Abort,
 ): Reacted => {
-  const message = left === null ? reason.message : `${reason.message} ${left}`;
+  const { workflow_id } = wanted;
+  const message = 'The cluster confirms that nothing is left';
   return {
     state: { phase: 'over', wanted, bud_cluster_id: option.bud_cluster_id, namespace },
-    intents: closing({ wanted, option }, { reason: { code: reason.code, message }, ending }),
+    intents: [
+      abandonCalls(),
+      ask(completeWorkflowStep, { workflow_id, step: REMOVE, message }),
+      ...closing({ wanted, option }, abort),
+    ],
   };
 };
-
-const undoing = (
-  state: { wanted: EndpointSpec; option: Option },
-  abort: Abort,
-  rest: Pick<In<'undoing'>, 'awaiting' | 'namespace'>,
-): In<'undoing'> => ({ phase: 'undoing', wanted: state.wanted, option: state.option, trouble: abort, ...rest });
 
 /** Removes what the cluster has made or is making, before the workflow ends. */
 export const undo = (
@@ -84,73 +120,63 @@ export const undo = (
   { abort, namespace }: { abort: Abort; namespace: string | null },
 ): Reacted => {
   const { wanted, option } = state;
-  const bound = timer(UNDO, after(event.at, UNDO_SECONDS));
-  const give_up_at = after(event.at, CALL_SECONDS);
-  if (namespace !== null) {
-    const remove = askDelete(wanted, { bud_cluster_id: option.bud_cluster_id, namespace, give_up_at });
-    return {
-      state: undoing(state, abort, { awaiting: 'delete', namespace }),
-      intents: [abandonCalls(), remove, bound],
-    };
+  const { endpoint_id, workflow_id } = wanted;
+  const isLost = event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.deploy';
+  const deadline = after(event.at, UNDO_SECONDS);
+  const begun = beginUndo(workflow_id, { reason: abort.reason, steps: UNDO_STEPS, deadline });
+  if (isLost && isRefused(event)) {
+    const { state: over, intents } = finish({ wanted, option, namespace }, abort);
+    return { state: over, intents: [...begun, ...intents] };
   }
-  const service_workflow_id = state.phase === 'deploying' ? state.service_workflow_id : null;
-  if (service_workflow_id !== null) {
-    const cancel = call('cluster.cancel-deployment', { workflow_id: service_workflow_id }, { give_up_at });
-    return {
-      state: undoing(state, abort, { awaiting: 'cancel', namespace }),
-      intents: [abandonCalls(), cancel, bound],
-    };
-  }
-  if (event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.deploy') {
-    return finish({ wanted, option, namespace }, abort, null);
-  }
-  // The deployment is requested but not answered, and only the answer names the workflow to cancel.
-  return { state: undoing(state, abort, { awaiting: 'deploy-answer', namespace }), intents: [abandonCalls(), bound] };
+  const { removal, intents } = beginRemoval(
+    removalOf(state),
+    {
+      thing: namespace,
+      service_workflow_id: state.phase === 'deploying' ? state.service_workflow_id : null,
+      answered: isLost ? 'lost' : undefined,
+    },
+    { at: event.at, until: deadline },
+  );
+  const reason = cleanupPending(abort.reason, 'What the cluster made of it is being removed.');
+  return {
+    state: { phase: 'undoing', wanted, option, trouble: abort, removal },
+    intents: [
+      abandonCalls(),
+      ...begun,
+      ask(recordEndpointCleanupPending, { endpoint_id, workflow_id, reason, deadline }),
+      ...intents,
+    ],
+  };
 };
 
-const isDeleted = (event: Recorded): boolean => {
-  if (event.type === 'WorkflowResultReceived') return event.data.result_type === 'delete_deployment';
-  if (event.type !== 'WorkflowMessageIgnored') return false;
-  const { message_type, message_event, status } = event.data;
-  // The deletion's step is not one of this workflow's steps, so its message is recorded as ignored.
-  return message_type === 'delete_deployment' && message_event === 'delete_namespace' && status === 'COMPLETED';
-};
+const leftOf = (namespace: string | null): string =>
+  namespace === null
+    ? 'The cluster has not confirmed yet that it stopped the deployment.'
+    : `The cluster has not confirmed yet that it removed ${namespace}.`;
 
-const isDeletionFailed = (event: Recorded): boolean =>
-  event.type === 'WorkflowMessageIgnored' &&
-  event.data.message_type === 'delete_deployment' &&
-  event.data.status === 'FAILED';
-
-/** Waits for the clean-up, then ends the workflow. */
+/** Waits until the cluster confirms that nothing is left, then ends the workflow. */
 export const reactUndoing = (state: In<'undoing'>, event: Recorded): Reacted | null => {
-  const { wanted, option, trouble: abort, awaiting, namespace } = state;
-  const done = (left: string | null) => finish({ wanted, option, namespace }, abort, left);
-  const give_up_at = after(event.at, CALL_SECONDS);
-  const late = namespaceIn(event);
-  if (late !== null && late !== namespace) {
-    const remove = askDelete(wanted, { bud_cluster_id: option.bud_cluster_id, namespace: late, give_up_at });
-    return { state: { ...state, awaiting: 'delete', namespace: late }, intents: [remove] };
+  const { wanted, option, trouble: abort, removal: before } = state;
+  const { endpoint_id, workflow_id } = wanted;
+  const isOver = event.type === 'WorkflowTimerFired' && event.data.timer === UNDO;
+  const step = followRemoval(removalOf(state), before, { event, isOver });
+  if (step === null) return null;
+  if (step === 'gone') {
+    const { state: over, intents } = finish({ wanted, option, namespace: before.thing }, abort);
+    return { state: over, intents: [...endRemoval(), ...intents] };
   }
-  const left =
-    namespace === null
-      ? 'The cluster did not confirm that it stopped the deployment; if it starts after all, it is removed.'
-      : `The cluster did not confirm that it removed ${namespace}.`;
-  if (event.type === 'WorkflowTimerFired' && event.data.timer === UNDO) return done(left);
-  if (awaiting === 'delete') {
-    if (isDeleted(event)) return done(null);
-    const refused = event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.delete-deployment';
-    return refused || isDeletionFailed(event) ? done(left) : null;
-  }
-  if (event.type === 'WorkflowCallAnswered') {
-    if (awaiting === 'cancel') return event.data.call === 'cluster.cancel-deployment' ? done(null) : null;
-    const { call: name, service_workflow_id } = event.data;
-    if (name !== 'cluster.deploy' || service_workflow_id === null) return null;
-    const cancel = call('cluster.cancel-deployment', { workflow_id: service_workflow_id }, { give_up_at });
-    return { state: { ...state, awaiting: 'cancel' }, intents: [cancel] };
-  }
-  if (event.type !== 'WorkflowCallFailed') return null;
-  if (awaiting === 'cancel') return event.data.call === 'cluster.cancel-deployment' ? done(left) : null;
-  return event.data.call === 'cluster.deploy' ? done(null) : null;
+  const { removal, intents, again: deadline } = step;
+  if (deadline === null) return { state: { ...state, removal }, intents };
+  const reason = cleanupPending(abort.reason, leftOf(removal.thing));
+  return {
+    state: { ...state, removal },
+    intents: [
+      abandonCalls(),
+      ask(recordEndpointCleanupPending, { endpoint_id, workflow_id, reason, deadline }),
+      ask(retryWorkflowStep, { workflow_id, step: REMOVE, reason, deadline }),
+      ...intents,
+    ],
+  };
 };
 
 /** Undoes a success that is reported after the workflow has ended. */

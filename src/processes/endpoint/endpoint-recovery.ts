@@ -56,6 +56,7 @@ export const endpointRecovery = createRecovery({
     'EndpointRepaired',
     'EndpointScalingRequested',
     'EndpointDeletionRequested',
+    'EndpointDeleted',
     'EndpointFailed',
     'EndpointCancelled',
   ],
@@ -85,7 +86,9 @@ export const endpointRecovery = createRecovery({
       case 'EndpointScalingRequested':
         return { type: 'superseded', message: 'The endpoint is being scaled.' };
       case 'EndpointDeletionRequested':
-        return { type: 'gone', message: 'The endpoint is being deleted.' };
+        // It goes on as before where the deletion is cancelled in time.
+        return { type: 'superseded', message: 'The endpoint is being deleted.' };
+      case 'EndpointDeleted':
       case 'EndpointFailed':
       case 'EndpointCancelled':
         return { type: 'gone', message: 'The endpoint is gone.' };

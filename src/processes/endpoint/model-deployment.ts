@@ -6,8 +6,8 @@ import { completeWorkflowStep } from '../../commands/workflow/internal/complete-
 import { startWorkflowStep } from '../../commands/workflow/internal/start-workflow-step.ts';
 import { type DeploymentResult, parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import { abortOf, failed } from '../abort.ts';
-import { after, ask, call, end, type Process, type Reaction, timer } from '../process.ts';
+import { abortOf, failed, SUPERSEDED } from '../abort.ts';
+import { after, ask, call, changeOf, end, type Process, type Reaction, timer } from '../process.ts';
 import { begin, requesterOf, succeed } from '../workflow-intents.ts';
 import { deployRequest, locate, simulationRequest } from './deployment-calls.ts';
 import { giveUpPlacing, PLACEMENT, reactLookingUp, reactReserving, reactSimulating } from './deployment-placement.ts';
@@ -46,12 +46,13 @@ export interface DeploymentOptions {
  *                                      failed, late, cancelled                                    |
  *                                      '------------------------------> over <-------------------'
  *
- * undoing: the deployment is cancelled or deleted on the cluster. over: capacity and name are released, and the workflow
+ * undoing: the deployment is cancelled or deleted on the cluster, until that confirms that nothing is left. over: capacity and name are released, and the workflow
  * has ended.
  */
 export const createModelDeployment = (options: DeploymentOptions): Process<DeploymentState> => ({
   name: 'model-deployment',
   state: DeploymentState,
+  workflowOf: changeOf,
   react: (state, event) => {
     if (state) return react(state, event);
     return event.type === 'EndpointRequested' ? start(event, options) : null;
@@ -174,6 +175,9 @@ const reactRecording = (state: In<'recording'>, event: Recorded): Reacted | null
     const message = `The endpoint serves requests at ${event.data.url}`;
     const done = ask(completeWorkflowStep, { workflow_id, step: 'confirm_running', message });
     return { state, intents: [done, succeed(workflow_id), end()] };
+  }
+  if (event.type === 'EndpointDeletionRequested') {
+    return undo(state, event, { abort: SUPERSEDED, namespace: state.namespace });
   }
   if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordEndpointDeployed.type) return null;
   const abort = { reason: event.data.reason, ending: 'failed' } as const;

@@ -62,11 +62,11 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
     data: { call: string; service_workflow_id: string | null; answer?: unknown },
   ) => record(intent, ':answer', { command: 'RecordCallAnswer', data });
 
-  const recordFailure = (intent: ClaimedIntent, reason: Reason) => {
+  const recordFailure = (intent: ClaimedIntent, reason: Reason, status: number | null = null) => {
     const { intent: effect, attempts } = intent;
     return record(intent, ':failure', {
       command: 'RecordCallFailure',
-      data: { call: nameOf(effect), attempts: Math.max(1, attempts), reason },
+      data: { call: nameOf(effect), attempts: Math.max(1, attempts), reason, ...(status === null ? {} : { status }) },
     });
   };
 
@@ -91,8 +91,8 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
     }
   };
 
-  const failCall = async (intent: ClaimedIntent, reason: Reason): Promise<Attempt> => {
-    await recordFailure({ ...intent, attempts: intent.attempts + 1 }, reason);
+  const failCall = async (intent: ClaimedIntent, reason: Reason, status: number | null = null): Promise<Attempt> => {
+    await recordFailure({ ...intent, attempts: intent.attempts + 1 }, reason, status);
     return { done: `failed: ${reason.code}` };
   };
 
@@ -118,7 +118,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
       if (error instanceof ServiceFailure) {
         const message = withoutSecret(failureText(error));
         if (error.retryable) return { again: message, retryable: 'until-given-up' };
-        return failCall(intent, { code: 'call-refused', message });
+        return failCall(intent, { code: 'call-refused', message }, error.status);
       }
       if (error instanceof ZodError) {
         return failCall(intent, {

@@ -66,7 +66,9 @@ describe('cluster recovery', () => {
       ...{ cluster_id, name: 'local', cluster_type: 'ON_PREM', bud_cluster_id: 'bud-1', deadline: DEADLINE_AT },
       recovery_id: workflow_id,
     });
-    expect(given(unavailable, deletion).names).to.deep.equal(['abandon-calls', 'MarkWorkflowCancelled', 'end']);
+    expect(given(unavailable, deletion).names).to.deep.equal(['abandon-calls', 'MarkWorkflowCancelled']);
+    const deleted = happened('ClusterDeleted', { cluster_id, name: 'local' });
+    expect(given(unavailable, deletion, deleted).ended).to.equal(true);
     expect(given(unavailable, refused('RecordClusterStatus', 'cluster-not-found')).ended).to.equal(true);
   });
 
@@ -98,7 +100,7 @@ describe('cluster recovery', () => {
     });
     const check = happened('WorkflowTimerFired', { workflow_id: recovery_id, timer: 'check' });
     expect(given(...registered, bare, check).callInput('cluster.health')).to.deep.equal({ cluster_id: 'bud-1' });
-    expect(given(...registered, fact('ClusterDeletionRequested', { cluster_id: clusterId })).ended).to.equal(true);
+    expect(given(...registered, fact('ClusterDeleted', { cluster_id: clusterId })).ended).to.equal(true);
     expect(given(bare).names).to.equal(null);
   });
 });

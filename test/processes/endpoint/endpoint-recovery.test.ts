@@ -185,8 +185,10 @@ describe('endpoint recovery', () => {
     const scaling = fact('EndpointScalingRequested', { endpoint_id: endpointId });
     expect(given(degraded(), scaling).names).to.deep.equal(['abandon-calls', 'MarkWorkflowCancelled']);
     expect(given(...deployed, scaling).names).to.equal(null);
-    expect(given(degraded(), deletion).names).to.deep.equal(['abandon-calls', 'MarkWorkflowCancelled', 'end']);
-    expect(given(...deployed, deletion).names).to.deep.equal(['abandon-calls', 'end']);
+    const deleted = fact('EndpointDeleted', { endpoint_id: endpointId });
+    expect(given(degraded(), deletion).names).to.deep.equal(['abandon-calls', 'MarkWorkflowCancelled']);
+    expect(given(degraded(), deletion, deleted).names).to.deep.equal(['abandon-calls', 'end']);
+    expect(given(...deployed, deleted).names).to.deep.equal(['abandon-calls', 'end']);
     expect(given(deletion).names).to.equal(null);
     expect(given(degraded(), refused('RecordEndpointReport', 'endpoint-not-found')).ended).to.equal(true);
   });

@@ -92,7 +92,18 @@ const deployed = happened('EndpointDeployed', {
   workers: [],
 });
 
-const GIVEN_UP = ['abandon-calls', 'ReleaseCapacity', 'FailEndpoint', 'FailWorkflow'];
+/** From when something may be left on the cluster until the cluster confirms that nothing is. */
+const UNDONE = ['abandon-calls', 'StartWorkflowUndo', 'StartWorkflowStep', 'RecordEndpointCleanupPending'];
+const AGAIN = ['abandon-calls', 'RecordEndpointCleanupPending', 'RetryWorkflowStep'];
+const confirmed = (...ending: string[]) => [
+  'cancel-timer undo',
+  'abandon-calls',
+  'CompleteWorkflowStep',
+  'ReleaseCapacity',
+  'CompleteWorkflowStep',
+  ...ending,
+];
+const GIVEN_UP = confirmed('FailEndpoint', 'FailWorkflow');
 
 describe('the deployment process', () => {
   it('shows a workflow, begins the placement and asks the simulator', () => {
@@ -233,7 +244,7 @@ describe('the deployment process', () => {
     it(`deletes a deployment that is reported as ${status}, then fails`, () => {
       const history = [...deploying, accepted, resulted('deploy_model', deployment(status))];
       const undoing = given(...history);
-      expect(undoing.names).to.deep.equal(['abandon-calls', 'call cluster.delete-deployment', 'timer undo']);
+      expect(undoing.names).to.deep.equal([...UNDONE, 'call cluster.delete-deployment', 'timer undo']);
       expect(undoing.callInput('cluster.delete-deployment')).to.include({
         namespace: 'bud-ocr-1',
         cluster_id: 'bud-1',
@@ -251,7 +262,7 @@ describe('the deployment process', () => {
   })) {
     it(`cancels on the cluster, releases and fails when ${what}`, () => {
       const undoing = given(...deploying, accepted, trouble);
-      expect(undoing.names).to.deep.equal(['abandon-calls', 'call cluster.cancel-deployment', 'timer undo']);
+      expect(undoing.names).to.deep.equal([...UNDONE, 'call cluster.cancel-deployment', 'timer undo']);
       expect(undoing.callInput('cluster.cancel-deployment')).to.deep.equal({ workflow_id: 'theirs-1' });
       const over = given(...deploying, accepted, trouble, answered('cluster.cancel-deployment', null, {}));
       expect(over.names).to.deep.equal(GIVEN_UP);
@@ -261,7 +272,7 @@ describe('the deployment process', () => {
   it('ends as cancelled when the user cancels', () => {
     const history = [...deploying, accepted, cancelRequested, answered('cluster.cancel-deployment', null, {})];
     const { names } = given(...history);
-    expect(names).to.deep.equal(['abandon-calls', 'ReleaseCapacity', 'CancelEndpoint', 'MarkWorkflowCancelled']);
+    expect(names).to.deep.equal(confirmed('CancelEndpoint', 'MarkWorkflowCancelled'));
     expect(given(requested, cancelRequested).names).to.deep.equal([
       'abandon-calls',
       'CancelEndpoint',
@@ -272,20 +283,89 @@ describe('the deployment process', () => {
 
   it('waits for the answer of a deployment in flight, since only that says what to cancel', () => {
     const cancelled = [...deploying, cancelRequested];
-    expect(given(...cancelled).names).to.deep.equal(['abandon-calls', 'timer undo']);
-    expect(given(...cancelled, accepted).names).to.deep.equal(['call cluster.cancel-deployment']);
-    expect(given(...cancelled, callFailed('cluster.deploy')).names).to.include('CancelEndpoint');
-    expect(given(...cancelled, timerFired('undo')).names).to.include('CancelEndpoint');
+    expect(given(...cancelled).names).to.deep.equal([...UNDONE, 'timer undo']);
+    expect(given(...cancelled, accepted).names).to.deep.equal(['call cluster.cancel-deployment', 'timer undo']);
+    expect(given(...cancelled, callFailed('cluster.deploy', 422)).names).to.include('CancelEndpoint');
   });
 
-  it('fails all the same, saying what may be left, when the clean-up fails too', () => {
-    const history = [...deploying, accepted, resulted('deploy_model', deployment('failed'))];
-    for (const last of [callFailed('cluster.delete-deployment'), timerFired('undo')]) {
-      const { names, commandData } = given(...history, last);
-      expect(names).to.deep.equal(GIVEN_UP);
-      const { reason } = commandData('FailEndpoint') as { reason: { message: string } };
-      expect(reason.message).to.contain('did not confirm that it removed bud-ocr-1');
-    }
+  describe('while the cluster does not confirm', () => {
+    const failing = [...deploying, accepted, resulted('deploy_model', deployment('failed'))];
+
+    it('holds name and capacity, and asks again at the end of every attempt, at longer and longer intervals', () => {
+      const seconds = Array.from({ length: 7 }, (_, index) => {
+        const tried = Array.from({ length: index + 1 }, () => [
+          callFailed('cluster.delete-deployment', 500),
+          timerFired('undo'),
+        ]).flat();
+        const { names, intents, commandData } = given(...failing, ...tried);
+        expect(names).to.deep.equal([...AGAIN, 'call cluster.delete-deployment', 'timer undo']);
+        const { reason, deadline } = commandData('RecordEndpointCleanupPending') as {
+          reason: { code: string; message: string };
+          deadline: string;
+        };
+        expect(reason.code).to.equal('cleanup-pending');
+        expect(reason.message).to.contain('has not confirmed yet that it removed bud-ocr-1');
+        expect(intents).to.deep.include({ kind: 'timer', timer: 'undo', at: deadline });
+        return (Date.parse(deadline) - Date.parse(AT)) / 1000;
+      });
+      expect(seconds).to.deep.equal([120, 240, 480, 600, 600, 600, 600]);
+    });
+
+    it('ends only when the cluster confirms, with the reason why the deployment failed', () => {
+      const tried = [callFailed('cluster.delete-deployment'), timerFired('undo'), timerFired('deadline')];
+      for (const confirmation of [
+        resulted('delete_deployment', null),
+        ignored('delete_deployment', 'delete_namespace'),
+        callFailed('cluster.delete-deployment', 404),
+      ]) {
+        const { names, commandData } = given(...failing, ...tried, confirmation);
+        expect(names).to.deep.equal(GIVEN_UP);
+        expect(commandData('FailEndpoint')).to.have.nested.property('reason.code', 'deployment-not-ready');
+      }
+    });
+
+    it('asks again for the cancellation, too, until the service stops the workflow or does not know it', () => {
+      const cancelling = [...deploying, accepted, cancelRequested, callFailed('cluster.cancel-deployment')];
+      expect(given(...cancelling).names).to.equal(null);
+      const again = [...cancelling, timerFired('undo')];
+      expect(given(...again).callInput('cluster.cancel-deployment')).to.deep.equal({ workflow_id: 'theirs-1' });
+      for (const confirmation of [
+        answered('cluster.cancel-deployment', null, {}),
+        callFailed('cluster.cancel-deployment', 404),
+      ]) {
+        expect(given(...again, confirmation).names).to.include('CancelEndpoint');
+      }
+    });
+
+    it('waits for a sign of a deployment whose answer is lost until the service answers and tells of none', () => {
+      const lost = [...deploying, callFailed('cluster.deploy', undefined)];
+      expect(given(...lost).names).to.deep.equal([...UNDONE, 'call cluster.health', 'timer undo']);
+      expect(given(...lost, callFailed('cluster.health', undefined)).names).to.equal(null);
+      const silent = [...lost, timerFired('undo')];
+      expect(given(...silent).names).to.deep.equal([...AGAIN, 'call cluster.health', 'timer undo']);
+      for (const alive of [answered('cluster.health', null, {}), callFailed('cluster.health', 404)]) {
+        expect(given(...silent, alive).names).to.deep.equal(['timer undo']);
+        expect(given(...silent, alive, timerFired('undo')).names).to.deep.equal(GIVEN_UP);
+      }
+      const told = ignored('deploy_model', 'results', deployment('ready'));
+      expect(given(...silent, told).callInput('cluster.delete-deployment')).to.include({ namespace: 'bud-ocr-1' });
+    });
+  });
+
+  it('ends when the endpoint is deleted, in every phase, and takes back what it did', () => {
+    const deletion = happened('EndpointDeletionRequested', {
+      ...{ endpoint_id: ids.endpoint_id, project_id: ids.project_id, name: 'ocr-prod', deadline: DEADLINE_AT },
+      ...{ workflow_id: ids.other_cluster_id, placement: null, ends: ids.workflow_id },
+    });
+    expect(given(requested, deletion).names).to.include('CancelEndpoint');
+    expect(given(...simulated, deletion).names).to.include('CancelEndpoint');
+    expect(given(...simulated, found, deletion).names).to.include.members(['ReleaseCapacity', 'CancelEndpoint']);
+    expect(given(...deploying, accepted, deletion).names).to.include('call cluster.cancel-deployment');
+    expect(given(...deploying, accepted, ready, deletion).names).to.include('call cluster.delete-deployment');
+    const done = answered('cluster.cancel-deployment', null, {});
+    expect(given(...deploying, accepted, deletion, done).commandData('CancelEndpoint')).to.deep.include({
+      workflow_id: ids.workflow_id,
+    });
   });
 
   it('carries on with an undoing whose state an earlier version stored', () => {
@@ -313,13 +393,13 @@ describe('the deployment process', () => {
       namespace: null,
     };
     const { names, commandData } = goOnFrom(manager, stored, answered('cluster.cancel-deployment', null));
-    expect(names).to.deep.equal(['abandon-calls', 'ReleaseCapacity', 'CancelEndpoint', 'MarkWorkflowCancelled']);
+    expect(names).to.deep.equal(confirmed('CancelEndpoint', 'MarkWorkflowCancelled'));
     expect(commandData('MarkWorkflowCancelled')).to.have.nested.property('reason.code', 'cancelled');
   });
 
   it('deletes a success that comes while it is being cancelled', () => {
     const { names } = given(...deploying, accepted, timerFired('deadline'), ready);
-    expect(names).to.deep.equal(['call cluster.delete-deployment']);
+    expect(names).to.deep.equal(['call cluster.delete-deployment', 'timer undo']);
   });
 
   it('deletes a success that comes after the end, once', () => {
@@ -336,7 +416,7 @@ describe('the deployment process', () => {
 
   it('fails before the deployment when a call, a command or the time for the placement fails it', () => {
     for (const [history, code] of [
-      [[requested, callFailed('simulator.run')], 'call-refused'],
+      [[requested, callFailed('simulator.run', 422)], 'call-refused'],
       [[requested, resulted('get_cluster_recommendations', null)], 'simulation-failed'],
       [[requested, timerFired('placement')], 'placement-timed-out'],
       [[requested, timerFired('deadline')], 'deadline-exceeded'],

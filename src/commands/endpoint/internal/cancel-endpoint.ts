@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { EndpointId, WorkflowId } from '../../../events/ids.ts';
 import { Reason } from '../../../events/values.ts';
 import { endpointCommand } from '../endpoint-state.ts';
-import { isBeingDeployed } from '../rollout.ts';
+import { changeEnded, isDeployedBy } from '../rollout.ts';
 
 export const cancelEndpoint = endpointCommand({
   type: 'CancelEndpoint',
@@ -11,5 +11,7 @@ export const cancelEndpoint = endpointCommand({
   data: z.strictObject({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
   target: ({ endpoint_id }) => endpoint_id,
   decide: (data, state) =>
-    isBeingDeployed(state, data.workflow_id) ? { type: 'EndpointCancelled', data: { ...data, name: state.name } } : [],
+    isDeployedBy(state, data.workflow_id)
+      ? { type: 'EndpointCancelled', data: { ...data, name: state.name } }
+      : (changeEnded(state, data.workflow_id) ?? []),
 });

@@ -3,9 +3,12 @@ import { z } from 'zod';
 import { EndpointId, WorkflowId } from '../../../events/ids.ts';
 import { deadlineAfter } from '../../deadlines.ts';
 import { degradationOf } from '../degradation.ts';
-import { endpointCommand, isSettled } from '../endpoint-state.ts';
+import { endpointCommand, isSettled, type Observed } from '../endpoint-state.ts';
 import { observedFields } from '../observed.ts';
 import { endOfRecovery, recoveryOf } from '../recovery.ts';
+
+const isSame = (before: Observed, { replicas, ingress_healthy, workers }: Observed): boolean =>
+  isDeepStrictEqual(before, { replicas, ingress_healthy, workers });
 
 export const recordEndpointReport = endpointCommand({
   type: 'RecordEndpointReport',
@@ -23,10 +26,12 @@ export const recordEndpointReport = endpointCommand({
   }),
   target: ({ endpoint_id }) => endpoint_id,
   decide: (report, state, { make, now, deadlines }) => {
-    // During a rollout, the rollout's workflow decides the status.
-    if (!isSettled(state)) return [];
     const { endpoint_id, replicas, ingress_healthy, workers } = report;
     const data = { endpoint_id, replicas, ingress_healthy, workers };
+    // During a rollout, the rollout's workflow decides the status.
+    if (state.status === 'updating')
+      return isSame(state.observed, data) ? [] : { type: 'EndpointReplicasReported', data };
+    if (!isSettled(state)) return [];
     const reason = degradationOf(report, state);
     if (!reason && state.status !== 'running') {
       return { type: 'EndpointRecovered', data: { ...data, ...endOfRecovery(state) } };
@@ -36,7 +41,6 @@ export const recordEndpointReport = endpointCommand({
       const recovery = recoveryOf(state, { workflow_id: WorkflowId.parse(make('recovery')), cause: reason.code });
       return { type: 'EndpointDegraded', data: { ...data, reason, deadline, ...recovery } };
     }
-    const isSame = isDeepStrictEqual(state.observed, { replicas, ingress_healthy, workers });
-    return isSame ? [] : { type: 'EndpointReplicasReported', data };
+    return isSame(state.observed, data) ? [] : { type: 'EndpointReplicasReported', data };
   },
 });

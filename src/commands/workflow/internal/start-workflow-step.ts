@@ -10,5 +10,9 @@ export const startWorkflowStep = workflowCommand({
   permission: 'system',
   data: z.strictObject({ workflow_id: WorkflowId, step: z.string().min(1), message: z.string(), deadline: Deadline }),
   target: ({ workflow_id }) => workflow_id,
-  decide: (data, state) => (canStepTo(state, data.step, 'running') ? { type: 'WorkflowStepStarted', data } : []),
+  decide: (data, state) => {
+    // A step from whose start on nothing can be cancelled must not start after the request: whichever is first counts.
+    if (state.cancel_requested && !state.undoing) return [];
+    return canStepTo(state, data.step, 'running') ? { type: 'WorkflowStepStarted', data } : [];
+  },
 });

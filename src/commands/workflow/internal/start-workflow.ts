@@ -17,6 +17,8 @@ export const startWorkflow = workflowCreation({
     user_id: UserId,
     steps: z.array(z.strictObject({ id: z.string().min(1), title: z.string() })).min(1),
     deadline: Deadline,
+    /** False: it cannot be cancelled, from the start. */
+    cancellable: z.boolean().optional(),
   }),
   target: ({ workflow_id }) => workflow_id,
   decide: (data) => ({ type: 'WorkflowStarted', data }),
