@@ -2,6 +2,7 @@ import type { Caller } from '../../src/commands/access.ts';
 import { findCommand } from '../../src/commands/catalog.ts';
 import { ClusterId, CommandId, EndpointId, newId, ProjectId, TenantId, UserId } from '../../src/events/ids.ts';
 import type { Resources } from '../../src/events/values.ts';
+import { createProcesses } from '../../src/processes/catalog.ts';
 import { clusters } from '../../src/projections/clusters.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
 import { models } from '../../src/projections/models.ts';
@@ -9,6 +10,9 @@ import { replay } from '../../src/projections/queries/replay.ts';
 import { eventually } from '../eventually.ts';
 import { openInstantServices } from './instant-services.ts';
 import { openSystem } from './system.ts';
+
+/** With very many at once on a slow machine, each waits long for its turn. */
+const PLACEMENT_SECONDS = 900;
 
 export interface ManyDeploymentsOptions {
   connection_string: string;
@@ -25,7 +29,11 @@ export const openManyDeployments = async ({ connection_string, capacity, runners
   const tenant_id = newId(TenantId);
   const user_id = newId(UserId);
   services.connect(system, tenant_id);
-  const running = Array.from({ length: runners }, (_, n) => system.run(`runner-${n}`));
+  const processes = createProcesses({
+    objectUri: (key) => `file:///objects/${key}`,
+    placement_seconds: PLACEMENT_SECONDS,
+  });
+  const running = Array.from({ length: runners }, (_, n) => system.run(`runner-${n}`, processes));
 
   const caller: Caller = {
     tenant_id,

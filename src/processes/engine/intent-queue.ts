@@ -43,6 +43,7 @@ const PARKED_HOURS = 24;
 
 type Queryable = Pick<Pool, 'query'>;
 
+/** Stores intents. Those of one instance are performed in this order. */
 export const addIntents = async (client: ClientBase, intents: readonly NewIntent[]): Promise<void> => {
   if (intents.length === 0) return;
   await client.query(
@@ -50,10 +51,10 @@ export const addIntents = async (client: ClientBase, intents: readonly NewIntent
        (process, instance_id, tenant_id, workflow_id, event_id, n, lane, intent, meta, give_up_at)
      select process, instance_id, tenant_id, workflow_id, event_id, n, 'deeds', intent, meta, give_up_at
      from jsonb_to_recordset($1::jsonb) as i (process text, instance_id uuid, tenant_id uuid, workflow_id uuid,
-       event_id uuid, n integer, intent jsonb, meta jsonb, give_up_at timestamptz)
-     order by n
+       event_id uuid, n integer, intent jsonb, meta jsonb, give_up_at timestamptz, place integer)
+     order by place
      on conflict (process, event_id, n) do nothing`,
-    [toStorableJson(intents)],
+    [toStorableJson(intents.map((intent, place) => ({ ...intent, place })))],
   );
 };
 

@@ -18,8 +18,8 @@ import {
   saveInstances,
   unparkInstance,
 } from './instances.ts';
-import { abandonCalls, addIntents } from './intent-queue.ts';
-import { dropTimer, dropTimers, setTimer } from './timers.ts';
+import { abandonCalls } from './intent-queue.ts';
+import { createPendingWrites, type PendingWrites } from './pending-writes.ts';
 
 /** An event on which a process manager threw. */
 export interface HandlerFailure extends InstanceKey {
@@ -41,29 +41,37 @@ const causeOf = (error: unknown): ParkCause => ({
   from_newer_version: error instanceof FactFromNewerVersion,
 });
 
-/** Stores the intents of one reaction. Answers the number of effects among them. */
-const storeIntents = async (
-  client: ClientBase,
+interface Writer {
+  client: ClientBase;
+  pending: PendingWrites;
+}
+
+/** Collects the intents of one reaction. Answers the number of effects among them. */
+const collectIntents = async (
+  { client, pending }: Writer,
   instance: Instance,
   { event, intents, followed, follows }: Reacted,
 ): Promise<number> => {
   const { tenant_id } = instance;
   const common = { ...instanceKeyOf(instance), tenant_id, event_id: event.id, meta: metaOf(event) };
-  // First, so that it does not abandon the calls of this reaction itself.
-  if (intents.some(({ kind }) => kind === 'abandon-calls')) await abandonCalls(client, common);
+  if (intents.some(({ kind }) => kind === 'abandon-calls')) {
+    // After the calls of earlier reactions, and before those of this one, which it must not abandon.
+    await pending.write(client);
+    await abandonCalls(client, common);
+  }
   const workflow_id = follows ?? followed;
   const effects = intents.flatMap((intent, n) => {
     if (!isEffect(intent)) return [];
     return [{ ...common, workflow_id, n, intent, give_up_at: 'give_up_at' in intent ? intent.give_up_at : null }];
   });
-  await addIntents(client, effects);
+  pending.addIntents(effects);
   // A timer is kept under the workflow in which it fires.
-  if (followed !== null && followed !== follows) await dropTimers(client, { ...common, instance_id: followed });
+  if (followed !== null && followed !== follows) pending.dropTimers({ ...common, instance_id: followed });
   const timers = { ...common, instance_id: workflow_id ?? instance.instance_id };
   for (const [n, intent] of intents.entries()) {
-    if (intent.kind === 'timer') await setTimer(client, { ...timers, n, timer: intent.timer, due_at: intent.at });
-    if (intent.kind === 'cancel-timer') await dropTimer(client, timers, intent.timer);
-    if (intent.kind === 'end') await dropTimers(client, timers);
+    if (intent.kind === 'timer') pending.setTimer({ ...timers, n, timer: intent.timer, due_at: intent.at });
+    if (intent.kind === 'cancel-timer') pending.dropTimer(timers, intent.timer);
+    if (intent.kind === 'end') pending.dropTimers(timers);
   }
   return effects.length;
 };
@@ -73,7 +81,7 @@ const storeIntents = async (
  * returned as `HandlerFailure`. An error of the database is thrown, which rolls the whole transaction back.
  */
 const takeInto = async (
-  client: ClientBase,
+  writer: Writer,
   { manager, instance }: { manager: Process; instance: Instance },
   raw: RecordedEvent,
 ): Promise<number | HandlerFailure> => {
@@ -88,7 +96,7 @@ const takeInto = async (
   instance.state = reacted.state;
   instance.position = raw.position;
   instance.ended = reacted.intents.some(({ kind }) => kind === 'end');
-  return storeIntents(client, instance, reacted);
+  return collectIntents(writer, instance, reacted);
 };
 
 /**
@@ -96,20 +104,23 @@ const takeInto = async (
  * is rolled back, and the error is returned as `HandlerFailure`.
  */
 const takeIntoGuarded = async (
-  client: ClientBase,
+  writer: Writer,
   { manager, instance }: { manager: Process; instance: Instance },
   raw: RecordedEvent,
 ): Promise<number | HandlerFailure> => {
+  const { client, pending } = writer;
   const before = { ...instance };
   await client.query('savepoint event');
   try {
-    const taken = await takeInto(client, { manager, instance }, raw);
+    const taken = await takeInto(writer, { manager, instance }, raw);
+    await pending.write(client);
     if (typeof taken === 'number') await saveInstances(client, [instance]);
     await client.query('release savepoint event');
     return taken;
   } catch (error) {
     if (!isDataError(error)) throw error;
     await client.query('rollback to savepoint event');
+    pending.discard();
     Object.assign(instance, before);
     return { ...instanceKeyOf(instance), event: raw, error };
   }
@@ -128,6 +139,7 @@ export const takeEvents = async (
   { guarded = false }: { guarded?: boolean } = {},
 ): Promise<Taken> => {
   const take = guarded ? takeIntoGuarded : takeInto;
+  const pending = createPendingWrites();
   const deliveries = events.flatMap((event) => deliveriesOf(managers, event));
   const ids = new Set(deliveries.flatMap(({ workflow_id, instance_id }) => [workflow_id, instance_id]));
   const loaded = await loadInstances(
@@ -147,7 +159,7 @@ export const takeEvents = async (
       await addParkedEvent(client, instance, event);
       continue;
     }
-    const taken = await take(client, { manager, instance }, event);
+    const taken = await take({ client, pending }, { manager, instance }, event);
     if (typeof taken === 'number') {
       if (instance.position !== event.position) continue;
       intents += taken;
@@ -158,6 +170,7 @@ export const takeEvents = async (
     for (const name of namesOf(instance)) known.set(name, instance);
     changed.add(instance);
   }
+  await pending.write(client);
   await saveInstances(client, [...changed]);
   await park(client, known, handlerFailures);
   return { intents, handlerFailures };
@@ -182,9 +195,10 @@ export const retryInstance = async (
   manager: Process,
   instance: Instance,
 ): Promise<{ intents: number; handlerFailure: HandlerFailure | null }> => {
+  const writer = { client, pending: createPendingWrites() };
   let intents = 0;
   for (const event of await loadParkedEvents(client, instance)) {
-    const taken = hasSeen(instance, event) ? 0 : await takeIntoGuarded(client, { manager, instance }, event);
+    const taken = hasSeen(instance, event) ? 0 : await takeIntoGuarded(writer, { manager, instance }, event);
     if (typeof taken !== 'number') {
       await saveInstances(client, [instance]);
       await parkInstance(client, instance, causeOf(taken.error));

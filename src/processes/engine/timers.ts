@@ -14,38 +14,42 @@ export interface NewTimer extends InstanceKey {
   due_at: string;
 }
 
-export const setTimer = async (client: ClientBase, timer: NewTimer): Promise<void> => {
+export const setTimers = async (client: ClientBase, timers: readonly NewTimer[]): Promise<void> => {
+  if (timers.length === 0) return;
   await client.query(
     `insert into process_timers (process, instance_id, timer, tenant_id, event_id, n, meta, due_at)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)
+     select process, instance_id, timer, tenant_id, event_id, n, meta, due_at
+     from jsonb_to_recordset($1::jsonb) as t (process text, instance_id uuid, timer text, tenant_id uuid, event_id uuid,
+       n integer, meta jsonb, due_at timestamptz)
      on conflict (process, instance_id, timer) do update
        set event_id = excluded.event_id, n = excluded.n, meta = excluded.meta, due_at = excluded.due_at`,
-    [
-      timer.process,
-      timer.instance_id,
-      timer.timer,
-      timer.tenant_id,
-      timer.event_id,
-      timer.n,
-      toStorableJson(timer.meta),
-      timer.due_at,
-    ],
+    [toStorableJson(timers)],
   );
 };
 
-export const dropTimer = async (client: ClientBase, key: InstanceKey, timer: string) => {
-  await client.query('delete from process_timers where process = $1 and instance_id = $2 and timer = $3', [
-    key.process,
-    key.instance_id,
-    timer,
-  ]);
+/** Drops single timers. */
+export const dropTimers = async (
+  client: ClientBase,
+  timers: readonly (InstanceKey & { timer: string })[],
+): Promise<void> => {
+  if (timers.length === 0) return;
+  await client.query(
+    `delete from process_timers t
+     using jsonb_to_recordset($1::jsonb) as d (process text, instance_id uuid, timer text)
+     where t.process = d.process and t.instance_id = d.instance_id and t.timer = d.timer`,
+    [toStorableJson(timers)],
+  );
 };
 
-export const dropTimers = async (client: ClientBase, key: InstanceKey) => {
-  await client.query('delete from process_timers where process = $1 and instance_id = $2', [
-    key.process,
-    key.instance_id,
-  ]);
+/** Drops every timer of these instances. */
+export const dropAllTimers = async (client: ClientBase, instances: readonly InstanceKey[]): Promise<void> => {
+  if (instances.length === 0) return;
+  await client.query(
+    `delete from process_timers t
+     using jsonb_to_recordset($1::jsonb) as d (process text, instance_id uuid)
+     where t.process = d.process and t.instance_id = d.instance_id`,
+    [toStorableJson(instances)],
+  );
 };
 
 /**
