@@ -9,6 +9,7 @@ import { createEmbeddedPostgres } from '../../src/local/postgres/embedded-postgr
 import { loggedIn, startBudApp } from '../e2e/budapp.ts';
 import { openPool } from '../pool.ts';
 import { benchDapr } from './dapr.ts';
+import { benchDeployments } from './deployments.ts';
 import { benchEventStore } from './eventstore.ts';
 import { benchHttp, type Served } from './http.ts';
 import { benchLatency, type Latency } from './latency.ts';
@@ -80,7 +81,7 @@ const migrated =
     return work(connectionString);
   };
 
-const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: Latency[] }> => {
+const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: Latency[]; remarks: string[] }> => {
   say('the log ...');
   const log = await place.inDatabase('bench_log', migrated(benchLog));
   say('a rebuild ...');
@@ -100,6 +101,8 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
       withBudApp(unasked, database, (plain) => benchOwnWrites(served, plain)),
     );
   });
+  say('deployments ...');
+  const deployments = await place.inDatabase('bench_deployments', migrated(benchDeployments));
   say('tokens ...');
   const tokens = await benchTokens();
   say('EventStoreDB, its test double ...');
@@ -110,8 +113,18 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
     'skipped' in dapr ? { lines: [], latencies: [] } : { lines: [dapr.line], latencies: dapr.latencies };
   if ('skipped' in dapr) say(`Dapr is left out: ${dapr.skipped}`);
   return {
-    lines: [...log, rebuild, ...api.lines, ...ownWrites, ...tokens, ...eventStore, ...throughDapr.lines],
-    latencies: [...api.latencies, ...throughDapr.latencies],
+    lines: [
+      ...log,
+      rebuild,
+      ...api.lines,
+      ...ownWrites,
+      deployments.line,
+      ...tokens,
+      ...eventStore,
+      ...throughDapr.lines,
+    ],
+    latencies: [...api.latencies, ...deployments.latencies, ...throughDapr.latencies],
+    remarks: [deployments.remark],
   };
 };
 
@@ -154,8 +167,10 @@ try {
     console.log(
       `BudApp bench: medians of rounds in turns with a baseline\n\n${machineText(await serverFacts(admin))}\n`,
     );
-    const { lines, latencies } = await measure(placeAt(folder, { connection_string, admin }));
-    console.log(`${tableText(lines, latencies)}\n\ntook ${Math.round((performance.now() - start) / 1000)} s`);
+    const { lines, latencies, remarks } = await measure(placeAt(folder, { connection_string, admin }));
+    console.log(
+      `${[tableText(lines, latencies), ...remarks].join('\n')}\n\ntook ${Math.round((performance.now() - start) / 1000)} s`,
+    );
   } finally {
     await close();
     await postgres.close();
