@@ -8,8 +8,10 @@ const GRACE_MS = 5_000;
 const describeExit = (code: number | null, signal: NodeJS.Signals | null): string =>
   signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
 
+/** A name may begin with "-", so it is one piece with its option. `clearOrphans` looks for the other two. */
 const argumentsOf = ({ model_file, model_name, marker }: ReplicaOptions): string[] => [
-  ...['--model-path', model_file, '--model-name', model_name],
+  `--model-path=${model_file}`,
+  `--model-name=${model_name}`,
   ...['--parent', String(process.pid), '--marker', marker],
 ];
 
