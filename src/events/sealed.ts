@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withoutUserInfo } from './user-info.ts';
 
 /**
  * An encrypted text, since its clear text must never be in the log: `sealed:1:<subject>:<iv>:<tag>:<ciphertext>`,
@@ -16,9 +17,10 @@ export const isSealed = (value: unknown): value is Sealed => typeof value === 's
 /** The subject whose key opens the text. */
 export const subjectOf = (sealed: Sealed): string => sealed.split(':')[2] ?? '';
 
-/** The value with all sealed texts in it masked, as people may see it. */
+/** The value with all sealed texts in it masked, and URLs without passwords, as people may see it. */
 export const withoutSealed = (value: unknown): unknown => {
   if (isSealed(value)) return '(sealed)';
+  if (typeof value === 'string') return withoutUserInfo(value);
   if (Array.isArray(value)) return value.map(withoutSealed);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, withoutSealed(item)]));

@@ -3,6 +3,7 @@ import { capacityOf, NO_CAPACITY } from '../events/capacity.ts';
 import type { ClusterFact } from '../events/catalog.ts';
 import { ClusterType } from '../events/cluster-events.ts';
 import { EndpointId, WorkflowId } from '../events/ids.ts';
+import { withoutUserInfo } from '../events/user-info.ts';
 import { Balance, ClusterNode, Reason, Resources } from '../events/values.ts';
 import { projection } from './projection.ts';
 
@@ -52,7 +53,7 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
     ClusterRegistrationRequested: (_row, { data, at }) => ({
       name: data.name,
       cluster_type: data.cluster_type,
-      ingress_url: data.ingress_url,
+      ingress_url: withoutUserInfo(data.ingress_url),
       bud_cluster_id: null,
       workflow_id: data.workflow_id,
       nodes: [],
@@ -81,7 +82,7 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
       deadline: null,
     }),
     ClusterRenamed: (row, { data }) => ({ ...row, name: data.name }),
-    ClusterIngressChanged: (row, { data }) => ({ ...row, ingress_url: data.ingress_url }),
+    ClusterIngressChanged: (row, { data }) => ({ ...row, ingress_url: withoutUserInfo(data.ingress_url) }),
     ClusterBecameAvailable: (row, { data, at }) =>
       withCapacity({ ...row, nodes: data.nodes, status: 'available', reason: null, since: at, deadline: null }),
     ClusterBecameUnavailable: (row, { data, at }) => ({

@@ -2,6 +2,7 @@ import { type Area, parseStream } from '../events/catalog.ts';
 import type { Position, RecordedEvent } from '../events/event.ts';
 import type { ProjectId } from '../events/ids.ts';
 import { isSealed } from '../events/sealed.ts';
+import { withoutUserInfo } from '../events/user-info.ts';
 import type { StatusMessage } from '../ports/status-bus.ts';
 
 /** The facts that a status message needs besides its event. */
@@ -12,8 +13,9 @@ export interface StatusContext {
   previous: Position | null;
 }
 
-/** Removes sealed texts, which must not leave the log even when sealed. */
+/** Removes sealed texts, which must not leave the log even when sealed, and passwords in URLs. */
 const withoutSealed = (value: unknown): unknown => {
+  if (typeof value === 'string') return withoutUserInfo(value);
   if (Array.isArray(value)) return value.filter((item) => !isSealed(item)).map(withoutSealed);
   if (typeof value !== 'object' || value === null) return value;
   const kept = Object.entries(value).filter(([, item]) => !isSealed(item));
