@@ -24,14 +24,17 @@ export const TimeSeriesRequest = z.strictObject({
 export type TimeSeriesRequest = z.infer<typeof TimeSeriesRequest>;
 
 /**
- * Figures of one span of time; latencies in milliseconds. Counts are 0 where nothing was seen; rates and latencies are then null, as nothing
+ * Figures of the inference requests of one span of time; latencies in milliseconds. Counts are 0 where nothing was seen; rates and latencies are then null, as nothing
  * was measured. Percentiles are upper bounds of histogram buckets.
  */
 export const Figures = z.looseObject({
   request_count: z.number().nullish(),
   success_count: z.number().nullish(),
+  /** All others: those that the caller got wrong, and those that the endpoint did. */
   failure_count: z.number().nullish(),
-  /** 0 to 1. */
+  client_error_count: z.number().nullish(),
+  server_error_count: z.number().nullish(),
+  /** Successes among all requests, 0 to 1. */
   success_rate: z.number().nullish(),
   latency_mean: z.number().nullish(),
   latency_p50: z.number().nullish(),

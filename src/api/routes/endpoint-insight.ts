@@ -132,12 +132,25 @@ const workerLogsRoute = (services: WriteServices): Route =>
     },
   });
 
-const Figures = z.looseObject({ request_count: z.number().nullish(), latency_p50: z.number().nullish() });
+const count = (description: string) => z.number().nullish().meta({ description });
+
+const Figures = z
+  .looseObject({
+    request_count: count('Inference requests; metadata, health and what BudApp itself asks are not counted'),
+    success_count: count('Answered with 2xx or 3xx'),
+    failure_count: count('All others: client_error_count and server_error_count together'),
+    client_error_count: count('Answered with 4xx: the request was wrong'),
+    server_error_count: count('Answered with 5xx, or not at all: the endpoint failed'),
+    success_rate: count('success_count of request_count, 0 to 1; null without requests'),
+    latency_mean: count('Milliseconds; null without requests'),
+    latency_p50: count('Milliseconds, the upper bound of a bucket; null without requests'),
+  })
+  .meta({ description: 'Figures of the inference requests of a span of time' });
 const MetricsAnswer = z.object({
   from: z.iso.datetime(),
   to: z.iso.datetime(),
   interval_minutes: z.int(),
-  /** Counts, rates (0 to 1) and latencies in milliseconds over the whole period; null where there were no requests. */
+  /** Over the whole period; null where the metrics service has none. */
   aggregated: Figures.nullable(),
   points: z.array(Figures),
 });
@@ -156,7 +169,7 @@ const metricsRoute = (services: WriteServices): Route =>
     method: 'GET',
     path: '/endpoints/{endpoint_id}/metrics',
     operation_id: 'getEndpointMetrics',
-    summary: 'Get request count, latency and error rate of an endpoint',
+    summary: 'Get count, latency and outcomes of the inference requests of an endpoint',
     tag,
     permission: 'endpoint:view',
     params,

@@ -13,8 +13,9 @@ import { findArtefact, placeArtefact } from './artefact.ts';
 import { type ClusterState, findOwn } from './cluster-state.ts';
 import type { Deployments } from './deployments.ts';
 import { deviceName } from './machine.ts';
+import type { OwnRequests } from './own-requests.ts';
 import type { Step, StepPlan } from './step-plan.ts';
-import { readyPort, type Worker } from './worker.ts';
+import type { Worker } from './worker.ts';
 
 export interface PlanDependencies {
   state: ClusterState;
@@ -24,6 +25,8 @@ export interface PlanDependencies {
   urlOf: (namespace: string) => string;
   /** Downloads the object of an `s3://` reference to this machine. */
   fetchArtefact: FetchArtefact;
+  /** Sent with what the service itself asks of a deployment. */
+  own_requests: OwnRequests;
 }
 
 /** The goal of one workflow: `count` more replicas in `namespace`. */
@@ -141,8 +144,10 @@ const verifyStatus = ({ deployments }: PlanDependencies, { namespace, workflow_i
     const signal = AbortSignal.any([cancelled, AbortSignal.timeout(READY_TIMEOUT_MS)]);
     while (!signal.aborted) {
       const engine = getEngine(deployments, namespace);
-      const ports = deployments.workers(namespace, workflow_id).map(readyPort);
-      const answers = await Promise.all(ports.map((port) => port !== null && engine.isReady(port, signal)));
+      const servings = deployments.workers(namespace, workflow_id).map((worker) => worker.serving());
+      const answers = await Promise.all(
+        servings.map((serving) => serving !== null && engine.isReady(serving.port, signal)),
+      );
       if (answers.length > 0 && answers.every(Boolean))
         return `${answers.length} of ${answers.length} replicas are ready`;
       await sleep(READY_POLL_MS, undefined, { signal }).catch(() => undefined);
@@ -193,7 +198,7 @@ const undoOf =
   };
 
 const planFor = (dependencies: PlanDependencies, goal: Goal): StepPlan => {
-  const { deployments, urlOf } = dependencies;
+  const { deployments, urlOf, own_requests } = dependencies;
   let check: PerformanceCheck | null = null;
   const measure: Step = {
     id: 'run_performance_benchmark',
@@ -202,7 +207,7 @@ const planFor = (dependencies: PlanDependencies, goal: Goal): StepPlan => {
     async run(cancelled) {
       const model_name = deployments.find(goal.namespace)?.model_name ?? goal.request.endpoint_name;
       const engine = getEngine(deployments, goal.namespace);
-      check = await engine.check({ url: urlOf(goal.namespace), model_name }, cancelled);
+      check = await engine.check({ url: urlOf(goal.namespace), model_name, headers: own_requests }, cancelled);
       // Done here and not in `result`, so that a replica that ends from now on is reported.
       await refusalsAsFailures(deployments.serve(goal.namespace, goal.workflow_id));
       return describeCheck(check);

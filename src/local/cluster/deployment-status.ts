@@ -2,11 +2,17 @@ import type { DeploymentStatus } from '../../contracts/notification.ts';
 import { deviceName, NODE_NAME } from './machine.ts';
 import type { Worker } from './worker.ts';
 
-const WORDS = { starting: 'Pending', ready: 'Running', waiting: 'Pending', stopped: 'Terminating' } as const;
+const WORDS = {
+  starting: 'Pending',
+  ready: 'Running',
+  unresponsive: 'NotReady',
+  waiting: 'Pending',
+  stopped: 'Terminating',
+} as const;
 
 const replicaOf = (worker: Worker) => {
   const state = worker.state();
-  return state.status === 'starting' || state.status === 'ready' ? state.replica : null;
+  return 'replica' in state ? state.replica : null;
 };
 
 /** A replica as `worker_data_list` and the worker routes show it; `uptime` in seconds. */

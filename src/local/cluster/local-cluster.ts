@@ -13,6 +13,7 @@ import { type PlanDependencies, planAddedWorkers, planDeployment } from './deplo
 import { createDeployments } from './deployments.ts';
 import { createIngress } from './ingress.ts';
 import { measureNode } from './machine.ts';
+import { createOwnRequests } from './own-requests.ts';
 import { planRegistration } from './registration-plan.ts';
 import { planClusterDeletion, planDeploymentDeletion, planWorkerDeletion } from './removal-plans.ts';
 import { createRequestMetrics } from './request-metrics.ts';
@@ -98,7 +99,8 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
   let url = '';
   const urlOf = (namespace: string) => `${url}/serve/${namespace}`;
   const fetchArtefact = createArtefactCache({ dir: join(data_dir, 'artefacts'), store: options.artefacts });
-  const dependencies = { state, deployments, engines, urlOf, fetchArtefact };
+  const own_requests = createOwnRequests();
+  const dependencies = { state, deployments, engines, urlOf, fetchArtefact, own_requests };
   const workflows = createWorkflows({
     records: createWorkflowStore(state),
     idOf: workflowIdOf,
@@ -110,7 +112,7 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
   });
   const metrics = createRequestMetrics();
 
-  const ingress = createIngress({ deployments, metrics });
+  const ingress = createIngress({ deployments, metrics, own_requests });
   const service = await serveLoopback({
     log,
     port: state.data.port,

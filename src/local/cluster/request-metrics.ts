@@ -3,22 +3,28 @@ const BOUNDS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000] as
 const MINUTE_MS = 60_000;
 const KEPT_MINUTES = 60;
 
+/** Of an inference request: answered, refused because of the request (4xx), or not answered as it should be (5xx). */
+export type Outcome = 'success' | 'client_error' | 'server_error';
+
 interface Minute {
   requests: number;
+  client_errors: number;
+  /** 5xx. */
   failures: number;
   latency_ms_sum: number;
   latency_ms_max: number;
   counts: number[];
 }
 
-/** The requests at the ingress, per namespace and minute, for the last hour; in memory only. */
+/** The inference requests at the ingress, per namespace and minute, for the last hour; in memory only. */
 export interface RequestMetrics {
-  record(namespace: string, request: { latency_ms: number; failed: boolean }): void;
+  record(namespace: string, request: { latency_ms: number; outcome: Outcome }): void;
   read(namespace: string): ReturnType<typeof describe>;
 }
 
 const emptyMinute = (): Minute => ({
   requests: 0,
+  client_errors: 0,
   failures: 0,
   latency_ms_sum: 0,
   latency_ms_max: 0,
@@ -50,14 +56,15 @@ export const createRequestMetrics = (now: () => number = Date.now): RequestMetri
   };
 
   return {
-    record(namespace, { latency_ms, failed }) {
+    record(namespace, { latency_ms, outcome }) {
       const current = Math.floor(now() / MINUTE_MS);
       for (const known of [...byNamespace.keys()]) dropOld(known, current);
       const minutes = byNamespace.get(namespace) ?? new Map<number, Minute>();
       const minute = minutes.get(current) ?? emptyMinute();
       byNamespace.set(namespace, minutes.set(current, minute));
       minute.requests += 1;
-      minute.failures += failed ? 1 : 0;
+      minute.client_errors += outcome === 'client_error' ? 1 : 0;
+      minute.failures += outcome === 'server_error' ? 1 : 0;
       minute.latency_ms_sum += latency_ms;
       minute.latency_ms_max = Math.max(minute.latency_ms_max, latency_ms);
       const bucket = bucketOf(latency_ms);

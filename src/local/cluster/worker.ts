@@ -1,16 +1,19 @@
 import { failureText } from '../../failures/failure-text.ts';
 import type { ReplicaProcess } from '../engine/engine.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
+import { PROBE, type Probe, type ProbeTiming, startProbe } from './probe.ts';
 
 /**
- *     starting -> ready -> (exit) -> waiting -> starting ...        any -> stopped
+ *     starting -> ready <-> unresponsive -> (exit) -> waiting -> starting ...        any -> stopped
  *
+ * What does not answer its probe is unresponsive until it answers again, and is killed in the end.
  * A process that ends unasked is started again after a pause that doubles with every failure in a row. From
  * `CRASH_LOOP` failures on the worker counts as failed, yet is still tried at the longest pause.
  */
 type WorkerState =
   | { status: 'starting'; replica: ReplicaProcess }
   | { status: 'ready'; replica: ReplicaProcess; port: number }
+  | { status: 'unresponsive'; replica: ReplicaProcess; port: number }
   | { status: 'waiting' }
   | { status: 'stopped' };
 
@@ -23,6 +26,10 @@ export interface Worker {
   /** Why the worker is not ready, as a sentence; null where it has not failed since it was last stable. */
   reason(): string | null;
   logs: LogLines;
+  /** Where requests go; null while it does not serve. */
+  serving(): Serving | null;
+  /** A request had no answer at this port: the worker leaves the rotation until its probe is answered, which is asked at once. */
+  suspect(port: number): void;
   /** Once. */
   start(): void;
   /**
@@ -33,21 +40,23 @@ export interface Worker {
   stop(): Promise<void>;
 }
 
-/** The port at which it serves; null while it does not. */
-export const readyPort = (worker: Worker): number | null => {
-  const state = worker.state();
-  return state.status === 'ready' ? state.port : null;
-};
+/** A replica that takes requests. */
+export interface Serving {
+  port: number;
+  /** True where a request failed and the probe was not answered since: only for want of a better one. */
+  suspected: boolean;
+  /** Aborts when the replica becomes unresponsive or ends: whoever waits for an answer need not wait longer. */
+  lost: AbortSignal;
+}
 
 export interface WorkerOptions {
   id: string;
   name: string;
   launch: (onLine: (line: string) => void) => ReplicaProcess;
-  /** Asks a ready replica whether it is alive. Never rejects. */
+  /** Asks a replica whether it is alive. Never rejects. */
   isAlive: (port: number, signal: AbortSignal) => Promise<boolean>;
   onChange: () => void;
-  /** How often, and for how long, a ready replica is asked whether it is alive. */
-  probe?: { interval_ms: number; timeout_ms: number };
+  probe?: ProbeTiming;
 }
 
 const CRASH_LOOP = 5;
@@ -56,38 +65,6 @@ const LONGEST_PAUSE_MS = 30_000;
 /** After this uptime earlier failures no longer count. */
 const STABLE_MS = 30_000;
 const START_TIMEOUT_MS = 60_000;
-const MISSED_PROBES = 3;
-/** Inference blocks a replica, so three missed probes take longer than the ingress lets any request run. */
-const PROBE = { interval_ms: 5_000, timeout_ms: 20_000 };
-
-interface Watched {
-  isAlive: WorkerOptions['isAlive'];
-  replica: ReplicaProcess;
-  port: number;
-  probe: { interval_ms: number; timeout_ms: number };
-  say: (line: string) => void;
-}
-
-/**
- * Kills a process that runs but no longer answers; its exit is then handled as usual. Returns the function that stops
- * the check.
- */
-const watch = ({ isAlive, replica, port, probe, say }: Watched): (() => void) => {
-  let missed = 0;
-  let busy = false;
-  const ask = async () => {
-    if (busy) return;
-    busy = true;
-    missed = (await isAlive(port, AbortSignal.timeout(probe.timeout_ms))) ? 0 : missed + 1;
-    busy = false;
-    if (missed < MISSED_PROBES) return;
-    clearInterval(timer);
-    say(`no answer to ${missed} health probes: killing process ${replica.pid}`);
-    replica.kill();
-  };
-  const timer = setInterval(() => void ask(), probe.interval_ms).unref();
-  return () => clearInterval(timer);
-};
 
 /** The port, or the reason why there is none. A process that takes too long is killed. */
 const outcomeOf = async (replica: ReplicaProcess): Promise<{ port: number } | { failure: string }> => {
@@ -113,6 +90,10 @@ export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROB
   let failures = 0;
   let reason: string | null = null;
   let pause: NodeJS.Timeout | undefined;
+  /** Of the replica that is ready or unresponsive. */
+  let watched: Probe | undefined;
+  let lost = new AbortController();
+  let suspected = false;
 
   const say = (line: string) => logs.add(`${new Date().toISOString()} [supervisor] ${line}`);
   const become = (next: WorkerState) => {
@@ -131,6 +112,31 @@ export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROB
     become({ status: 'waiting' });
   };
 
+  /** Takes a replica into the rotation, and out of it and back as its probe tells. */
+  const watch = (replica: ReplicaProcess, port: number) => {
+    const onAnswer = () => {
+      suspected = false;
+      if (state.status !== 'unresponsive') return;
+      say('answers its health probe again');
+      lost = new AbortController();
+      become({ status: 'ready', replica, port });
+    };
+    const onMissed = (missed: number) => {
+      lost.abort();
+      if (state.status === 'ready') {
+        say('does not answer its health probe: no request goes to it');
+        become({ status: 'unresponsive', replica, port });
+      }
+      if (missed < probe.missed_until_killed) return;
+      say(`no answer to ${missed} health probes: killing process ${replica.pid}`);
+      replica.kill();
+    };
+    suspected = false;
+    lost = new AbortController();
+    watched = startProbe({ isAlive: (signal) => isAlive(port, signal), timing: probe, onAnswer, onMissed });
+    become({ status: 'ready', replica, port });
+  };
+
   const follow = async (replica: ReplicaProcess) => {
     const outcome = await outcomeOf(replica);
     if ('failure' in outcome) {
@@ -139,11 +145,11 @@ export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROB
     }
     if (state.status === 'stopped') return;
     const readyAt = Date.now();
-    const unwatch = watch({ isAlive, replica, port: outcome.port, probe, say });
-    become({ status: 'ready', replica, port: outcome.port });
+    watch(replica, outcome.port);
     first.resolve();
     const why = await replica.exited;
-    unwatch();
+    watched?.stop();
+    lost.abort();
     onEnd(why, readyAt);
   };
 
@@ -159,15 +165,22 @@ export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROB
     start: run,
     state: () => state,
     failed: () => failures >= CRASH_LOOP && state.status !== 'ready',
-    reason: () => reason,
+    reason: () => (state.status === 'unresponsive' ? `${name} does not answer its health probe` : reason),
     logs,
+    serving: () => (state.status === 'ready' ? { port: state.port, suspected, lost: lost.signal } : null),
+    suspect(port) {
+      if (state.status !== 'ready' || state.port !== port) return;
+      suspected = true;
+      watched?.ask();
+    },
     firstReady: first.promise,
     async stop() {
       const last = state;
       clearTimeout(pause);
+      watched?.stop();
       state = { status: 'stopped' };
       first.reject(new Error(`${name} was stopped`));
-      if (last.status === 'starting' || last.status === 'ready') await last.replica.stop();
+      if ('replica' in last) await last.replica.stop();
     },
   };
 };

@@ -79,6 +79,12 @@ export type PerformanceCheck =
   | { measured: true; mean_latency_ms: number; inputs: string; calls: number }
   | { measured: false; reason: string };
 
+export interface CheckedDeployment {
+  url: string;
+  model_name: string;
+  headers: Readonly<Record<string, string>>;
+}
+
 /** The kind of artefact that an engine serves. */
 export interface ArtefactKind {
   /** Stable: reported as the model's format. */
@@ -100,13 +106,20 @@ export interface Engine {
   name: string;
   artefact: ArtefactKind;
   launch(options: ReplicaOptions): ReplicaProcess;
-  /** Asks the replica at a local port. Never rejects. */
+  /** Asks the replica at a local port; it must be able to answer while it computes. Never rejects. */
   isAlive(port: number, signal: AbortSignal): Promise<boolean>;
   isReady(port: number, signal: AbortSignal): Promise<boolean>;
-  /** Calls the model through the deployment's public URL. Rejects only when `cancelled` is. */
-  check(deployment: { url: string; model_name: string }, cancelled: AbortSignal): Promise<PerformanceCheck>;
+  /**
+   * Calls the model through the deployment's public URL, with these headers, by which the requests are not counted as a
+   * caller's. Rejects only when `cancelled` is.
+   */
+  check(deployment: CheckedDeployment, cancelled: AbortSignal): Promise<PerformanceCheck>;
   /** Whether a request for this path under the deployment's URL is forwarded to a replica, at the same path. */
   serves(path: string): boolean;
+  /** Whether such a request is for the model itself. Others, as for its metadata or health, are not counted. */
+  infers(method: string, path: string): boolean;
+  /** Headers of requests and answers that are passed on beside the content type and length, in lower case. */
+  headers: readonly string[];
   /** The paths that a caller of the model needs; each is one that it `serves`. */
   paths(model_name: string): string[];
   /** The footprint of one replica: thousandths of a core and MiB. */

@@ -22,9 +22,11 @@ const percentile = (minutes: readonly ServedMinute[], share: number, max: number
 /** Aggregates the figures of these minutes. Without requests, rates and latencies are null. */
 export const figuresOf = (minutes: readonly ServedMinute[]): Figures => {
   const request_count = minutes.reduce((sum, minute) => sum + minute.requests, 0);
-  const failure_count = minutes.reduce((sum, minute) => sum + minute.failures, 0);
+  const client_error_count = minutes.reduce((sum, minute) => sum + minute.client_errors, 0);
+  const server_error_count = minutes.reduce((sum, minute) => sum + minute.failures, 0);
+  const failure_count = client_error_count + server_error_count;
   const success_count = request_count - failure_count;
-  const counts = { request_count, success_count, failure_count };
+  const counts = { request_count, success_count, failure_count, client_error_count, server_error_count };
   if (request_count === 0) {
     const unknown = { latency_mean: null, latency_p50: null, latency_p95: null, latency_p99: null, latency_max: null };
     return { ...counts, success_rate: null, ...unknown };

@@ -10,8 +10,11 @@ export const ServeMetrics = z.looseObject({
     z.looseObject({
       /** Start of the minute, RFC 3339. */
       at: z.iso.datetime(),
+      /** Inference requests. Metadata, health and the service's own checks are not counted. */
       requests: z.number(),
-      /** Requests that the ingress answered with 5xx or aborted. */
+      /** Answered with 4xx. A service of before did not tell them apart. */
+      client_errors: z.number().default(0),
+      /** Answered with 5xx, or aborted. */
       failures: z.number(),
       latency_ms_sum: z.number(),
       latency_ms_max: z.number(),

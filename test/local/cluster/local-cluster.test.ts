@@ -115,7 +115,10 @@ describe('the local cluster', () => {
   it('spreads requests over the replicas, and over those that are left when one is killed', async () => {
     const { namespace, result } = await deploy('spread', { replicas: 2 });
     const [first, second] = await workersOf(namespace);
-    const degraded = client.statusOf(namespace, ({ replicas }) => replicas.available === 1);
+    const degraded = client.statusOf(
+      namespace,
+      ({ replicas }) => replicas.available === 1 && /was ended/.test(replicas.reason),
+    );
     const recovered = degraded.then(() => client.statusOf(namespace, ({ status }) => status === 'ready'));
     process.kill(first.pid, 'SIGKILL');
     const answers = await Promise.all(

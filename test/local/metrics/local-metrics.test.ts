@@ -7,13 +7,14 @@ import type { ServedMinute } from '../../../src/local/metrics/serve-metrics.ts';
 import type { LocalService } from '../../../src/local/service/loopback.ts';
 import { silent } from '../receiver.ts';
 
-const aMinute = (at: string, latencies: Record<string, number>, failures = 0): ServedMinute => {
+const aMinute = (at: string, latencies: Record<string, number>, errors = { client: 0, server: 0 }): ServedMinute => {
   const buckets = [5, 50, null].map((le) => ({ le, count: latencies[String(le)] ?? 0 }));
   const requests = buckets.reduce((sum, { count }) => sum + count, 0);
   return {
     at: `2026-01-01T10:${at}:00.000Z`,
     requests,
-    failures,
+    client_errors: errors.client,
+    failures: errors.server,
     latency_ms_sum: requests * 10,
     latency_ms_max: 70,
     buckets,
@@ -23,7 +24,11 @@ const aMinute = (at: string, latencies: Record<string, number>, failures = 0): S
 describe('local metrics', () => {
   let cluster: Server;
   let service: LocalService;
-  const minutes = [aMinute('05', { 5: 90, 50: 9, null: 1 }, 2), aMinute('06', { 5: 10 }), aMinute('20', { 50: 4 })];
+  const minutes = [
+    aMinute('05', { 5: 90, 50: 9, null: 1 }, { client: 3, server: 2 }),
+    aMinute('06', { 5: 10 }),
+    aMinute('20', { 50: 4 }),
+  ];
 
   before(async () => {
     cluster = createServer((request, response) => {
@@ -58,9 +63,11 @@ describe('local metrics', () => {
       {
         namespace: 'busy',
         request_count: 110,
-        success_count: 108,
-        failure_count: 2,
-        success_rate: 108 / 110,
+        success_count: 105,
+        failure_count: 5,
+        client_error_count: 3,
+        server_error_count: 2,
+        success_rate: 105 / 110,
         latency_mean: 10,
         latency_p50: 5,
         latency_p95: 50,

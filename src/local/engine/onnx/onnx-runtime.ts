@@ -4,6 +4,7 @@ import type { ArtefactKind, Engine } from '../engine.ts';
 import { forkReplica } from '../fork-replica.ts';
 import { createInspector } from './inspector.ts';
 import { checkPerformance } from './performance-check.ts';
+import { JSON_BYTES } from './server.ts';
 
 const MAIN = fileURLToPath(new URL('./replica-main.ts', import.meta.url));
 
@@ -38,8 +39,11 @@ export const onnxRuntime: Engine = {
   launch: (options) => forkReplica(MAIN, options),
   isAlive: (port, signal) => answers(`http://127.0.0.1:${port}/v2/health/live`, signal),
   isReady: (port, signal) => answers(`http://127.0.0.1:${port}/v2/health/ready`, signal),
-  check: ({ url, model_name }, cancelled) => checkPerformance(`${url}${modelPath(model_name)}`, cancelled),
+  check: ({ url, model_name, headers }, cancelled) =>
+    checkPerformance({ url: `${url}${modelPath(model_name)}`, headers }, cancelled),
   serves: (path) => path === '/v2' || path.startsWith('/v2/'),
+  infers: (method, path) => method === 'POST' && path.endsWith('/infer'),
+  headers: [JSON_BYTES],
   paths: (model_name) => ['/v2/health/ready', modelPath(model_name), `${modelPath(model_name)}/infer`],
   footprint: replicaFootprint,
 };

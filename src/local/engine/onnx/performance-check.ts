@@ -20,10 +20,16 @@ const TIMEOUT_MS = 20_000;
 const describe = (tensors: SampleTensors): string =>
   tensors.map(({ name, shape }) => `${name} ${JSON.stringify(shape)}`).join(', ');
 
-const infer = async (url: string, body: string, signal: AbortSignal): Promise<string | null> => {
+interface Checked {
+  /** `.../v2/models/<name>` */
+  url: string;
+  headers: Readonly<Record<string, string>>;
+}
+
+const infer = async ({ url, headers }: Checked, body: string, signal: AbortSignal): Promise<string | null> => {
   const response = await fetch(`${url}/infer`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { ...headers, 'content-type': 'application/json' },
     body,
     signal,
   });
@@ -31,27 +37,27 @@ const infer = async (url: string, body: string, signal: AbortSignal): Promise<st
   return response.ok ? null : text.slice(0, 300);
 };
 
-const measure = async (url: string, body: string, signal: AbortSignal): Promise<number> => {
+const measure = async (model: Checked, body: string, signal: AbortSignal): Promise<number> => {
   const startedAt = performance.now();
-  for (let call = 0; call < CALLS; call += 1) await infer(url, body, signal);
+  for (let call = 0; call < CALLS; call += 1) await infer(model, body, signal);
   return Math.round(((performance.now() - startedAt) / CALLS) * 100) / 100;
 };
 
-/** Runs the model on zeros through its public URL (`.../v2/models/<name>`) and measures the mean latency in milliseconds. */
-export const checkPerformance = async (url: string, cancelled: AbortSignal): Promise<PerformanceCheck> => {
+/** Runs the model on zeros through its public URL and measures the mean latency in milliseconds. */
+export const checkPerformance = async (model: Checked, cancelled: AbortSignal): Promise<PerformanceCheck> => {
   const signal = AbortSignal.any([cancelled, AbortSignal.timeout(TIMEOUT_MS)]);
   let reason = 'it was not tried';
   try {
-    const { inputs } = Metadata.parse(await (await fetch(url, { signal })).json());
+    const { inputs } = Metadata.parse(await (await fetch(model.url, { signal, headers: model.headers })).json());
     for (const attempt of ATTEMPTS) {
       const tensors = sampleTensors(inputs, attempt);
       if (tensors === null) break;
       const body = JSON.stringify({ inputs: tensors });
-      const refusal = await infer(url, body, signal);
+      const refusal = await infer(model, body, signal);
       if (refusal === null) {
         return {
           measured: true,
-          mean_latency_ms: await measure(url, body, signal),
+          mean_latency_ms: await measure(model, body, signal),
           inputs: `zeros for ${describe(tensors)}`,
           calls: CALLS,
         };

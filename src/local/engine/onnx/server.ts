@@ -17,7 +17,7 @@ const MAX_BYTES_IN_FLIGHT = 512 * 1024 * 1024;
 const GRACE_MS = 3_000;
 
 /** Of the protocol's binary tensor data extension: how much of the body is JSON. */
-const JSON_BYTES = 'inference-header-content-length';
+export const JSON_BYTES = 'inference-header-content-length';
 
 /** A refusal with its HTTP status; the protocol's error body is `{ "error": "<text>" }`. */
 class HttpError extends Error {

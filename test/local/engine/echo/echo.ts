@@ -43,13 +43,15 @@ export const echo: Engine = {
   launch: (options) => forkReplica(MAIN, options),
   isAlive: isGreeted,
   isReady: isGreeted,
-  async check({ url }, signal) {
+  async check({ url, headers }, signal) {
     const startedAt = performance.now();
-    const response = await fetch(`${url}/say`, { method: 'POST', body: 'test', signal }).catch(() => null);
+    const response = await fetch(`${url}/say`, { method: 'POST', body: 'test', headers, signal }).catch(() => null);
     if (!response?.ok) return { measured: false, reason: 'it does not answer' };
     return { measured: true, mean_latency_ms: performance.now() - startedAt, inputs: 'the word test', calls: 1 };
   },
   serves: (path) => ['/say', '/hello'].includes(path),
+  infers: (method, path) => method === 'POST' && path === '/say',
+  headers: [],
   paths: () => ['/say', '/hello'],
   footprint: () => ({ cpu_millis: 10, memory_mib: 32 }),
 };
