@@ -11,6 +11,7 @@ import { observeLag } from './lag-metrics.ts';
 import type { LiveOptions } from './live/client.ts';
 import { createHub } from './live/hub.ts';
 import { sseRoute } from './live/sse-route.ts';
+import { createViewers } from './live/viewers.ts';
 import { attachWebSocket } from './live/websocket.ts';
 import { createOwnWrites } from './own-writes.ts';
 import type { Route } from './route.ts';
@@ -75,7 +76,8 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
   const uploads = createUploadCleanup({ log, objects, logger });
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
   const throttled = createThrottle();
-  const live: LiveOptions = { hub, log, callers, logger, throttled };
+  const viewers = createViewers({ hub, log, callers });
+  const live: LiveOptions = { hub, log, callers, viewers, logger, throttled };
   const openStreams = new Set<() => void>();
   const attached: Closable[] = [];
 
@@ -95,6 +97,7 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
     async close() {
       for (const end of openStreams) end();
       await Promise.all(attached.splice(0).map((each) => each.close()));
+      viewers.close();
       await hub.close();
       await ownWrites.close();
       await uploads.close();

@@ -18,13 +18,19 @@ const maySeeWithoutProject = ({ access }: Viewer, area: Area): boolean => {
   }
 };
 
-/** Whether the caller may see the resource, which must be of the caller's tenant. */
-export const maySee = (caller: Viewer, area: Area, resource: Viewable): boolean => {
+/** As `maySee`, where it is known which project the resource belongs to; null where it belongs to none. */
+export const maySeeOf = (
+  caller: Viewer,
+  { area, id, project_id }: { area: Area; id: string; project_id: ProjectId | null },
+): boolean => {
   const seen = visibility[area];
-  if (seen.project === null && seen.self && caller.user_id === resource.id) return true;
-  const projectId = projectOf(area, resource);
-  return projectId === null ? maySeeWithoutProject(caller, area) : allows(caller.access, seen.view, projectId);
+  if (seen.project === null && seen.self && caller.user_id === id) return true;
+  return project_id === null ? maySeeWithoutProject(caller, area) : allows(caller.access, seen.view, project_id);
 };
+
+/** Whether the caller may see the resource, which must be of the caller's tenant. */
+export const maySee = (caller: Viewer, area: Area, resource: Viewable): boolean =>
+  maySeeOf(caller, { area, id: resource.id, project_id: projectOf(area, resource) });
 
 /**
  * The projects whose resources of the area the caller may see, with null for those without a project; `all` for every

@@ -25,6 +25,9 @@ const withoutSealed = (value: unknown): unknown => {
 /** `EndpointScalingRequested` -> `endpoint-scaling-requested`. */
 const kebab = (type: string): string => type.replaceAll(/(?<=[a-z0-9])(?=[A-Z])/g, '-').toLowerCase();
 
+/** The `type` of the messages that tell of an event of this type. */
+export const messageType = (area: Area, eventType: string): string => `bud.${area}.${kebab(eventType)}`;
+
 const subjectOf = ({ area, id }: { area: Area; id: string }, projectId: ProjectId | null): string =>
   `bud.status.${projectId ?? '-'}.${area}.${id}`;
 
@@ -44,7 +47,7 @@ export const toStatusMessage = (
     specversion: '1.0',
     id: event.id,
     source: `/budapp/${resource.area}/${resource.id}`,
-    type: `bud.${resource.area}.${kebab(event.type)}`,
+    type: messageType(resource.area, event.type),
     subject,
     time: event.at,
     datacontenttype: 'application/json',

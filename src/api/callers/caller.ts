@@ -49,6 +49,11 @@ const accessOf = ({ role, scopes, projects }: StoredAccess): Access => ({
   ),
 });
 
+const userDisabled = (): Rejected =>
+  new Rejected('forbidden', 'user-disabled', 'This user has been disabled.', {
+    hint: 'An administrator can reactivate the user.',
+  });
+
 /** The token in the value of an `Authorization` header. Throws `Rejected` `unauthenticated`, code `missing-token`. */
 export const bearerTokenOf = (authorization: string): string => {
   const token = /^Bearer ([\w.~+/=-]+)$/i.exec(authorization)?.[1];
@@ -70,16 +75,22 @@ export const createCallers = (services: ApiServices) => {
   const awaitedPositions = new LRUCache<UserId, Position>({ max: CACHED_USERS });
   const followProvider = createProviderRoles(services);
 
+  /** False where the read model is still behind after a bounded time. */
+  const isReached = async (position: Position): Promise<boolean> => {
+    try {
+      await readModels.waitFor(['users', 'projects'], position, { timeout_ms: FRESHNESS_TIMEOUT_MS });
+      return true;
+    } catch (error) {
+      if (error instanceof Rejected) return false;
+      throw error;
+    }
+  };
+
   const awaitChangeOfAccess = async (userId: UserId): Promise<void> => {
     const position = awaitedPositions.get(userId);
     if (position === undefined) return;
-    try {
-      await readModels.waitFor(['users', 'projects'], position, { timeout_ms: FRESHNESS_TIMEOUT_MS });
-      if (awaitedPositions.get(userId) === position) awaitedPositions.delete(userId);
-    } catch (error) {
-      // The read model is behind: permissions that are a moment old are better than a refused request.
-      if (!(error instanceof Rejected)) throw error;
-    }
+    // Where the read model is behind, permissions that are a moment old are better than a refused request.
+    if ((await isReached(position)) && awaitedPositions.get(userId) === position) awaitedPositions.delete(userId);
   };
 
   const lookUp = async (claims: Claims, userId: UserId): Promise<CachedAccess> => {
@@ -127,11 +138,7 @@ export const createCallers = (services: ApiServices) => {
   const callerOf = async (claims: Claims): Promise<ApiCaller> => {
     const userId = userIdOf(claims.tenant_id, claims.subject);
     const entry = await cachedAccessOf(claims, userId);
-    if (entry.stored.status === 'disabled') {
-      throw new Rejected('forbidden', 'user-disabled', 'This user has been disabled.', {
-        hint: 'An administrator can reactivate the user.',
-      });
-    }
+    if (entry.stored.status === 'disabled') throw userDisabled();
     return {
       tenant_id: claims.tenant_id,
       actor: { type: 'user', id: userId, name: entry.sealed_name },
@@ -152,6 +159,19 @@ export const createCallers = (services: ApiServices) => {
     /** As `fromToken`, for the value of an `Authorization` header. */
     async fromAuthorization(header: string): Promise<ApiCaller> {
       return callerOf(await identity.verify(bearerTokenOf(header)));
+    },
+    /**
+     * The user's access and the position that it is of, which is at least `position` where the read model gets there in a
+     * bounded time. Throws `Rejected` `forbidden`, code `user-disabled`.
+     */
+    async accessAt(
+      { tenant_id, user_id }: Pick<ApiCaller, 'tenant_id' | 'user_id'>,
+      position: Position | null,
+    ): Promise<{ access: Access; as_of: Position | null }> {
+      if (position !== null) await isReached(position);
+      const stored = await readModels.findAccess({ tenant_id, user_id });
+      if (stored === null || stored.status === 'disabled') throw userDisabled();
+      return { access: accessOf(stored), as_of: stored.as_of };
     },
     /** Makes the next request look up the user's access again, at least as new as `position`. */
     accessChanged,

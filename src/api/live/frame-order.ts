@@ -9,7 +9,8 @@ export interface FrameOrder<Frame> {
    * overflow.
    */
   isNew(frame: Frame): boolean;
-  sent(frame: Frame): void;
+  /** Called for a frame that was sent, or for the position up to which the log has been read. */
+  sent(frame: { position: Position }): void;
   /** Called for a frame from the bus. True where it must be sent now; false where it is kept for later. */
   arrived(frame: Frame): boolean;
   /**

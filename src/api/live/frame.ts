@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { Area } from '../../events/catalog.ts';
-import { Position } from '../../events/event.ts';
+import { Position, type RecordedEvent } from '../../events/event.ts';
 import { ProjectId, TenantId } from '../../events/ids.ts';
 import type { StatusMessage } from '../../ports/status-bus.ts';
+import { toStatusMessage } from '../../projections/status-message.ts';
+import { accessFactOfEvent, accessFactOfMessage, type MaybeAccessFact } from './access-change.ts';
 
 /** The fields of a status message that decide who sees it, and in which order. */
 const Envelope = z.object({
@@ -13,7 +15,7 @@ const Envelope = z.object({
   previousposition: Position.optional(),
   tenantid: TenantId,
   projectid: ProjectId.optional(),
-  data: z.looseObject({ user_id: z.string().optional(), owner_id: z.string().optional() }),
+  data: z.unknown(),
 });
 
 /** A status message on its way to clients. */
@@ -22,16 +24,15 @@ export interface Frame {
   /** Position of the previous status message; undefined where it is not known. */
   previous: Position | undefined;
   tenant_id: TenantId;
+  /** The project that the resource belongs to; null where it belongs to none. */
   project_id: ProjectId | null;
   area: Area;
   resource_id: string;
-  /** The people whose permissions the event may change. */
-  concerns: readonly string[];
-  /** CloudEvents JSON, as clients get it. */
-  text: string;
+  /** What may change somebody's access; null for most frames. */
+  fact: MaybeAccessFact;
+  /** Makes CloudEvents JSON, as clients get it. */
+  text(): string;
 }
-
-const ACCESS_EVENTS = /^bud\.(user\.|project\.project-(created|deleted|member-))/;
 
 /** Parses a status message; null where it is not one of BudApp's. */
 export const frameOf = ({ payload }: Pick<StatusMessage, 'payload'>): Frame | null => {
@@ -43,11 +44,10 @@ export const frameOf = ({ payload }: Pick<StatusMessage, 'payload'>): Frame | nu
   }
   const parsed = Envelope.safeParse(content);
   if (!parsed.success) return null;
-  const { type, subject, position, previousposition, tenantid, projectid, data } = parsed.data;
+  const { subject, position, previousposition, tenantid, projectid } = parsed.data;
   const [area, resource_id] = subject.split('.').slice(-2);
   const known = Area.safeParse(area);
   if (!known.success || resource_id === undefined) return null;
-  const people = ACCESS_EVENTS.test(type) ? [data.user_id, data.owner_id] : [];
   return {
     position,
     previous: previousposition,
@@ -55,7 +55,25 @@ export const frameOf = ({ payload }: Pick<StatusMessage, 'payload'>): Frame | nu
     project_id: projectid ?? null,
     area: known.data,
     resource_id,
-    concerns: people.filter((id) => id !== undefined),
-    text: payload,
+    fact: accessFactOfMessage(parsed.data),
+    text: () => payload,
   };
 };
+
+export interface FrameContext {
+  area: Area;
+  id: string;
+  project_id: ProjectId | null;
+}
+
+/** The frame of an event of the log. Its text is only made where somebody may see it. */
+export const frameOfEvent = (event: RecordedEvent, { area, id, project_id }: FrameContext): Frame => ({
+  position: event.position,
+  previous: undefined,
+  tenant_id: event.meta.tenant_id,
+  project_id,
+  area,
+  resource_id: id,
+  fact: accessFactOfEvent(event),
+  text: () => toStatusMessage(event, { project_id, previous: null })?.payload ?? '',
+});

@@ -1,12 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { Area, parseStream, streamOf } from '../../events/catalog.ts';
 import type { Position } from '../../events/event.ts';
+import type { TenantId } from '../../events/ids.ts';
 import type { Closable } from '../../ports/closable.ts';
-import type { Log } from '../../ports/log.ts';
+import type { Log, LogFilter } from '../../ports/log.ts';
 import type { StatusBus } from '../../ports/status-bus.ts';
 import type { StatusMapper } from '../../projections/engine/status-feed.ts';
 import { createOutage } from '../../resilience/outage.ts';
-import { type Frame, frameOf } from './frame.ts';
+import { type Frame, frameOf, frameOfEvent } from './frame.ts';
 
 export interface HubOptions {
   log: Log;
@@ -17,8 +19,17 @@ export interface HubOptions {
   check_ms?: number;
 }
 
-/** A frame, or the position at which the replay has reached the end of the log. */
-export type Replayed = { frame: Frame } | { caught_up_at: Position | null };
+export interface ReplayOptions {
+  after: Position | 'start';
+  /** Narrows what is read; default: all resources. */
+  filter?: LogFilter;
+  /** Frames of other tenants are left out; default: none are. */
+  tenant_id?: TenantId;
+  signal: AbortSignal;
+}
+
+/** A frame, or the position up to which the log has been read. */
+export type Replayed = { frame: Frame } | { read_to: Position | null };
 
 export interface Hub extends Closable {
   /**
@@ -26,10 +37,16 @@ export interface Hub extends Closable {
    * it.
    */
   listen(listener: (frame: Frame) => void): () => void;
+  /** The position up to which all frames have been delivered; null where the log was empty. */
+  seen(): Position | null;
+  /** Has frames delivered that are in the log up to `position` though the bus has not brought them. */
+  reach(position: Position | null): void;
   /** Reads the frames after a position from the log, up to its present end. */
-  replay(after: Position | 'start', signal: AbortSignal): AsyncIterable<Replayed>;
+  replay(options: ReplayOptions): AsyncIterable<Replayed>;
 }
 
+/** All resources; the streams of names are none. */
+const RESOURCES: LogFilter = { streamPrefixes: Area.options.map((area) => streamOf(area, '')) };
 const CHECK_MS = 5000;
 const RETRY_MS = 500;
 /** Bound on the queue while the log is slow. Messages beyond it are dropped, and read from the log later. */
@@ -59,22 +76,23 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
     for (const listener of listeners) listener(frame);
   };
 
-  const replay = async function* (after: Position | 'start', until: AbortSignal): AsyncIterable<Replayed> {
-    for await (const item of log.subscribe({ after, live: false, signal: until })) {
-      if ('caughtUp' in item) {
-        yield { caught_up_at: item.position };
-        continue;
+  const replay = async function* (options: ReplayOptions): AsyncIterable<Replayed> {
+    const { after, tenant_id, filter = RESOURCES } = options;
+    for await (const item of log.subscribe({ after, live: false, filter, signal: options.signal })) {
+      const resource = 'caughtUp' in item ? null : parseStream(item.stream);
+      if ('caughtUp' in item || !resource || (tenant_id !== undefined && item.meta.tenant_id !== tenant_id))
+        yield { read_to: item.position };
+      else {
+        const project_id = await mapper.projectOf(item, resource);
+        yield { frame: frameOfEvent(item, { ...resource, project_id }) };
       }
-      const message = await mapper.toStatus(item);
-      const frame = message && frameOf(message);
-      if (frame) yield { frame };
     }
   };
 
   const catchUp = async (): Promise<void> => {
-    for await (const item of replay(seen ?? 'start', signal)) {
+    for await (const item of replay({ after: seen ?? 'start', signal })) {
       if ('frame' in item) passOn(item.frame);
-      else if (item.caught_up_at !== null && (seen === null || item.caught_up_at > seen)) seen = item.caught_up_at;
+      else if (item.read_to !== null && (seen === null || item.read_to > seen)) seen = item.read_to;
     }
   };
 
@@ -119,6 +137,23 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
     });
   };
 
+  const isUnseen = (position: Position | null): position is Position =>
+    position !== null && (seen === null || position > seen);
+
+  let wanted: Position | null = null;
+  /** One look at the log for all who ask at the same moment. */
+  const reach = (position: Position | null): void => {
+    if (!isUnseen(position)) return;
+    const isAsked = wanted !== null;
+    if (wanted === null || position > wanted) wanted = position;
+    if (isAsked) return;
+    enqueue(async () => {
+      const asked = wanted;
+      wanted = null;
+      if (isUnseen(asked)) await catchUpWithRetries();
+    });
+  };
+
   const unsubscribe = await bus.subscribe(
     'bud.status.>',
     (message) => {
@@ -135,6 +170,8 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    seen: () => seen,
+    reach,
     replay,
     async close() {
       clearInterval(check);

@@ -2,22 +2,28 @@ import type { ServerResponse } from 'node:http';
 import { bearerTokenOf } from '../callers/caller.ts';
 import { positionOf } from '../request-facts.ts';
 import { type Route, route } from '../route.ts';
+import type { Encoding } from './batch.ts';
 import { type LiveOptions, serveClient, type Transport } from './client.ts';
 import { SubscriptionQuery } from './subscription.ts';
 
 /** Milliseconds until a browser's EventSource reconnects. */
 const RETRY_MS = 2000;
 
+const serverSentEvents: Encoding = {
+  // JSON text contains no line breaks, so one data line holds it.
+  encode: (text, position) => Buffer.from(`${position === null ? '' : `id: ${position}\n`}data: ${text}\n\n`),
+};
+
 const transportOf = (response: ServerResponse): Transport => ({
-  send: (text, position) => {
-    // JSON text contains no line breaks, so one data line holds it.
-    response.write(`${position === null ? '' : `id: ${position}\n`}data: ${text}\n\n`);
-  },
+  encoding: serverSentEvents,
+  write: (bytes) => response.write(bytes),
   beat: () => response.write(': heartbeat\n\n'),
   buffered: () => response.writableLength,
-  end: (ending) => {
-    response.end(`event: end\ndata: ${JSON.stringify({ code: ending })}\n\n`);
-    if (ending === 'too-slow') setTimeout(() => response.destroy(), 1000).unref();
+  end: (ending, { grace_ms }) => {
+    const { socket } = response;
+    // Nobody waits for the next request on a connection that was a stream.
+    response.end(`event: end\ndata: ${JSON.stringify({ code: ending })}\n\n`, () => socket?.end());
+    setTimeout(() => socket?.destroy(), grace_ms).unref();
   },
 });
 
@@ -56,7 +62,7 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
       const stop = serveClient({ ...options, transport, caller, token, query: asked, head });
       const end = () => {
         stop();
-        transport.end('going-away');
+        transport.end('going-away', { grace_ms: 1000 });
       };
       open.add(end);
       res.once('close', () => {

@@ -1,10 +1,12 @@
 import { z } from 'zod';
-import { maySee } from '../../commands/may-see.ts';
-import { Area } from '../../events/catalog.ts';
+import { listedProjects } from '../../commands/may-see.ts';
+import { Area, streamOf } from '../../events/catalog.ts';
 import { ofOneForm, Position } from '../../events/event.ts';
 import { ProjectId } from '../../events/ids.ts';
-import { projectOf, type Viewable } from '../../events/visibility.ts';
+import { visibility } from '../../events/visibility.ts';
+import type { LogFilter } from '../../ports/log.ts';
 import type { ApiCaller } from '../callers/caller.ts';
+import { alwaysShownTypes } from './access-change.ts';
 import type { Frame } from './frame.ts';
 
 /** The query of a live stream. */
@@ -36,14 +38,64 @@ export const startingPoint = (from: SubscriptionQuery['from'], head: Position | 
   return { after: now, reset };
 };
 
-const viewableOf = ({ resource_id, project_id }: Frame): Viewable => ({ id: resource_id, project_id });
+/** Which of the frames that its caller may see a client wants. */
+export type SubscriptionFilter = Pick<SubscriptionQuery, 'project' | 'area' | 'resource'>;
 
-/** Whether the frame passes the filters of the query. */
-export const isWanted = ({ project, area, resource }: SubscriptionQuery, frame: Frame): boolean =>
-  (project === undefined || projectOf(frame.area, viewableOf(frame)) === project) &&
-  (area === undefined || frame.area === area) &&
-  (resource === undefined || frame.resource_id === resource);
+/**
+ * Whether the frame passes the filter. `always`: it concerns the caller's own access, and passes whatever area and resource
+ * the client asks for, since the client would otherwise wait for frames that no longer come.
+ */
+export const isWanted = (
+  { project, area, resource }: SubscriptionFilter,
+  frame: Frame,
+  { always }: { always: boolean },
+): boolean =>
+  (project === undefined || frame.project_id === project) &&
+  (always ||
+    ((area === undefined || frame.area === area) && (resource === undefined || frame.resource_id === resource)));
 
-/** Checked for every frame, since permissions change while a client is connected. */
-export const maySeeFrame = (caller: ApiCaller, frame: Frame): boolean =>
-  frame.tenant_id === caller.tenant_id && maySee(caller, frame.area, viewableOf(frame));
+/** With more projects than that, all are read, and those that are not shown are left out afterwards. */
+const MAX_NAMED_PROJECTS = 200;
+
+interface Streams {
+  streams: string[];
+  streamPrefixes: string[];
+}
+
+const allOf = (area: Area): Streams => ({ streams: [], streamPrefixes: [streamOf(area, '')] });
+const named = (area: Area, ids: readonly string[]): Streams => ({
+  streams: ids.map((id) => streamOf(area, id)),
+  streamPrefixes: [],
+});
+
+/** The streams of an area that have frames for the client. */
+const streamsOf = (caller: Viewing, { project, resource }: SubscriptionFilter, area: Area): Streams => {
+  const seen = visibility[area];
+  if (resource !== undefined) return named(area, [resource]);
+  if (project !== undefined) {
+    if (seen.project === null) return named(area, []);
+    return seen.project === 'own-id' ? named(area, [project]) : allOf(area);
+  }
+  const projects = listedProjects(caller, area);
+  if (projects === 'all') return allOf(area);
+  if (seen.project === null) return named(area, seen.self ? [caller.user_id] : []);
+  if (projects.length === 0) return named(area, []);
+  const ids = projects.filter((id) => id !== null);
+  return seen.project === 'own-id' && ids.length <= MAX_NAMED_PROJECTS ? named(area, ids) : allOf(area);
+};
+
+type Viewing = Pick<ApiCaller, 'user_id' | 'access'>;
+
+/**
+ * What a replay reads of the log: the narrower it is, the sooner the first frame comes. It is wider than what the client
+ * gets, never narrower.
+ */
+export const replayFilter = (caller: Viewing, filter: SubscriptionFilter): LogFilter => {
+  const areas = filter.area === undefined ? Area.options : [filter.area];
+  const parts = areas.map((area) => streamsOf(caller, filter, area));
+  return {
+    streams: parts.flatMap(({ streams }) => streams),
+    streamPrefixes: parts.flatMap(({ streamPrefixes }) => streamPrefixes),
+    typesOfAnyStream: alwaysShownTypes,
+  };
+};

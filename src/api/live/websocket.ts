@@ -10,8 +10,10 @@ import { createThrottle } from '../../resilience/throttle.ts';
 import { bearerTokenOf } from '../callers/caller.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../http/problem.ts';
 import { parseQuery } from '../http/query.ts';
+import type { Encoding } from './batch.ts';
 import { type ClientOptions, type Ending, type LiveOptions, serveClient, type Transport } from './client.ts';
 import { SubscriptionQuery } from './subscription.ts';
+import { webSocketMessage } from './websocket-message.ts';
 
 const PATH = '/stream';
 /** How long a client has to send its token as the first message. */
@@ -28,24 +30,27 @@ const CLOSE_CODES: Readonly<Record<Ending, number>> = {
 };
 
 /** The parts of a subscription that are known at the upgrade, before the token. */
-type UpgradeFacts = Pick<ClientOptions, 'query' | 'head'>;
+interface UpgradeFacts extends Pick<ClientOptions, 'query' | 'head'> {
+  connection: Duplex;
+}
 type Subscriber = UpgradeFacts & Pick<ClientOptions, 'token' | 'caller'>;
 
 const TokenMessage = z.object({ access_token: z.string() });
 
-const transportOf = (socket: WebSocket): Transport => ({
-  send: (text) => socket.send(text),
+const webSocketMessages: Encoding = { encode: webSocketMessage };
+
+/** `connection` is what the socket runs on. Whole messages are written to it, between those that the library writes. */
+const transportOf = (socket: WebSocket, connection: Duplex): Transport => ({
+  encoding: webSocketMessages,
+  write: (bytes) => {
+    if (socket.readyState === WebSocket.OPEN) connection.write(bytes);
+  },
   beat: () => socket.ping(),
   buffered: () => socket.bufferedAmount,
-  end: (ending) => {
-    if (ending === 'too-slow') {
-      // A slow client may never read the close frame, which waits behind the unsent data: the connection is closed
-      // after a second.
-      socket.close(CLOSE_CODES[ending], ending);
-      setTimeout(() => socket.terminate(), 1000).unref();
-      return;
-    }
+  end: (ending, { grace_ms }) => {
     socket.close(CLOSE_CODES[ending], ending);
+    // A slow client may never read the close frame, which waits behind the unsent data.
+    if (ending === 'too-slow') setTimeout(() => socket.terminate(), grace_ms).unref();
   },
 });
 
@@ -80,8 +85,8 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
   const throttled = createThrottle();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
-  const serve = (socket: WebSocket, parts: Subscriber) => {
-    const stop = serveClient({ ...options, ...parts, transport: transportOf(socket) });
+  const serve = (socket: WebSocket, { connection, ...parts }: Subscriber) => {
+    const stop = serveClient({ ...options, ...parts, transport: transportOf(socket, connection) });
     socket.once('close', stop);
     if (socket.readyState !== WebSocket.OPEN) stop();
   };
@@ -103,7 +108,7 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     const query = parseQuery(SubscriptionQuery, url.search);
     const token = tokenOf(request, query);
     const caller = token === null ? null : await callers.fromToken(token);
-    const upgraded = { query, head: await log.head() };
+    const upgraded = { query, head: await log.head(), connection: socket };
     sockets.handleUpgrade(request, socket, firstBytes, (webSocket) => {
       webSocket.on('error', () => webSocket.terminate());
       if (token !== null && caller !== null) serve(webSocket, { ...upgraded, token, caller });

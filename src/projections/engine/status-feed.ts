@@ -27,6 +27,8 @@ export interface StatusMapper {
    * cached.
    */
   toStatus(event: RecordedEvent, previous?: Position | null): Promise<StatusMessage | null>;
+  /** The project of the resource that the event is of; null where it has none. Reads the log as `toStatus` does. */
+  projectOf(event: RecordedEvent, resource: { area: Area; id: string }): Promise<ProjectId | null>;
 }
 
 /**
@@ -46,7 +48,7 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
     return null;
   };
 
-  const findProject = async ({ area, id }: { area: Area; id: string }, event: RecordedEvent) => {
+  const findProject: StatusMapper['projectOf'] = async (event, { area, id }) => {
     if (visibility[area].project !== 'project_id') return projectOf(area, { id });
     const named = projectIn(event);
     if (named !== undefined) return remember(event.stream, named);
@@ -57,8 +59,9 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
   return {
     toStatus: async (event, previous = null) => {
       const resource = parseStream(event.stream);
-      return resource && toStatusMessage(event, { project_id: await findProject(resource, event), previous });
+      return resource && toStatusMessage(event, { project_id: await findProject(event, resource), previous });
     },
+    projectOf: findProject,
   };
 };
 

@@ -1,5 +1,6 @@
 import { sql } from 'slonik';
 import { z } from 'zod';
+import { Position } from '../../events/event.ts';
 import { ProjectId, type TenantId, type UserId } from '../../events/ids.ts';
 import { Role, Scope } from '../../events/values.ts';
 import type { ReadPool } from './read-pool.ts';
@@ -16,6 +17,8 @@ export interface UserAccess {
   projects: readonly ProjectAccess[];
   status: 'active' | 'disabled';
   default_project_id: ProjectId;
+  /** All events up to this position are part of it; null where the read models have none yet. */
+  as_of: Position | null;
 }
 
 export interface ProjectAccess {
@@ -31,10 +34,11 @@ const AccessRow = z.object({
   status: z.enum(['active', 'disabled']),
   default_project_id: ProjectId,
   projects: z.array(z.object({ project_id: ProjectId, scopes: z.array(Scope), is_owner: z.boolean() })),
+  as_of: Position.nullable(),
 });
 
 /**
- * One statement, so that user and memberships are from the same moment. Null where the user is not in the read model,
+ * One statement, so that user, memberships and position are from the same moment. Null where the user is not in the read model,
  * or not yet.
  */
 export const findAccess = (
@@ -51,7 +55,9 @@ export const findAccess = (
       from projects p
       where users.role <> 'admin' and p.tenant_id = ${tenant_id} and p.status <> 'deleted'
         and (p.owner_id = ${user_id}::uuid or p.members ? ${user_id})
-    ), '[]') as projects
+    ), '[]') as projects, (
+      select case when count(position) = 2 then min(position) end from projections where name in ('users', 'projects')
+    ) as as_of
     from users
     where tenant_id = ${tenant_id} and id = ${user_id}::uuid
   `);

@@ -5,6 +5,7 @@ import { WebSocket } from 'ws';
 import { createCallers } from '../../../src/api/callers/caller.ts';
 import { serveClient } from '../../../src/api/live/client.ts';
 import { createHub } from '../../../src/api/live/hub.ts';
+import { createViewers } from '../../../src/api/live/viewers.ts';
 import type { Tokens } from '../../../src/ports/identity.ts';
 import { createStatusMapper } from '../../../src/projections/engine/status-feed.ts';
 import { checkedFetch } from '../checked-fetch.ts';
@@ -217,13 +218,25 @@ describe('the live stream', () => {
     const { promise: ended, resolve: end } = Promise.withResolvers<string>();
     const sent = new EventEmitter();
     let lying = 0;
-    const transport = { send: () => sent.emit('frame'), beat: () => undefined, buffered: () => lying, end };
+    const texts: string[] = [];
+    const transport = {
+      encoding: { encode: (text: string) => Buffer.from(text) },
+      write: (bytes: Buffer) => {
+        texts.push(String(bytes));
+        sent.emit('frame');
+      },
+      beat: () => undefined,
+      buffered: () => lying,
+      end,
+    };
     const caller = await callers.fromToken(token);
     const throttled = (say: () => void) => say();
+    const viewers = createViewers({ hub, log, callers });
     serveClient({
       hub,
       log,
       callers,
+      viewers,
       logger,
       throttled,
       transport,
@@ -240,6 +253,11 @@ describe('the live stream', () => {
     lying = 2 ** 20 + 1;
     await create('not taken');
     expect(await ended).to.equal('too-slow');
+    const [, last, reset] = texts.map((text) => JSON.parse(text));
+    expect(reset).to.deep.include({ type: 'bud.stream.reset' });
+    expect(reset.data.reason.code).to.equal('too-slow');
+    expect(reset.data.position).to.equal(last.position);
+    viewers.close();
     await hub.close();
   });
 
