@@ -135,6 +135,7 @@ const asRefusal = (error: unknown): Rejected | HttpRefusal | null => {
   if (error instanceof WrongExpectedRevision) {
     return new Rejected('conflict', 'concurrent-change', 'Concurrent requests kept changing the resource.', {
       hint: 'Try again.',
+      retryAfterSeconds: 1,
     });
   }
   if (!(error instanceof ServiceFailure)) return null;

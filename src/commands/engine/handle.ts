@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { notFound, Rejected, rejected, WrongExpectedRevision } from '../../errors.ts';
 import { definitionOf, type Fact, type Recorded, streamOf } from '../../events/catalog.ts';
 import type { Meta, NewEvent, Position } from '../../events/event.ts';
@@ -14,6 +13,7 @@ import { inUse, type LiveEndpoint } from './in-use.ts';
 import { parseInput } from './input.ts';
 import { createLoader, emptyStream, type Loaded } from './load.ts';
 import { createNames, type FindNamesakes } from './names.ts';
+import { createTurns } from './turns.ts';
 
 /** A request, apart from the command and its data. */
 export interface Request {
@@ -63,8 +63,6 @@ export interface HandlerOptions {
 /** Performs a command. Throws `Rejected` where the domain, the access rules or the input refuse. */
 export type HandleCommand = (command: AnyCommand, data: unknown, request: Request) => Promise<Outcome>;
 
-const CONFLICT_ATTEMPTS = 8;
-
 const metaOf = (command: AnyCommand, request: Request): Meta => ({
   tenant_id: request.caller.tenant_id,
   command_id: request.command_id,
@@ -87,9 +85,6 @@ const newEvents = (stream: string, facts: readonly Fact[], meta: Meta): NewEvent
       meta,
     };
   });
-
-const concurrentChange = (cause: WrongExpectedRevision) =>
-  rejected('concurrent-change', 'Concurrent requests kept changing the resource.', { hint: 'Try again.', cause });
 
 /** True where the log may have appended the events although it reported an error. */
 const mayHaveAppended = (error: unknown): boolean =>
@@ -131,6 +126,7 @@ export const createCommandHandler = ({
   const deadlines: Deadlines = { ...DEFAULT_DEADLINES, ...overrides };
   const loader = createLoader({ log });
   const names = createNames({ log, loader, clock, alone_since, findNamesakes });
+  const turns = createTurns();
 
   const loadNeeds = async (
     command: AnyCommand,
@@ -260,14 +256,10 @@ export const createCommandHandler = ({
 
   return async (command, input, request) => {
     const data = parseInput(command.data, input);
-    for (let round = 1; ; round += 1) {
-      try {
-        return await attempt(command, data, round === 1 ? request : { ...request, may_repeat: true });
-      } catch (error) {
-        if (!(error instanceof WrongExpectedRevision)) throw error;
-        if (round >= CONFLICT_ATTEMPTS) throw concurrentChange(error);
-        await sleep(Math.random() * 10 * round);
-      }
-    }
+    const work = (round: number): Promise<Outcome> =>
+      attempt(command, data, round === 1 ? request : { ...request, may_repeat: true });
+    if (command.creates) return turns.retry(work);
+    const id = command.target(data, (purpose) => deriveId(request.command_id, purpose));
+    return turns.take(streamOf(command.aggregate.area, id), work);
   };
 };
