@@ -34,8 +34,12 @@ const LOOKUP_TIMEOUT_MS = 3000;
 const serviceCaller = (tenantId: TenantId, source: string): Caller =>
   systemCaller(tenantId, { type: 'service', id: source, name: source });
 
+export type NotificationServices = Pick<ApiServices, 'handle' | 'log' | 'logger' | 'proofs'> & {
+  readModels: Pick<ApiServices['readModels'], 'waitFor' | 'findEndpointByNamespace' | 'findClusterByBudId'>;
+};
+
 /** Records messages of services. Returns the sidecar's verdict on each: recorded, deliver again, or drop. */
-export const createNotifications = (services: ApiServices) => {
+export const createNotifications = (services: NotificationServices) => {
   const { handle, log, readModels, proofs, logger } = services;
   // During an outage each message is delivered again every few seconds.
   const throttled = createThrottle();

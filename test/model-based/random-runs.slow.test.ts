@@ -1,0 +1,5 @@
+import { itHoldsInRandomRuns } from './random-runs.ts';
+
+describe('BudApp in memory, whatever happens, for longer', () => {
+  itHoldsInRandomRuns(3000);
+});
