@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { freeCapacity } from '../../src/commands/cluster/cluster-state.ts';
+import { capacityOf } from '../../src/events/capacity.ts';
 import { normaliseName } from '../../src/events/name-events.ts';
 import { createMemoryEngine } from './memory-engine.ts';
 import { processes, type World } from './world.ts';
@@ -8,7 +8,7 @@ import { processes, type World } from './world.ts';
 export const CLAIMS = {
   names: 'a name never has two holders',
   capacity: 'no more is reserved than there is',
-  parked: 'no process manager fails on an event',
+  parked: 'no process manager fails on an event, and no intent keeps failing',
   'open-work': 'in the end nothing is left to do',
   workflows: 'in the end every workflow has ended',
   resources: 'in the end every resource is in a final or stable state',
@@ -39,17 +39,22 @@ const doubleHolders = ({ aggregates }: World): Violation[] => {
 
 const overbooked = ({ aggregates }: World): Violation[] =>
   aggregates.clusters().flatMap(({ id, state }) => {
-    const { cpu_millis, memory_mib } = freeCapacity(state);
+    const { cpu_millis, memory_mib } = capacityOf(state).free;
     return cpu_millis < 0 || memory_mib < 0
       ? [{ claim: 'capacity', text: `cluster ${id} has ${cpu_millis} millicores and ${memory_mib} MiB free` }]
       : [];
   });
 
-const parked = ({ engine }: World): Violation[] =>
-  engine.store.failures.map(({ process, event, error }) => ({
-    claim: 'parked',
+const parked = ({ engine: { store } }: World): Violation[] => [
+  ...store.failures.map(({ process, event, error }) => ({
+    claim: 'parked' as const,
     text: `${process} fails on ${event.type}: ${error instanceof Error ? error.message : error}`,
-  }));
+  })),
+  ...store.parkedWork.map(({ process, intent, error }) => ({
+    claim: 'parked' as const,
+    text: `${process} cannot perform ${JSON.stringify(intent)}: ${error}`,
+  })),
+];
 
 /** What must hold at any time. */
 export const violationsNow = (world: World): Violation[] => [

@@ -14,7 +14,7 @@ import type { Instance } from '../../src/processes/engine/instances.ts';
 import type { ClaimedIntent, NewIntent } from '../../src/processes/engine/intent-queue.ts';
 import { FEW_ATTEMPTS, type Performer } from '../../src/processes/engine/perform.ts';
 import type { NewTimer } from '../../src/processes/engine/timers.ts';
-import type { Process } from '../../src/processes/process.ts';
+import type { Effect, Process } from '../../src/processes/process.ts';
 import { backoff } from '../../src/resilience/backoff.ts';
 import type { Gate } from './gate.ts';
 
@@ -37,6 +37,7 @@ interface Store {
   /** How many events of the log were read. */
   position: number;
   failures: { event: RecordedEvent; error: unknown; process: string }[];
+  parkedWork: { process: string; intent: Effect; error: string }[];
 }
 
 interface EngineOptions {
@@ -57,6 +58,7 @@ const emptyStore = (): Store => ({
   timers: new Map(),
   position: 0,
   failures: [],
+  parkedWork: [],
 });
 
 const timerName = ({ process, instance_id, timer }: Pick<NewTimer, 'process' | 'instance_id' | 'timer'>): string =>
@@ -163,7 +165,7 @@ export const createMemoryEngine = ({ processes, performer, now, gate }: EngineOp
   const claimed = (intent: StoredIntent): ClaimedIntent => {
     const { lane: _lane, due_at: _due, done: _done, outcome: _outcome, ...rest } = intent;
     const expired = intent.give_up_at !== null && Date.parse(intent.give_up_at) <= now();
-    return { ...rest, id: keyOf(intent), expired };
+    return { ...rest, id: keyOf(intent), expired, skipped: false };
   };
 
   const finish = (intent: StoredIntent, outcome: string): void => {
@@ -180,6 +182,12 @@ export const createMemoryEngine = ({ processes, performer, now, gate }: EngineOp
     const delayed = now() + backoff(Math.max(1, intent.attempts), BACKOFF, () => 0.5);
     const latest = intent.give_up_at === null ? Number.POSITIVE_INFINITY : Date.parse(intent.give_up_at);
     intent.due_at = Math.min(delayed, Math.max(latest, now()));
+  };
+
+  /** Attempts that keep failing for a reason that waiting does not cure are a defect; nobody mends it here. */
+  const park = (intent: StoredIntent, error: string): void => {
+    finish(intent, 'parked');
+    store.parkedWork.push({ process: intent.process, intent: intent.intent, error });
   };
 
   const giveUp = async (intent: StoredIntent, told: ClaimedIntent): Promise<void> => {
@@ -214,7 +222,7 @@ export const createMemoryEngine = ({ processes, performer, now, gate }: EngineOp
         attempt.retryable === 'a-few-times'
           ? attempts >= FEW_ATTEMPTS
           : intent.give_up_at === null && attempts >= COMMAND_ATTEMPTS;
-      if (isUsedUp) return giveUp(intent, { ...told, attempts, last_error: attempt.again });
+      if (isUsedUp) return park(intent, attempt.again);
       return postpone(intent, attempt.again);
     },
     /** Turns the timers that are due into intents. */

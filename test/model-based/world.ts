@@ -283,7 +283,7 @@ export const createWorld = () => {
       const intent = due[index % Math.max(1, due.length)];
       if (!intent) return 'nothing is due';
       await inBudApp(() => engine.perform(intent));
-      return `${life.performer.nameOf({ ...intent, id: '', expired: false })}: ${intent.outcome ?? 'not done'}`;
+      return `${life.performer.nameOf({ ...intent, id: '', expired: false, skipped: false })}: ${intent.outcome ?? 'not done'}`;
     },
     fireTimers: () => inBudApp(async () => engine.fireTimers()),
     receive: (envelope: Envelope) => inBudApp(() => receive(envelope)),
