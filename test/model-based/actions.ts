@@ -29,6 +29,7 @@ export type Action =
   | { do: 'fault'; service: ServiceName; fault: Fault; calls: number }
   | { do: 'break-replica'; which: Which }
   | { do: 'report' }
+  | { do: 'watch' }
   | { do: 'pass'; seconds: number }
   | { do: 'pass-to-next' }
   | { do: 'kill'; after_writes: number };
@@ -82,6 +83,7 @@ export const anAction: fc.Arbitrary<Action> = fc.oneof(
   ),
   weighted(1, what('break-replica', { which })),
   weighted(1, just({ do: 'report' })),
+  weighted(2, just({ do: 'watch' })),
   weighted(3, what('pass', { seconds: fc.constantFrom(1, 10, 60, 200, 1000, -5, -300) })),
   weighted(3, just({ do: 'pass-to-next' })),
   weighted(4, what('kill', { after_writes: fc.nat(6) })),
@@ -213,6 +215,8 @@ export const perform = async (world: World, action: Action): Promise<string> => 
     case 'report':
       world.services.report();
       return 'told';
+    case 'watch':
+      return `${(await world.watch()) === null ? 'killed' : 'looked'}`;
     case 'pass':
       world.advance(action.seconds);
       await world.fireTimers();

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { capacityOf } from '../../src/events/capacity.ts';
-import { normaliseName } from '../../src/events/name-events.ts';
+import { nameKey } from '../../src/events/name-key.ts';
 import { createMemoryEngine } from './memory-engine.ts';
 import { processes, type World } from './world.ts';
 
@@ -30,7 +30,7 @@ export interface Violation {
 const doubleHolders = ({ aggregates }: World): Violation[] => {
   const holders = new Map<string, string>();
   return aggregates.claims().flatMap(({ id, claim: { kind, name } }) => {
-    const key = `${kind} "${normaliseName(name)}"`;
+    const key = `${kind} "${nameKey(name)}"`;
     const other = holders.get(key);
     holders.set(key, id);
     return other === undefined ? [] : [{ claim: 'names' as const, text: `${key} is held by ${other} and ${id}` }];

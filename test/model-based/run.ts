@@ -29,6 +29,7 @@ export const settle = async (world: World): Promise<void> => {
   for (let report = 0; report < MOST_REPORTS && quiet < QUIET_REPORTS; report += 1) {
     world.services.report();
     const before = world.history.length;
+    await world.watch();
     await workUntilNextReport(world);
     const isIdle = world.engine.nextDue() === null && world.services.running().length === 0;
     quiet = world.history.length === before && isIdle ? quiet + 1 : 0;

@@ -12,6 +12,7 @@ import { createProcesses } from '../../src/processes/catalog.ts';
 import { createPerformer, type Performer } from '../../src/processes/engine/perform.ts';
 import { ClusterRow } from '../../src/projections/clusters.ts';
 import { EndpointRow } from '../../src/projections/endpoints.ts';
+import type { ReadModels } from '../../src/projections/queries/read.ts';
 import { rowSchemaOf } from '../../src/projections/queries/row-schema.ts';
 import type { Row } from '../../src/projections/read-model.ts';
 import { createAggregates } from './aggregates.ts';
@@ -20,6 +21,7 @@ import { createMemoryEngine } from './memory-engine.ts';
 import { createMemoryReadModels } from './memory-read-models.ts';
 import { createMemoryVault } from './memory-vault.ts';
 import { createSimulatedServices, type Envelope } from './simulated-services.ts';
+import { createMemoryProofs, createStatusRounds } from './status-rounds.ts';
 
 const START = Date.parse('2030-01-01T10:00:00.000Z');
 
@@ -57,6 +59,7 @@ export const createWorld = () => {
   const gate = createGate();
   const log = createMemoryLog({ clock });
   const vault = createMemoryVault();
+  const proofs = createMemoryProofs(() => now);
   const readModels = createMemoryReadModels();
   const aggregates = createAggregates();
   const objects = new Set<string>();
@@ -77,10 +80,25 @@ export const createWorld = () => {
     }
   };
 
+  /** As the query of the status watch does. */
+  const watched: () => Awaited<ReturnType<ReadModels['listWatched']>> = () => ({
+    clusters: clusters().flatMap(({ bud_cluster_id, ...row }) =>
+      bud_cluster_id !== null && ['available', 'unavailable'].includes(row.status)
+        ? [{ ...row, bud_cluster_id, tenant_id: TenantId.parse(row.tenant_id) }]
+        : [],
+    ),
+    endpoints: endpoints().flatMap(({ cluster_id, namespace, ...row }) =>
+      cluster_id !== null && namespace !== null && ['running', 'degraded', 'unknown'].includes(row.status)
+        ? [{ ...row, cluster_id, namespace, tenant_id: TenantId.parse(row.tenant_id) }]
+        : [],
+    ),
+  });
+
   interface Life {
     handle: HandleCommand;
     performer: Performer;
     notifications: ReturnType<typeof createNotifications>;
+    watch: ReturnType<typeof createStatusRounds>;
   }
   /** What a process of BudApp keeps in memory is gone with it. */
   const startLife = (): Life => {
@@ -121,6 +139,7 @@ export const createWorld = () => {
     });
     const notifications = createNotifications({
       handle,
+      proofs,
       log: ownLog,
       logger: pino({ level: 'silent' }),
       readModels: {
@@ -137,7 +156,19 @@ export const createWorld = () => {
         },
       },
     });
-    return { handle, performer, notifications };
+    const watch = createStatusRounds({
+      handle,
+      proofs,
+      invoker: services.invoker,
+      now: () => now,
+      readModels: {
+        listWatched: async () => {
+          await followLog();
+          return watched();
+        },
+      },
+    });
+    return { handle, performer, notifications, watch };
   };
 
   /** What a status report is about must be known: the real look-up waits for a read model, which is never behind here. */
@@ -286,6 +317,8 @@ export const createWorld = () => {
       return `${life.performer.nameOf({ ...intent, id: '', expired: false, skipped: false })}: ${intent.outcome ?? 'not done'}`;
     },
     fireTimers: () => inBudApp(async () => engine.fireTimers()),
+    /** One round of the status watch. */
+    watch: () => inBudApp(() => life.watch()),
     receive: (envelope: Envelope) => inBudApp(() => receive(envelope)),
     restart,
     round,
