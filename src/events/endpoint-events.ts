@@ -1,21 +1,9 @@
 import { z } from 'zod';
+import { EndpointRepaired, EndpointRepairFailed, EndpointRepairRequested } from './endpoint-repair-events.ts';
+import { ModelOrigin, observed } from './endpoint-values.ts';
 import { event } from './event.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from './ids.ts';
-import { Deadline, DeployConfig, PlacementCandidate, Reason, ReplicaCounts, Resources, Worker } from './values.ts';
-
-const observed = {
-  replicas: ReplicaCounts,
-  /** Whether requests reach the endpoint's URL; null where the cluster does not report it. */
-  ingress_healthy: z.boolean().nullable(),
-  workers: z.array(Worker),
-};
-
-/** Where the cluster gets the model from: an object key, or the provider's reference. */
-const ModelOrigin = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('artefact'), object_key: z.string(), size_bytes: z.int() }),
-  z.object({ kind: z.literal('cloud'), source: z.string(), repo_id: z.string() }),
-]);
-export type ModelOrigin = z.output<typeof ModelOrigin>;
+import { Deadline, DeployConfig, PlacementCandidate, Reason, Resources } from './values.ts';
 
 /**
  * Written for the release before this one only, whose processes follow a recovery by it: see ADR 13. New code learns the
@@ -140,60 +128,6 @@ export const EndpointBecameUnknown = event(
 export const EndpointReportOverdue = event(
   'EndpointReportOverdue',
   z.object({ endpoint_id: EndpointId, reason: Reason, deadline: Deadline }),
-);
-/** What the cluster runs is not what is desired, and does not become so by itself: it is repaired. */
-export const EndpointRepairRequested = event(
-  'EndpointRepairRequested',
-  z.object({
-    endpoint_id: EndpointId,
-    workflow_id: WorkflowId,
-    project_id: ProjectId,
-    /** The user who deployed the endpoint. */
-    user_id: UserId,
-    name: z.string(),
-    model_source: ModelOrigin,
-    deploy_config: DeployConfig,
-    resources_per_replica: Resources,
-    cluster_id: ClusterId,
-    bud_cluster_id: z.string(),
-    simulator_id: z.string(),
-    /** Where it was deployed last. */
-    namespace: z.string(),
-    /** The desired number. */
-    replicas: z.int().min(0),
-    /** The names of the workers when the endpoint was last as desired; a surplus worker is one of the others first. */
-    known_workers: z.array(z.string()),
-    /** The number of replicas to start, as far as is known; otherwise there are too many. */
-    missing: z.int().min(0).default(0),
-    /** Whether the cluster knows the namespace no more, so that the endpoint is deployed anew. */
-    redeploy: z.boolean(),
-    /** 1 for the first repair since the endpoint was last as desired. */
-    attempt: z.int().min(1),
-    deadline: Deadline,
-  }),
-);
-/** The cluster runs what is desired again. */
-export const EndpointRepaired = event(
-  'EndpointRepaired',
-  z.object({
-    endpoint_id: EndpointId,
-    workflow_id: WorkflowId,
-    /** Where it was deployed anew; null where it is where it was. */
-    deployment: z
-      .object({
-        bud_cluster_id: z.string(),
-        namespace: z.string(),
-        url: z.string(),
-        supported_endpoints: z.array(z.string()),
-      })
-      .nullable(),
-    ...observed,
-  }),
-);
-/** The repair has failed. The endpoint stays as it is; it is not repaired again before `retry_at`. */
-export const EndpointRepairFailed = event(
-  'EndpointRepairFailed',
-  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason, retry_at: Deadline }),
 );
 export const EndpointScalingRequested = event(
   'EndpointScalingRequested',

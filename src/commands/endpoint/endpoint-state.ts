@@ -1,6 +1,7 @@
 import { rejected } from '../../errors.ts';
 import type { EndpointFact, Recorded } from '../../events/catalog.ts';
-import type { ModelOrigin, Recovery } from '../../events/endpoint-events.ts';
+import type { Recovery } from '../../events/endpoint-events.ts';
+import type { ModelOrigin } from '../../events/endpoint-values.ts';
 import {
   type ClusterId,
   type EndpointId,

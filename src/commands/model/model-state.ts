@@ -1,6 +1,6 @@
 import { rejected } from '../../errors.ts';
 import type { ModelFact, Recorded } from '../../events/catalog.ts';
-import type { ModelOrigin } from '../../events/endpoint-events.ts';
+import type { ModelOrigin } from '../../events/endpoint-values.ts';
 import type { ModelId, WorkflowId } from '../../events/ids.ts';
 import { replicaFootprint } from '../../events/resources.ts';
 import type { Artefact, ModelMetadata, Resources } from '../../events/values.ts';

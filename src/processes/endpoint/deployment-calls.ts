@@ -1,6 +1,6 @@
 import type { DeployRequest } from '../../contracts/budcluster.ts';
 import type { RunSimulationRequest } from '../../contracts/budsim.ts';
-import type { ModelOrigin } from '../../events/endpoint-events.ts';
+import type { ModelOrigin } from '../../events/endpoint-values.ts';
 import type { UserId, WorkflowId } from '../../events/ids.ts';
 import type { DeployConfig } from '../../events/values.ts';
 import { reportTo } from '../workflow-intents.ts';
