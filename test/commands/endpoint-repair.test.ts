@@ -183,18 +183,29 @@ describe('the repair of an endpoint', () => {
       .then({ type: 'EndpointRepaired' });
     given(...repairing(later(1)), fact('EndpointRepaired'))
       .when(recordEndpointRepaired, done)
-      .thenNothing();
+      .thenRefused('repair-superseded');
   });
 
   it('means nothing any more once the endpoint was changed or deleted', () => {
     for (const type of ['EndpointScalingRequested', 'EndpointDeletionRequested'] as const) {
       given(...repairing(later(1)), fact(type))
         .when(recordEndpointRepaired, done)
-        .thenNothing();
+        .thenRefused('repair-superseded');
     }
     const other = { ...done, workflow_id: newId(WorkflowId) };
     given(...repairing(later(1)))
       .when(recordEndpointRepaired, other)
-      .thenNothing();
+      .thenRefused('repair-superseded');
+  });
+
+  it('ends, too, where a report has said already that all is well, unless it has moved what was well', () => {
+    const recovered = [...repairing(later(1)), fact('EndpointRecovered', seen('w-1', 'w-3'))];
+    given(...recovered)
+      .when(recordEndpointRepaired, done)
+      .then({ type: 'EndpointRepaired' });
+    const deployment = { bud_cluster_id: 'bud-1', namespace: 'b', url: 'http://b', supported_endpoints: [] };
+    given(...recovered)
+      .when(recordEndpointRepaired, { ...done, deployment })
+      .thenRefused('repair-superseded');
   });
 });

@@ -2,11 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { z } from 'zod';
 import { eventually } from '../eventually.ts';
+import { deployRequest } from '../local/cluster/cluster-client.ts';
+import type { Json } from '../local/json.ts';
 import { type Ask, admin } from './asking.ts';
-import { type BudApp, loggedIn, startBudApp } from './budapp.ts';
+import { type BudApp, inferenceProcesses, loggedIn, startBudApp } from './budapp.ts';
 import { type ClusterService, createClusterService } from './cluster-service.ts';
 import { aCluster, aModel, settledEndpoint } from './deployment.ts';
+
+const Clusters = z.object({ items: z.array(z.object({ id: z.string() })) });
 
 describe('a cluster service that is lost', function () {
   this.timeout(300_000);
@@ -86,5 +91,76 @@ describe('a cluster service that is lost', function () {
     service.thaw();
     await untilRunning();
     await serves();
+  });
+
+  const workers = async (): Promise<{ id: string; name: string; pid: number }[]> =>
+    (await ask('GET', `/endpoints/${ids.endpoint}/workers`)).body.items;
+  /** desired = observed = workers = processes = reservation */
+  const untilAllAgree = (replicas: number) =>
+    eventually('all counts agree', async () => {
+      const { body: endpoint } = await ask('GET', `/endpoints/${ids.endpoint}`);
+      const { body: cluster } = await ask('GET', `/clusters/${ids.cluster}`);
+      const counted = {
+        status: endpoint.status,
+        desired: endpoint.desired.replicas,
+        observed: endpoint.observed.replicas.available,
+        named: endpoint.observed.workers.length,
+        workers: (await workers()).length,
+        processes: (await inferenceProcesses(dataDir)).length,
+        reserved: cluster.reservations[ids.endpoint].replicas,
+      };
+      const [desired, observed, named, reserved] = [replicas, replicas, replicas, replicas];
+      const all = { desired, observed, named, workers: replicas, processes: replicas, reserved };
+      expect(counted).to.deep.equal({ status: 'running', ...all });
+      return true;
+    });
+  /** What the service calls the endpoint's deployment. */
+  const deployed = async () => {
+    const { items } = Clusters.parse(await service.ask('GET', 'clusters'));
+    const [worker] = await workers();
+    return { cluster_id: items[0]?.id ?? '', namespace: worker?.name.replace(/-\d+$/, '') ?? '' };
+  };
+  const theirs = (workflow_id: string) => ({
+    notification_metadata: { name: 'bud-internal', subscriber_ids: 'somebody', workflow_id },
+    source_topic: 'budAppMessages',
+  });
+  const untilRepairs = (count: number) =>
+    eventually('so many repairs have succeeded', async () => {
+      const { body } = await ask('GET', '/workflows?limit=200');
+      const own = body.items.filter(({ kind }: { kind: string }) => kind === 'endpoint-repair');
+      expect(own.map(({ status, reason }: Json) => reason ?? status)).to.deep.equal(Array(count).fill('succeeded'));
+      return true;
+    });
+
+  it('has a worker replaced that vanished', async () => {
+    const [first] = await workers();
+    await service.ask('DELETE', 'deployment/worker-info', { worker_id: first?.id, ...theirs('vanish') });
+    await eventually('it is gone', async () => (await workers()).every(({ id }) => id !== first?.id));
+    await untilAllAgree(2);
+    await untilRepairs(1);
+    await serves();
+  });
+
+  it('has a worker removed that nobody here ordered', async () => {
+    const before = await workers();
+    const { cluster_id, namespace } = await deployed();
+    const request = { ...deployRequest('stray', { cluster_id }), existing_deployment_namespace: namespace };
+    await service.ask('POST', 'deployment', request);
+    await eventually('it is there', async () => (await workers()).length === 3);
+    const degraded = await until('endpoints', 'degraded');
+    expect(degraded.reason.code).to.equal('replicas-surplus');
+    await untilAllAgree(2);
+    expect((await workers()).map(({ id }) => id)).to.have.members(before.map(({ id }) => id));
+  });
+
+  it('has an endpoint deployed anew whose deployment vanished', async () => {
+    const before = await deployed();
+    await service.ask('POST', 'deployment/delete', { ...before, ...theirs('wiped') });
+    const degraded = await until('endpoints', 'degraded');
+    expect(degraded.reason.code).to.be.oneOf(['deployment-missing', 'replicas-missing']);
+    await untilAllAgree(2);
+    expect((await deployed()).namespace).to.not.equal(before.namespace);
+    await serves();
+    await untilRepairs(3);
   });
 });

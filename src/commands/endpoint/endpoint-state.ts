@@ -126,8 +126,12 @@ export const isSettled = (state: EndpointState): state is EndpointSpec & (Live |
 
 const namesOf = ({ workers }: Pick<Observed, 'workers'>): string[] => workers.map(({ name }) => name);
 
-/** As desired: what is seen now is what is known, and no repair is due. */
-const sound = (data: Observed) => ({ observed: observedOf(data), known_workers: namesOf(data), repair: null });
+/** As desired: what is seen now is what is known. A repair under way ends by itself, one that failed is not due any more. */
+const sound = (data: Observed, repair: Repair | null) => ({
+  observed: observedOf(data),
+  known_workers: namesOf(data),
+  repair: repair?.under_way ? repair : null,
+});
 
 type ServingFact = Extract<
   Recorded<EndpointFact>,
@@ -170,7 +174,7 @@ const evolveServing = (state: EndpointState, { type, data }: ServingFact): Endpo
     }
     case 'EndpointRecovered':
     case 'EndpointScaled':
-      return { ...state, status: 'running', ...sound(data) };
+      return { ...state, status: 'running', ...sound(data, state.repair) };
     case 'EndpointScalingRequested': {
       const { workflow_id, replicas, previous_replicas } = data;
       return { ...state, status: 'updating', workflow_id, replicas, previous_replicas, repair: null };
@@ -216,7 +220,7 @@ const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): End
         status: 'running',
         placement,
         namespace: event.data.namespace,
-        ...sound(event.data),
+        ...sound(event.data, null),
       };
     }
     case 'EndpointReplicasReported':

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { rejected } from '../../../errors.ts';
 import type { EndpointFact } from '../../../events/catalog.ts';
 import { EndpointId, WorkflowId } from '../../../events/ids.ts';
 import { endpointCommand } from '../endpoint-state.ts';
@@ -26,10 +27,17 @@ export const recordEndpointRepaired = endpointCommand({
   }),
   target: ({ endpoint_id }) => endpoint_id,
   decide: (data, state) => {
-    if (!isBeingRepaired(state, data.workflow_id)) return [];
-    const { endpoint_id, replicas, ingress_healthy, workers } = data;
+    const { endpoint_id, deployment, replicas, ingress_healthy, workers } = data;
+    // What was deployed anew meanwhile is taken back where the endpoint was changed, or has recovered where it was.
+    const isWelcome = deployment === null || state.status !== 'running';
+    if (!isBeingRepaired(state, data.workflow_id) || !isWelcome) {
+      throw rejected(
+        'repair-superseded',
+        `The endpoint is not repaired by this workflow any more: it is ${state.status}.`,
+      );
+    }
     const facts: EndpointFact[] = [{ type: 'EndpointRepaired', data }];
-    if (replicas.available >= state.replicas && ingress_healthy !== false) {
+    if (state.status !== 'running' && replicas.available >= state.replicas && ingress_healthy !== false) {
       const observed = { endpoint_id, replicas, ingress_healthy, workers };
       facts.push({ type: 'EndpointRecovered', data: { ...observed, ...endOfRecovery(state) } });
     }
