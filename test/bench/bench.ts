@@ -18,6 +18,7 @@ import type { BenchLine } from './measure.ts';
 import { benchOwnWrites } from './own-writes.ts';
 import { benchRebuild } from './rebuild.ts';
 import { machineText, tableText } from './report.ts';
+import { benchReports } from './reports.ts';
 import { benchTokens } from './tokens.ts';
 
 const databaseAt = (connectionString: string, database: string): string => {
@@ -103,6 +104,8 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
   });
   say('deployments ...');
   const deployments = await place.inDatabase('bench_deployments', migrated(benchDeployments));
+  say('reports ...');
+  const reports = await benchReports();
   say('tokens ...');
   const tokens = await benchTokens();
   say('EventStoreDB, its test double ...');
@@ -119,6 +122,7 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
       ...api.lines,
       ...ownWrites,
       deployments.line,
+      reports,
       ...tokens,
       ...eventStore,
       ...throughDapr.lines,

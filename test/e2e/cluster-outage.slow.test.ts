@@ -76,6 +76,8 @@ describe('a cluster service that is lost', function () {
   it('is noticed when it is killed, and all is true again when it is back', async () => {
     await service.kill();
     await untilUnknown();
+    const metrics = await ask('GET', `/endpoints/${ids.endpoint}/metrics`);
+    expect([metrics.status, metrics.body.code]).to.deep.equal([503, 'service-unavailable']);
     await service.start();
     await untilRunning();
     await serves();
@@ -132,6 +134,17 @@ describe('a cluster service that is lost', function () {
       return true;
     });
 
+  it('reports a replica that is frozen within seconds', async () => {
+    const [first] = await workers();
+    process.kill(first?.pid ?? 0, 'SIGSTOP');
+    const frozen_at = performance.now();
+    const degraded = await until('endpoints', 'degraded');
+    expect(degraded.reason.code).to.equal('replicas-missing');
+    expect(performance.now() - frozen_at).to.be.below(15_000);
+    process.kill(first?.pid ?? 0, 'SIGCONT');
+    await untilAllAgree(2);
+  });
+
   it('has a worker replaced that vanished', async () => {
     const [first] = await workers();
     await service.ask('DELETE', 'deployment/worker-info', { worker_id: first?.id, ...theirs('vanish') });
@@ -151,6 +164,7 @@ describe('a cluster service that is lost', function () {
     expect(degraded.reason.code).to.equal('replicas-surplus');
     await untilAllAgree(2);
     expect((await workers()).map(({ id }) => id)).to.have.members(before.map(({ id }) => id));
+    await untilRepairs(2);
   });
 
   it('has an endpoint deployed anew whose deployment vanished', async () => {

@@ -243,7 +243,7 @@ const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): End
     case 'EndpointDeletionRequested': {
       const { workflow_id, ends = null } = event.data;
       const { placement, namespace } = state;
-      const before = isSettled(state) ? state : null;
+      const before = isSettled(state) ? { ...state, repair: null } : null;
       return { ...state, status: 'deleting', workflow_id, placement, namespace, removes: 'endpoint', ends, before };
     }
     case 'EndpointChangeEnded':
