@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { EndpointRepaired, EndpointRepairFailed, EndpointRepairRequested } from './endpoint-repair-events.ts';
+import { endpointDeletionEvents } from './endpoint-deletion-events.ts';
+import { endpointRepairEvents } from './endpoint-repair-events.ts';
 import { ModelOrigin, observed } from './endpoint-values.ts';
 import { event } from './event.ts';
 import { ClusterId, EndpointId, ModelId, ProjectId, UserId, WorkflowId } from './ids.ts';
@@ -175,57 +176,6 @@ export const EndpointCancelled = event(
   'EndpointCancelled',
   z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, name: z.string(), reason: Reason }),
 );
-export const EndpointDeletionRequested = event(
-  'EndpointDeletionRequested',
-  z.object({
-    endpoint_id: EndpointId,
-    workflow_id: WorkflowId,
-    project_id: ProjectId,
-    name: z.string(),
-    /** Null where nothing was ever deployed on a cluster. */
-    placement: z
-      .object({ cluster_id: ClusterId, bud_cluster_id: z.string(), namespace: z.string().nullable() })
-      .nullable(),
-    deadline: Deadline,
-    recovery_id,
-    /** The workflow of the deployment or scaling that was under way: it ends first. */
-    ends: WorkflowId.nullable().optional(),
-    /** Whether it goes on as before where the deletion is cancelled before anything is removed. */
-    cancellable: z.boolean().optional(),
-  }),
-);
-/** The deployment or scaling that a deletion has ended is over; the deletion goes on. */
-export const EndpointChangeEnded = event(
-  'EndpointChangeEnded',
-  z.object({
-    endpoint_id: EndpointId,
-    /** The deletion. */
-    workflow_id: WorkflowId,
-    ended_workflow_id: WorkflowId,
-  }),
-);
-/** The deletion was cancelled before the cluster was asked: the endpoint runs as before. */
-export const EndpointDeletionCancelled = event(
-  'EndpointDeletionCancelled',
-  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
-);
-/**
- * Something may be left on the cluster after the time for removing it, and the removal is tried again by `deadline`. Name
- * and capacity stay reserved until the cluster confirms.
- */
-export const EndpointCleanupPending = event(
-  'EndpointCleanupPending',
-  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason, deadline: Deadline }),
-);
-export const EndpointDeletionFailed = event(
-  'EndpointDeletionFailed',
-  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason }),
-);
-export const EndpointDeleted = event(
-  'EndpointDeleted',
-  z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, name: z.string() }),
-);
-
 export const endpointEvents = [
   EndpointRequested,
   EndpointPlacementStarted,
@@ -237,18 +187,11 @@ export const endpointEvents = [
   EndpointRecovered,
   EndpointBecameUnknown,
   EndpointReportOverdue,
-  EndpointRepairRequested,
-  EndpointRepaired,
-  EndpointRepairFailed,
   EndpointScalingRequested,
   EndpointScaled,
   EndpointScalingFailed,
   EndpointFailed,
   EndpointCancelled,
-  EndpointDeletionRequested,
-  EndpointChangeEnded,
-  EndpointDeletionCancelled,
-  EndpointCleanupPending,
-  EndpointDeletionFailed,
-  EndpointDeleted,
+  ...endpointRepairEvents,
+  ...endpointDeletionEvents,
 ] as const;

@@ -58,3 +58,5 @@ export const EndpointRepairFailed = event(
   'EndpointRepairFailed',
   z.object({ endpoint_id: EndpointId, workflow_id: WorkflowId, reason: Reason, retry_at: Deadline }),
 );
+
+export const endpointRepairEvents = [EndpointRepairRequested, EndpointRepaired, EndpointRepairFailed] as const;
