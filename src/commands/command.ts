@@ -37,6 +37,8 @@ type StateOf<N> = N extends { aggregate: Aggregate<infer State, never> } ? State
 /** The state of each need, as `decide` gets it; null where it does not exist in the caller's tenant, or is deleted. */
 export type NeededStates<Needs> = { readonly [Name in keyof Needs]: StateOf<NonNullable<Needs[Name]>> | null };
 
+export type ClusterConfiguration = 'kubeconfig' | 'any';
+
 /** What a decision may depend on besides data and state. */
 export interface DecisionContext<Needs> {
   /** The time of the request, RFC 3339. */
@@ -49,6 +51,8 @@ export interface DecisionContext<Needs> {
   needs: NeededStates<Needs>;
   /** The maximum duration of the states that follow, in seconds. */
   deadlines: Deadlines;
+  /** What a cluster is registered with; `any`: the cluster service takes any text. */
+  cluster_configuration: ClusterConfiguration;
   /** Derives a further id from the command id, the same at every retry: `make('workflow')`. */
   make(purpose: string): string;
   /** Seals a text under the key of the subject that `seals` names. */

@@ -17,6 +17,7 @@ export const ServicesSettings = z.object({
   BUDMODEL_SERVICE_URL: address.optional(),
   BUDSIM_SERVICE_URL: address.optional(),
   BUDMETRICS_SERVICE_URL: address.optional(),
+  CLUSTER_CONFIGURATION: z.enum(['kubeconfig', 'any']).optional(),
 });
 type ServicesSettings = z.output<typeof ServicesSettings>;
 
@@ -36,6 +37,10 @@ export const servicesOf = (env: ServicesSettings) => ({
   pubsub_name: env.DAPR_PUBSUB_NAME,
   /** What `/notifications` demands; null: generated into `data_dir`. */
   app_api_token: env.APP_API_TOKEN ?? env.DAPR_API_TOKEN ?? null,
+  /** What a cluster is registered with. The local cluster service takes any text. */
+  cluster_configuration:
+    env.CLUSTER_CONFIGURATION ??
+    (env.DAPR_HTTP_PORT !== undefined || env.BUDCLUSTER_SERVICE_URL !== undefined ? 'kubeconfig' : 'any'),
   /** By app id; null: the local service. */
   service_urls: {
     budcluster: env.BUDCLUSTER_SERVICE_URL ?? null,

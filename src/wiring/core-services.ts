@@ -106,6 +106,7 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
     findLiveEndpoints: liveEndpointsIn(readModels, log),
     findNamesakes: readModels.findNamesakes,
     deadlines: config.deadlines,
+    cluster_configuration: config.cluster_configuration,
     // This process holds the lock on the embedded server's folder, so no other one works on this log.
     alone_since: database.stand_in ? clock() : undefined,
   });

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { v7 } from 'uuid';
 import type { Access, Caller } from '../../src/commands/access.ts';
-import type { AnyCommand, Need } from '../../src/commands/command.ts';
+import type { AnyCommand, ClusterConfiguration, Need } from '../../src/commands/command.ts';
 import { DEFAULT_DEADLINES } from '../../src/commands/deadlines.ts';
 import { parseInput } from '../../src/commands/engine/input.ts';
 import { Rejected } from '../../src/errors.ts';
@@ -64,6 +64,7 @@ export type Others = Readonly<Record<string, readonly Fact[]>>;
 export const given = (...history: readonly Fact[]) => {
   let others: Others = {};
   let caller: Caller = itself;
+  let cluster_configuration: ClusterConfiguration = 'any';
 
   const decide = (command: AnyCommand, input: unknown): Fact[] => {
     const data = parseInput(command.data, input);
@@ -84,6 +85,7 @@ export const given = (...history: readonly Fact[]) => {
       caller,
       needs,
       deadlines: DEFAULT_DEADLINES,
+      cluster_configuration,
     };
     const facts = [command.decide(data, state, { ...context, make: made, seal: sealedAs })].flat() as Fact[];
     for (const fact of facts) definitionOf(fact.type).data.parse(fact.data);
@@ -125,6 +127,11 @@ export const given = (...history: readonly Fact[]) => {
   const scenario = {
     knowing(known: Others) {
       others = known;
+      return scenario;
+    },
+    /** Where the cluster service takes only this. */
+    whereClustersNeed(what: ClusterConfiguration) {
+      cluster_configuration = what;
       return scenario;
     },
     by(who: Caller) {

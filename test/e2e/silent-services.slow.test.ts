@@ -138,6 +138,7 @@ describe('services that do not answer', function () {
     await restart({
       BUDMODEL_SERVICE_URL: silent.url,
       BUDCLUSTER_SERVICE_URL: silent.url,
+      CLUSTER_CONFIGURATION: 'any',
       MODEL_ONBOARDING_DEADLINE_SECONDS: '1',
       CLUSTER_ONBOARDING_DEADLINE_SECONDS: '1',
     });

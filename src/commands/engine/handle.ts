@@ -6,7 +6,7 @@ import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Vault } from '../../ports/vault.ts';
 import type { Caller } from '../access.ts';
-import type { AnyCommand, DecisionContext, Need, UsedArea } from '../command.ts';
+import type { AnyCommand, ClusterConfiguration, DecisionContext, Need, UsedArea } from '../command.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../deadlines.ts';
 import { authoriseChange, authoriseCreation, refuseSystemCommand } from './authorise.ts';
 import { inUse, type LiveEndpoint } from './in-use.ts';
@@ -51,6 +51,8 @@ export interface HandlerOptions {
   findLiveEndpoints(area: UsedArea, id: string, tenantId: TenantId): Promise<readonly LiveEndpoint[]>;
   /** Override those of `DEFAULT_DEADLINES`. */
   deadlines?: Partial<Deadlines>;
+  /** Default: any. */
+  cluster_configuration?: ClusterConfiguration;
   /**
    * The start time of this process, where it is the only one that writes to the log: a creation that began earlier was
    * lost with the process that began it.
@@ -120,6 +122,7 @@ export const createCommandHandler = ({
   clock,
   findLiveEndpoints,
   deadlines: overrides = {},
+  cluster_configuration = 'any',
   alone_since,
   findNamesakes,
 }: HandlerOptions): HandleCommand => {
@@ -180,6 +183,7 @@ export const createCommandHandler = ({
       caller,
       needs: await loadNeeds(command, { data, state }, caller.tenant_id),
       deadlines,
+      cluster_configuration,
       make: (purpose) => deriveId(command_id, purpose),
       seal: (text) => {
         if (!seal) throw new Error(`${command.type} calls seal but names no subject to seal for`);

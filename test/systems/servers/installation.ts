@@ -87,6 +87,8 @@ export const startInstallation = async (dir: string, settings: Settings = {}): P
       ...nats.settings,
       ...minio.settings,
       ...keycloak.settings,
+      // Behind the sidecars are the local services.
+      CLUSTER_CONFIGURATION: 'any',
       ...settings,
     };
     const sidecarOf = async (app_id: string, name: string, health_path: string) => {
