@@ -39,7 +39,17 @@ export const openDatabase = async (
   }
   const { createEmbeddedPostgres } = await import('../local/postgres/embedded-postgres.ts');
   const data_dir = join(config.data_dir, 'postgres');
-  const server = await createEmbeddedPostgres({ data_dir, log: (line) => logger.debug(line) });
+  const server = await createEmbeddedPostgres({
+    data_dir,
+    log: (line) => logger.debug(line),
+    onEnd: (lastWords) => logger.error({ lastWords }, 'the embedded Postgres has ended; starting it again'),
+    onRestart: () => logger.info('the embedded Postgres works again'),
+    onLost: (error) => {
+      logger.fatal({ err: error }, 'the embedded Postgres cannot be started again: this process ends');
+      // Without its database it can do nothing. Whoever restarts processes gets another try.
+      process.exit(1);
+    },
+  });
   closing.add('embedded Postgres', server);
   const { connection_string } = server;
   return { connection_string, implementation: `embedded Postgres under ${data_dir}`, stand_in: true };

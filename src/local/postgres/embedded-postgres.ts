@@ -10,6 +10,7 @@ import type { Closable } from '../../ports/closable.ts';
 import { moveIntoPlace } from '../../resilience/atomic-file.ts';
 import { findFreePort } from '../machine/free-port.ts';
 import { lockOwner } from '../machine/owner-lock.ts';
+import { keepRunning, type Watch } from './keep-running.ts';
 import { clearLeftover, spawnAs, startPostgresServer } from './postgres-server.ts';
 import { chooseServerUser, type ServerUser } from './server-user.ts';
 
@@ -31,7 +32,7 @@ const SETTINGS = {
   log_checkpoints: 'off',
 };
 
-export interface EmbeddedPostgresOptions {
+export interface EmbeddedPostgresOptions extends Watch {
   /** Created where it is missing. Only one BudApp may use it at a time. */
   data_dir: string;
   /** Gets what the server says, line by line. */
@@ -120,13 +121,15 @@ const ensureDatabase = async (url: URL): Promise<void> => {
 
 /**
  * Real Postgres as a child process, listening on the loopback interface at a port of its own choice, its data below
- * `data_dir`. It stops with this process, however that ends; what a crash left behind is cleared at the next start.
+ * `data_dir`. Where it ends by itself it is started again, at the same port. It stops with this process, however that ends;
+ * what a crash left behind is cleared at the next start.
  * Throws where another BudApp uses the folder, and where the platform has no embedded Postgres.
  */
 export const createEmbeddedPostgres = async ({
   data_dir: given_dir,
   log = () => undefined,
   settings = {},
+  ...watch
 }: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> => {
   const data_dir = resolve(given_dir);
   const programs = await loadPrograms();
@@ -138,17 +141,14 @@ export const createEmbeddedPostgres = async ({
     const password_file = join(data_dir, 'password');
     if (!(await exists(folder)))
       await initialise({ data_dir, programs, user, sync: settings.fsync !== 'off' }, password_file);
-    await clearLeftover(folder, log);
     const password = (await readFile(password_file, 'utf8')).trim();
     const port = await findFreePort();
-    const server = await startPostgresServer({
-      program: programs.postgres,
-      folder,
-      port,
-      settings: { ...SETTINGS, ...settings },
-      user,
-      log,
-    });
+    const start = async () => {
+      await clearLeftover(folder, log);
+      const program = programs.postgres;
+      return startPostgresServer({ program, folder, port, settings: { ...SETTINGS, ...settings }, user, log });
+    };
+    const server = keepRunning(await start(), { start, ...watch });
     const url = new URL(`postgres://${USER}:${password}@127.0.0.1:${port}/${DATABASE}`);
     const close = async (): Promise<void> => {
       await server.close();

@@ -88,8 +88,21 @@ export interface PostgresServerOptions {
   log: (line: string) => void;
 }
 
+export interface PostgresServer extends Closable {
+  /** Resolves with the server's last words when it ends, also at `close`. */
+  ended: Promise<string>;
+}
+
+const quietly = (pid: number, signal: NodeJS.Signals): void => {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended already.
+  }
+};
+
 /** Starts a server and waits until it takes connections. Throws with the server's last words where it does not. */
-export const startPostgresServer = async (options: PostgresServerOptions): Promise<Closable> => {
+export const startPostgresServer = async (options: PostgresServerOptions): Promise<PostgresServer> => {
   const { program, folder, port, settings, user, log } = options;
   const flags = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
   const guard = spawnAs(user, [
@@ -114,13 +127,19 @@ export const startPostgresServer = async (options: PostgresServerOptions): Promi
   });
   let running = true;
   let closing = false;
-  const ended = new Promise<void>((resolve) => {
-    guard.once('close', () => resolve());
+  const ended = new Promise<string>((resolve) => {
+    const tell = () => resolve(lastWords.join('; '));
+    guard.once('close', tell);
     guard.once('error', (error) => {
       lastWords.push(error.message);
       running = false;
-      resolve();
+      tell();
     });
+  });
+  // Nobody would stop the server when BudApp ends: it ends with its guard.
+  guard.once('exit', async () => {
+    const server = running ? await findPostmaster(folder) : null;
+    if (server && running) quietly(server.pid, 'SIGINT');
   });
   // Only the server itself keeps this pipe open, so its end is the server's end.
   guard.stderr?.once('end', () => {
@@ -144,5 +163,5 @@ export const startPostgresServer = async (options: PostgresServerOptions): Promi
     }
     await delay(15);
   }
-  return { close };
+  return { close, ended };
 };
