@@ -32,7 +32,10 @@ export const EndpointRow = z.object({
   deadline: z.string().nullable(),
   cluster_id: ClusterId.nullable(),
   cluster_name: z.string().nullable(),
-  url: z.string().nullable(),
+  url: z.string().nullable().meta({
+    description:
+      'Where the model is called. On the local cluster: the Open Inference Protocol v2 with binary_tensor_data; JSON carries "NaN", "Infinity" and "-Infinity" as texts, and 64-bit integers beyond 2^53 as texts of digits',
+  }),
   /** The cluster service's handle for what it created for the endpoint. */
   namespace: z.string().nullable(),
   bud_cluster_id: z.string().nullable(),
