@@ -116,6 +116,7 @@ export const createIngress = (options: {
     ctx: Context,
     { namespace, path, engine }: { namespace: string; path: string; engine: Engine },
   ) => {
+    if (ctx.get('content-encoding') !== '') throw new ServiceRefusal(415, 'send the body without content-encoding');
     const passed = ['content-type', ...engine.headers];
     const gone = new AbortController();
     ctx.res.once('close', () => gone.abort());

@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { createLocalCluster } from '../../../src/local/cluster/local-cluster.ts';
-import { ENGINES } from '../../../src/local/engine/catalog.ts';
+import { createEngines } from '../../../src/local/engine/engines.ts';
+import { onnxRuntime } from '../../../src/local/engine/onnx/onnx-runtime.ts';
 import { ServeMetrics } from '../../../src/local/metrics/serve-metrics.ts';
 import type { LocalService } from '../../../src/local/service/loopback.ts';
+import { echo } from '../engine/echo/echo.ts';
 import { identity } from '../engine/onnx/build-onnx.ts';
 import { binaryBody } from '../engine/onnx/running-replica.ts';
 import type { Json } from '../json.ts';
@@ -20,13 +22,15 @@ describe("the local cluster's ingress", () => {
   let cluster_id: string;
   let model: string;
 
+  const engines = createEngines([onnxRuntime, echo]);
+
   before(async () => {
     dir = await mkdtemp(join(tmpdir(), 'ingress-'));
     model = join(dir, 'identity.onnx');
     await writeFile(model, identity('FP32', ['n']));
     inbox = await openInbox();
     cluster = await createLocalCluster({
-      ...{ data_dir: join(dir, 'cluster'), callback: inbox.callback, engines: ENGINES, log: silent },
+      ...{ data_dir: join(dir, 'cluster'), callback: inbox.callback, engines, log: silent },
     });
     client = createClient(() => cluster, inbox);
     cluster_id = (await client.register('register', 'kind: Config')).result.id;
@@ -74,6 +78,25 @@ describe("the local cluster's ingress", () => {
     const { worker_data_list } = await client.statusOf(namespace, ({ replicas }) => replicas.available === 2);
     expect(worker_data_list.map(({ pid }: Json) => pid)).to.include(frozen.pid);
     await client.remove('frozen-away', { cluster_id, namespace });
+  });
+
+  it('lets a request that ends replicas end no more than two', async () => {
+    const greeting = join(dir, 'hello.echo');
+    await writeFile(greeting, 'hello\n');
+    const { namespace, result }: Json = await client.deploy('poison', { cluster_id, model: greeting, replicas: 3 });
+    const say = (body: string, headers = {}) =>
+      fetch(`${result.deployment_url}/say`, { method: 'POST', body, headers });
+    expect(await statusOf(say('hi', { 'content-encoding': 'gzip' }))).to.equal(415);
+    const before = (await client.workersOf({ cluster_id, namespace })).map(({ pid }) => pid);
+    const ready = client.statusOf(
+      namespace,
+      ({ status, worker_data_list: workers }) =>
+        status === 'ready' && workers.filter(({ pid }: Json) => before.includes(pid)).length === 1,
+    );
+    expect(await statusOf(say('die'))).to.equal(502);
+    expect(await statusOf(say('hi'))).to.equal(200);
+    await ready;
+    await client.remove('poison-away', { cluster_id, namespace });
   });
 
   it('counts inference requests by outcome: not its own check, not metadata, not health', async () => {

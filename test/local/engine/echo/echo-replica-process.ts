@@ -16,6 +16,7 @@ await startChildWatchdog({ parent_pid: Number(values.parent) });
 const greeting = (await readFile(String(values['model-path']), 'utf8')).split('\n')[0];
 const server = createServer(async (request, response) => {
   const said = await text(request);
+  if (said === 'die') process.exit(1);
   if (request.method === 'GET' && request.url === '/hello') response.end('hello');
   else if (request.method === 'POST' && request.url === '/say') response.end(`${greeting} ${said}`);
   else response.writeHead(418).end();
