@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { Client } from '../../src/demo/client.ts';
 import { eventually } from '../eventually.ts';
+import { classifier } from '../local/engine/onnx/build-onnx.ts';
 import { type Ask, admin, expectProblem, type Person } from './asking.ts';
 import { type BudApp, loggedIn, startBudApp } from './budapp.ts';
 import { aModel, MODEL_FILE } from './deployment.ts';
@@ -132,6 +133,12 @@ describe('uploads on bad days', function () {
       await eventually('its file goes with it', async () => ((await stored()).length === 0 ? true : null));
     });
   }
+
+  it('says what to change where a model could not be served', async () => {
+    const { reason } = await failedModel('classifier', Buffer.from(classifier({ zipmap: true })));
+    expect(reason?.code).to.equal('service-reported-failure');
+    expect(reason?.message).to.match(/output probabilities .* no tensor.*skl2onnx: options=\{'zipmap': False\}/);
+  });
 
   it('does not deploy a model that failed', async () => {
     const failed = await failedModel('unusable', Buffer.from('no model'));
