@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { parseResult } from '../../../src/contracts/notification.ts';
 import type { Inspect } from '../../../src/local/engine/engine.ts';
 import { createEngines } from '../../../src/local/engine/engines.ts';
-import { createInspector } from '../../../src/local/engine/onnx/inspector.ts';
+import { createInspector } from '../../../src/local/engine/onnx/inspection/inspector.ts';
 import { onnxRuntime } from '../../../src/local/engine/onnx/onnx-runtime.ts';
 import { createLocalModelService } from '../../../src/local/model/local-model-service.ts';
 import type { LocalService } from '../../../src/local/service/loopback.ts';

@@ -1,31 +1,13 @@
 import { explain, failureText } from '../../../failures/failure-text.ts';
-import { BadTensors, parseInferRequest } from './infer-request.ts';
+import { errorBody, type InferReply, ownBytes } from './infer-reply.ts';
 import { DoesNotRun, type InferAnswer, type ServedModel } from './model.ts';
-
-/** The answer to `POST /v2/models/{name}/infer` in bytes. */
-export interface InferReply {
-  status: 200 | 400 | 500;
-  body: Uint8Array<ArrayBuffer>;
-  /** The header Inference-Header-Content-Length: where binary data follows the JSON. */
-  json_bytes: number | null;
-  /** For the replica's log, for example the runtime's own words. */
-  log: string | null;
-}
-
-/** Bytes that can be moved to another thread: Node keeps small buffers together in a pool, which cannot. */
-export const ownBytes = (bytes: Buffer): Uint8Array<ArrayBuffer> =>
-  bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-    ? new Uint8Array(bytes.buffer)
-    : new Uint8Array(bytes);
+import { BadTensors, parseInferRequest } from './tensors/infer-request.ts';
 
 const writeAnswer = ({ json, binary }: InferAnswer): InferReply => {
   const head = Buffer.from(JSON.stringify(json));
   const json_bytes = binary.length === 0 ? null : head.length;
   return { status: 200, body: ownBytes(Buffer.concat([head, ...binary])), json_bytes, log: null };
 };
-
-/** The protocol's error body. */
-export const errorBody = (error: string): Buffer => Buffer.from(JSON.stringify({ error }));
 
 /** What the answer does not say. */
 const logOf = (error: unknown): string | null => {

@@ -1,4 +1,4 @@
-import type { InferReply } from './infer-answer.ts';
+import type { InferReply } from './infer-reply.ts';
 import type { ModelMetadata } from './model.ts';
 
 /** The data of the thread when it starts. */

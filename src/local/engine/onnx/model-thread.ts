@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { InferReply } from './infer-answer.ts';
+import type { InferReply } from './infer-reply.ts';
 import type { ModelMetadata } from './model.ts';
 import type { InferTask, ModelThreadData, ModelThreadMessage } from './model-thread-messages.ts';
 

@@ -1,12 +1,11 @@
 import { readFile } from 'node:fs/promises';
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { failureText } from '../../../failures/failure-text.ts';
-import { BadTensors, type InferRequest } from './infer-request.ts';
-import { unrankedOf } from './onnx-facts.ts';
-import { readOnnxFile } from './onnx-file.ts';
-import { describePort, type PortDescription, portsOf, Unservable } from './ports.ts';
+import { MODEL_VERSION } from './model-version.ts';
 import { runtimeProblem } from './runtime-problem.ts';
-import { type MakeTensor, readInputs, type WrittenOutputs, wantedOutputs, writeOutputs } from './tensors.ts';
+import { BadTensors, type InferRequest } from './tensors/infer-request.ts';
+import { describePort, type PortDescription, portsOf, Unservable } from './tensors/ports.ts';
+import { type MakeTensor, readInputs, type WrittenOutputs, wantedOutputs, writeOutputs } from './tensors/tensors.ts';
 
 /** The answer to `GET /v2/models/{name}`. */
 export interface ModelMetadata {
@@ -34,9 +33,6 @@ export interface ServedModel {
 /** The runtime refuses the inputs; its own words are the cause. */
 export class DoesNotRun extends BadTensors {}
 
-/** The one version that is served; a new artefact is a new deployment. */
-export const MODEL_VERSION = '1';
-
 const openSession = async (path: string): Promise<InferenceSession> => {
   const { InferenceSession } = await import('onnxruntime-node');
   try {
@@ -58,6 +54,8 @@ const openSession = async (path: string): Promise<InferenceSession> => {
 const unrankedPortsOf = async (path: string, session: InferenceSession): Promise<ReadonlySet<string>> => {
   const ports = [...session.inputMetadata, ...session.outputMetadata];
   if (!ports.some((port) => port.isTensor && port.shape.length === 0)) return new Set();
+  // Loaded here, since most models do not need it, and each replica would pay for it.
+  const { readOnnxFile, unrankedOf } = await import('./inspection/onnx-file.ts');
   return unrankedOf(readOnnxFile(await readFile(path)));
 };
 

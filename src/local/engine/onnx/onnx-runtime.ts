@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { replicaFootprint } from '../../../events/resources.ts';
 import type { ArtefactKind, Engine } from '../engine.ts';
 import { forkReplica } from '../fork-replica.ts';
-import { createInspector } from './inspector.ts';
+import { createInspector } from './inspection/inspector.ts';
 import { checkPerformance } from './performance-check.ts';
 import { JSON_BYTES } from './server.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { failureText } from '../../../failures/failure-text.ts';
 import type { PerformanceCheck } from '../engine.ts';
-import { ATTEMPTS, type SampleTensors, sampleTensors } from './sample-tensors.ts';
+import { ATTEMPTS, type SampleTensors, sampleTensors } from './tensors/sample-tensors.ts';
 
 const Metadata = z.looseObject({
   inputs: z.array(

@@ -1,5 +1,5 @@
-import { datatypeByNumber } from './onnx-facts.ts';
-import { unservableType } from './ports.ts';
+import { datatypeByNumber } from './onnx-datatypes.ts';
+import { unservableType } from './tensors/ports.ts';
 
 /** The sentences of ONNX Runtime that are translated; what is captured is shown. */
 const KNOWN: readonly [RegExp, (...captured: string[]) => string][] = [
@@ -8,7 +8,10 @@ const KNOWN: readonly [RegExp, (...captured: string[]) => string][] = [
     (bytes) => `it needs ${bytes} bytes for one tensor, more than there are`,
   ],
   [/bad_alloc/, () => 'it needs more memory than there is'],
-  [/Unsupported data type: (\d+)/, (number = '') => unservableType(datatypeByNumber(Number(number)))],
+  [
+    /Unsupported data type: (\d+)/,
+    (number = '') => unservableType(datatypeByNumber(Number(number)) ?? `number ${number}`),
+  ],
   [
     /Could not find an implementation for (\w+)\((\d+)\)/,
     (operator, version) =>

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { BodyTooLarge, readBounded } from '../../../resilience/bounded-body.ts';
-import { errorBody, ownBytes } from './infer-answer.ts';
-import { MODEL_VERSION } from './model.ts';
+import { errorBody, ownBytes } from './infer-reply.ts';
 import type { ModelThread } from './model-thread.ts';
+import { MODEL_VERSION } from './model-version.ts';
 
 export interface InferenceServer {
   port: number;

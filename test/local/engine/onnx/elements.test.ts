@@ -1,9 +1,14 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { MalformedBinary, readBinary, writeBinary } from '../../../../src/local/engine/onnx/binary-elements.ts';
-import { datatypeOf, isServable, Misfit, type ServableType } from '../../../../src/local/engine/onnx/datatypes.ts';
-import { decodeElements, encodeElements } from '../../../../src/local/engine/onnx/json-elements.ts';
-import { parseLossless } from '../../../../src/local/engine/onnx/parse-lossless.ts';
+import { MalformedBinary, readBinary, writeBinary } from '../../../../src/local/engine/onnx/tensors/binary-elements.ts';
+import {
+  datatypeOf,
+  isServable,
+  Misfit,
+  type ServableType,
+} from '../../../../src/local/engine/onnx/tensors/datatypes.ts';
+import { decodeElements, encodeElements } from '../../../../src/local/engine/onnx/tensors/json-elements.ts';
+import { parseLossless } from '../../../../src/local/engine/onnx/tensors/parse-lossless.ts';
 
 const lossless: [ServableType, string, unknown[]][] = [
   ['bool', 'BOOL', [true, false]],

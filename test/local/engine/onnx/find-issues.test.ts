@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { findIssues } from '../../../../src/local/engine/onnx/find-issues.ts';
-import { factsOf } from '../../../../src/local/engine/onnx/onnx-facts.ts';
-import { OnnxFile } from '../../../../src/local/engine/onnx/onnx-file.ts';
+import { findIssues } from '../../../../src/local/engine/onnx/inspection/find-issues.ts';
+import { factsOf } from '../../../../src/local/engine/onnx/inspection/onnx-facts.ts';
+import { OnnxFile } from '../../../../src/local/engine/onnx/inspection/onnx-file.ts';
 
 const aModel = (graph: object, more: object = {}) =>
   factsOf(OnnxFile.parse({ ir_version: 8, opset_import: [{ version: 17 }], graph, ...more }));

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { createInspector } from '../../../../src/local/engine/onnx/inspector.ts';
+import { createInspector } from '../../../../src/local/engine/onnx/inspection/inspector.ts';
 import { StepFailed } from '../../../../src/local/service/step-failed.ts';
 import { aTensor, ELEM, model } from './build-onnx.ts';
 

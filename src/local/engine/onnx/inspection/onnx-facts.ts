@@ -1,40 +1,11 @@
 import { isAbsolute, normalize, sep } from 'node:path';
 import { z } from 'zod';
-import { Tensor } from '../../../contracts/budmodel.ts';
+import { Tensor } from '../../../../contracts/budmodel.ts';
+import { datatypeByNumber } from '../onnx-datatypes.ts';
 import type { GraphEntry, NodeEntry, OnnxFile, TensorEntry, ValueEntry } from './onnx-file.ts';
 
 const MOST_PROPERTIES = 100;
 const LONGEST_TEXT = 2_000;
-
-/**
- * ONNX element types by number, with the names of the Open Inference Protocol; types without such a name have one of
- * this project.
- */
-const DATATYPES: Readonly<Record<number, string>> = {
-  1: 'FP32',
-  2: 'UINT8',
-  3: 'INT8',
-  4: 'UINT16',
-  5: 'INT16',
-  6: 'INT32',
-  7: 'INT64',
-  8: 'BYTES',
-  9: 'BOOL',
-  10: 'FP16',
-  11: 'FP64',
-  12: 'UINT32',
-  13: 'UINT64',
-  16: 'BF16',
-  17: 'FP8_E4M3FN',
-  18: 'FP8_E4M3FNUZ',
-  19: 'FP8_E5M2',
-  20: 'FP8_E5M2FNUZ',
-  21: 'UINT4',
-  22: 'INT4',
-  23: 'FP4_E2M1',
-};
-
-export const datatypeByNumber = (type: number): string => DATATYPES[type] ?? `number ${type}`;
 
 /** Wider integers, booleans and texts are shapes, axes and indices, not weights. */
 const WEIGHT_TYPES = new Set([1, 2, 3, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23]);
@@ -69,7 +40,7 @@ const tensorOf = (value: ValueEntry): z.infer<typeof Tensor> => {
   const tensor = value.type?.tensor_type;
   return {
     name: value.name,
-    datatype: DATATYPES[tensor?.elem_type ?? 0] ?? null,
+    datatype: datatypeByNumber(tensor?.elem_type ?? 0),
     shape: tensor?.shape?.dim.map((dim) => dim.dim_value ?? DYNAMIC) ?? null,
   };
 };
@@ -101,14 +72,6 @@ const countOperators = (nodes: readonly NodeEntry[]): Record<string, number> => 
   }
   return { ...counts };
 };
-
-/** The names of the inputs and outputs that are tensors of no stated rank. */
-export const unrankedOf = ({ graph }: OnnxFile): Set<string> =>
-  new Set(
-    [...graph.input, ...graph.output].flatMap(({ name, type }) =>
-      type?.tensor_type !== undefined && type.tensor_type.shape === undefined ? [name] : [],
-    ),
-  );
 
 export const factsOf = (file: OnnxFile): OnnxFacts => {
   const { graph } = file;

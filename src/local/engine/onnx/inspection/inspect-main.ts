@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { failureText } from '../../../failures/failure-text.ts';
-import { startChildWatchdog } from '../../machine/child-watchdog.ts';
-import { loadModel, type ServedModel } from './model.ts';
+import { failureText } from '../../../../failures/failure-text.ts';
+import { startChildWatchdog } from '../../../machine/child-watchdog.ts';
+import { loadModel, type ServedModel } from '../model.ts';
+import { Unservable } from '../tensors/ports.ts';
 import { factsOf } from './onnx-facts.ts';
 import { type OnnxFile, readOnnxFile } from './onnx-file.ts';
-import { Unservable } from './ports.ts';
 import { type Reading, ReadingTask, type Trial } from './reading.ts';
 import { tryModel } from './trial.ts';
 

@@ -112,3 +112,11 @@ export const readOnnxFile = (bytes: Uint8Array): OnnxFile => {
   reader.discardUnknown = true;
   return OnnxFile.parse(Model.toObject(Model.decode(reader), { longs: Number }));
 };
+
+/** The names of the inputs and outputs that are tensors of no stated rank. */
+export const unrankedOf = ({ graph }: OnnxFile): Set<string> =>
+  new Set(
+    [...graph.input, ...graph.output].flatMap(({ name, type }) =>
+      type?.tensor_type !== undefined && type.tensor_type.shape === undefined ? [name] : [],
+    ),
+  );

@@ -1,4 +1,4 @@
-import type { Issue } from '../engine.ts';
+import type { Issue } from '../../engine.ts';
 import { escapes, type OnnxFacts } from './onnx-facts.ts';
 
 /** Domains whose operators ONNX Runtime brings along; any other needs foreign code to be loaded. */

@@ -1,7 +1,7 @@
-import { failureText } from '../../../failures/failure-text.ts';
-import { BadTensors } from './infer-request.ts';
-import type { ServedModel } from './model.ts';
-import { ATTEMPTS, type SampleTensors, sampleTensors } from './sample-tensors.ts';
+import { failureText } from '../../../../failures/failure-text.ts';
+import type { ServedModel } from '../model.ts';
+import { BadTensors } from '../tensors/infer-request.ts';
+import { ATTEMPTS, type SampleTensors, sampleTensors } from '../tensors/sample-tensors.ts';
 
 /** No further attempt is begun after this time. */
 const LONGEST_MS = 10_000;
