@@ -90,7 +90,12 @@ export interface Command<
   /** The project whose permissions apply when the aggregate is created; afterwards the aggregate's own. */
   project?(data: z.output<Schema>): ProjectId | null;
   /** Other aggregates that the decision needs; `state` is that of the command's own aggregate. */
-  needs?(data: z.output<Schema>, state: State): Needs;
+  needs?(data: z.output<Schema>, state: State, caller: Caller): Needs;
+  /**
+   * For a rule over several streams: of the commands of a tenant that name the same word, one at a time loads what it
+   * needs, decides and is recorded, over all processes. Null where this one needs no such turn.
+   */
+  alone?(data: z.output<Schema>, state: State): string | null;
   /** A unique name that the command reserves for the aggregate. */
   reserves?(data: z.output<Schema>, state: State): NameClaim | null;
   /** What live endpoints use the aggregate as. While any does, the command is refused: `<area>-in-use`, with their names. */

@@ -7,7 +7,11 @@ import { formerNameKey, nameKey } from './name-key.ts';
 export const NameKind = z.enum(['project', 'model', 'cluster', 'endpoint']);
 export type NameKind = z.output<typeof NameKind>;
 
-const claim = z.object({ kind: NameKind, name: z.string(), holder_id: z.uuid() });
+/** What is reserved: a name, or the turn of a command that is handled alone. */
+const ReservedKind = z.enum([...NameKind.options, 'turn']);
+export type ReservedKind = z.output<typeof ReservedKind>;
+
+const claim = z.object({ kind: ReservedKind, name: z.string(), holder_id: z.uuid() });
 
 export const NameReserved = event('NameReserved', claim);
 export const NameReleased = event('NameReleased', claim);
@@ -36,7 +40,10 @@ const hashedStream = (prefix: string, key: string): string =>
  * The streams in which a name is reserved: that of its key and, where the first releases had another key for it, the one
  * in which they reserved it and reserve it still while they run beside this one.
  */
-export const nameStreams = (tenantId: string, { kind, name }: { kind: NameKind; name: string }): readonly string[] => {
+export const nameStreams = (
+  tenantId: string,
+  { kind, name }: { kind: ReservedKind; name: string },
+): readonly [string, ...string[]] => {
   const prefix = `name-${kind}-${tenantId}-`;
   const key = nameKey(name);
   const stream = plainStream(prefix, key) ?? hashedStream(prefix, key);

@@ -70,7 +70,7 @@ export const given = (...history: readonly Fact[]) => {
     const data = parseInput(command.data, input);
     const id = command.target(data, made);
     const state = command.creates ? null : foldFacts(command.aggregate, history);
-    const wanted: Record<string, Need<unknown>> = command.needs?.(data, state) ?? {};
+    const wanted: Record<string, Need<unknown>> = command.needs?.(data, state, caller) ?? {};
     const needs = Object.fromEntries(
       Object.entries(wanted).map(([name, need]) => {
         const known = need ? foldFacts(need.aggregate as never, others[name] ?? []) : null;

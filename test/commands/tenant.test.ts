@@ -96,9 +96,28 @@ describe('user commands', () => {
       .when(changeUserPermissions, change)
       .thenRefused('own-admin-role');
     given(admin)
+      .knowing({ caller: [admin] })
       .by(aPerson({ role: 'admin' }))
       .when(changeUserPermissions, change)
       .then({ type: 'UserPermissionsChanged' });
+  });
+
+  it('let no admin be removed by who was an admin when the request came, and is none any more', () => {
+    const removals = [
+      [disableUser, { user_id }],
+      [changeUserPermissions, { user_id, role: 'viewer', scopes: [] }],
+    ] as const;
+    const disabled = [admin, fact('UserDisabled')];
+    const demoted = [admin, fact('UserPermissionsChanged', { user_id, role: 'viewer', scopes: [] })];
+    for (const [removal, data] of removals) {
+      for (const caller of [disabled, demoted, []]) {
+        given(admin)
+          .knowing({ caller })
+          .by(aPerson({ role: 'admin' }))
+          .when(removal, data)
+          .thenRefused('not-permitted');
+      }
+    }
   });
 
   it('disable a user once, but nobody themselves, and no admin by who is none', () => {

@@ -1,4 +1,4 @@
-import { notFound, Rejected, rejected, WrongExpectedRevision } from '../../errors.ts';
+import { notFound, Rejected, rejected } from '../../errors.ts';
 import { definitionOf, type Fact, type Recorded, streamOf } from '../../events/catalog.ts';
 import type { Meta, NewEvent, Position } from '../../events/event.ts';
 import { type CommandId, deriveId, type EventId, eventIdOf, type TenantId } from '../../events/ids.ts';
@@ -12,7 +12,7 @@ import { authoriseChange, authoriseCreation, refuseSystemCommand } from './autho
 import { inUse, type LiveEndpoint } from './in-use.ts';
 import { parseInput } from './input.ts';
 import { createLoader, emptyStream, type Loaded } from './load.ts';
-import { createNames, type FindNamesakes } from './names.ts';
+import { createNames, type FindNamesakes, isRefusal, type Turn } from './names.ts';
 import { createTurns } from './turns.ts';
 
 /** A request, apart from the command and its data. */
@@ -88,10 +88,6 @@ const newEvents = (stream: string, facts: readonly Fact[], meta: Meta): NewEvent
     };
   });
 
-/** True where the log may have appended the events although it reported an error. */
-const mayHaveAppended = (error: unknown): boolean =>
-  error instanceof Rejected && error.kind === 'unavailable' && error.code !== 'reservation-expired';
-
 /** Throws where an aggregate to create exists already, or one to change is deleted. */
 const assertExistence = (
   { aggregate, creates }: AnyCommand,
@@ -131,18 +127,15 @@ export const createCommandHandler = ({
   const names = createNames({ log, loader, clock, alone_since, findNamesakes });
   const turns = createTurns();
 
-  const loadNeeds = async (
-    command: AnyCommand,
-    { data, state }: { data: unknown; state: unknown },
-    tenantId: TenantId,
-  ) => {
-    const wanted: Record<string, Need<unknown>> = command.needs?.(data, state) ?? {};
+  const loadNeeds = async (command: AnyCommand, { data, state }: { data: unknown; state: unknown }, caller: Caller) => {
+    const wanted: Record<string, Need<unknown>> = command.needs?.(data, state, caller) ?? {};
     const known = await Promise.all(
       Object.entries(wanted).map(async ([name, need]) => {
         if (!need) return [name, null] as const;
         const loaded = await loader.load(need.aggregate, need.id);
         // An aggregate of another tenant, or a deleted one, counts as unknown.
-        const exists = loaded.state !== null && loaded.tenant_id === tenantId && !need.aggregate.isGone(loaded.state);
+        const exists =
+          loaded.state !== null && loaded.tenant_id === caller.tenant_id && !need.aggregate.isGone(loaded.state);
         return [name, exists ? loaded.state : null] as const;
       }),
     );
@@ -181,7 +174,7 @@ export const createCommandHandler = ({
       command_id,
       tenant_id: caller.tenant_id,
       caller,
-      needs: await loadNeeds(command, { data, state }, caller.tenant_id),
+      needs: await loadNeeds(command, { data, state }, caller),
       deadlines,
       cluster_configuration,
       make: (purpose) => deriveId(command_id, purpose),
@@ -199,7 +192,7 @@ export const createCommandHandler = ({
   const commit = async (
     command: AnyCommand,
     { data, loaded, events, id }: { data: unknown; loaded: Loaded<unknown>; events: readonly NewEvent[]; id: string },
-    meta: Meta,
+    { meta, turn }: { meta: Meta; turn: Turn | null },
   ): Promise<{ after: Loaded<unknown>; recorded: readonly Recorded[] }> => {
     const holder = { aggregate: command.aggregate, id, meta };
     const { stream, state, revision } = loaded;
@@ -207,6 +200,7 @@ export const createCommandHandler = ({
     const reservation = claim ? await names.reserve(claim, holder) : null;
     try {
       reservation?.assertFresh();
+      turn?.assertFresh();
       const appended = await log.append(stream, events, { expected: command.creates ? 'none' : (revision ?? 'none') });
       const first = appended.revision - events.length + 1;
       const recorded = events.map((event, index) => {
@@ -218,8 +212,7 @@ export const createCommandHandler = ({
     } catch (error) {
       // After any other error the events may be in the log. The name stays reserved then; another holder can take it
       // over once the reservation is old.
-      const isRefused = error instanceof WrongExpectedRevision || error instanceof Rejected;
-      if (isRefused && !mayHaveAppended(error)) await reservation?.undo();
+      if (isRefusal(error)) await reservation?.undo();
       throw error;
     }
   };
@@ -236,7 +229,7 @@ export const createCommandHandler = ({
     return loaded;
   };
 
-  const attempt = async (command: AnyCommand, data: unknown, request: Request): Promise<Outcome> => {
+  const attempt = async (command: AnyCommand, data: unknown, request: Request & { turn?: Turn }): Promise<Outcome> => {
     const { area } = command.aggregate;
     const id = command.target(data, (purpose) => deriveId(request.command_id, purpose));
     const loaded = await load(command, { data, id }, request);
@@ -251,9 +244,14 @@ export const createCommandHandler = ({
     const facts = [command.decide(data, state, context)].flat() as readonly Fact[];
     if (facts.length === 0) return { area, id, state, revision: revision ?? 0, position, events: [], repeated: false };
     const meta = metaOf(command, request);
+    const holder = { aggregate: command.aggregate, id, meta };
+    const { turn = null } = request;
+    const alone = turn ? null : (command.alone?.(data, state) ?? null);
+    // Decided anew in the turn, on what is there then.
+    if (alone !== null) return names.inTurn(alone, holder, (turn) => attempt(command, data, { ...request, turn }));
     const events = newEvents(loaded.stream, facts, meta);
-    const { after, recorded } = await commit(command, { data, loaded, events, id }, meta);
-    await names.releaseDropped(state, after.state, { aggregate: command.aggregate, id, meta });
+    const { after, recorded } = await commit(command, { data, loaded, events, id }, { meta, turn });
+    await names.releaseDropped(state, after.state, holder);
     const now = { state: after.state, revision: after.revision ?? 0, position: after.position };
     return { area, id, ...now, events: recorded, repeated: false };
   };

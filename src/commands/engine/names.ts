@@ -2,7 +2,7 @@ import { Rejected, rejected, WrongExpectedRevision } from '../../errors.ts';
 import { definitionOf, type NameFact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
 import type { Meta, NewEvent } from '../../events/event.ts';
 import { EventId, eventIdOf, newId, type TenantId } from '../../events/ids.ts';
-import { nameStreams } from '../../events/name-events.ts';
+import { nameStreams, type ReservedKind } from '../../events/name-events.ts';
 import { nameKey } from '../../events/name-key.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
@@ -37,9 +37,15 @@ interface Holder<State> {
   meta: Meta;
 }
 
+/** A name, or a turn. */
+interface Claim {
+  kind: ReservedKind;
+  name: string;
+}
+
 /** One of the streams in which a name is reserved. */
 interface Place {
-  claim: NameClaim;
+  claim: Claim;
   stream: string;
 }
 
@@ -56,12 +62,21 @@ interface Reservation {
   undo(): Promise<void>;
 }
 
-const nameTaken = ({ kind, name }: NameClaim) =>
+/** The turn of a command that is handled alone; see `inTurn`. */
+export type Turn = Pick<Reservation, 'assertFresh'>;
+
+/** False where the log may have appended the events although it reported an error. */
+export const isRefusal = (error: unknown): boolean => {
+  if (error instanceof WrongExpectedRevision) return true;
+  return error instanceof Rejected && (error.kind !== 'unavailable' || error.code === 'reservation-expired');
+};
+
+const nameTaken = ({ kind, name }: Claim) =>
   rejected(`${kind}-name-taken`, `The name "${name}" is taken by another ${kind}.`, {
     hint: 'Choose another name.',
   });
 
-const isSameName = (a: NameClaim | null, b: NameClaim | null): boolean =>
+const isSameName = (a: Claim | null, b: Claim | null): boolean =>
   a !== null && b !== null && nameKey(a.name) === nameKey(b.name);
 
 /** For an aggregate that holds the name already, perhaps in another case. */
@@ -89,7 +104,7 @@ export const createNames = ({ log, loader, clock, alone_since, findNamesakes }: 
     return log.append(stream, [event], { expected });
   };
 
-  const holdsName = async <State>(claim: NameClaim, { aggregate, id }: Holder<State>): Promise<boolean> => {
+  const holdsName = async <State>(claim: Claim, { aggregate, id }: Holder<State>): Promise<boolean> => {
     const { state } = await loader.load(aggregate, id);
     return state !== null && isSameName(aggregate.nameOf(state), claim);
   };
@@ -195,13 +210,36 @@ export const createNames = ({ log, loader, clock, alone_since, findNamesakes }: 
       }
       return { assertFresh: () => reservations.forEach((each) => void each.assertFresh()), undo };
     },
+    /**
+     * Runs `work` while no other holder in the tenant has this turn. `work` must call `assertFresh` before it appends: a
+     * turn that takes too long goes to the next one, as it does where its process was killed. Throws
+     * `WrongExpectedRevision` where another has the turn.
+     */
+    async inTurn<State, T>(turn: string, holder: Holder<State>, work: (turn: Turn) => Promise<T>): Promise<T> {
+      const claim = { kind: 'turn', name: turn } as const;
+      const [stream] = nameStreams(holder.meta.tenant_id, claim);
+      const last = await newest(stream);
+      const isTaken = last !== null && (await isHeld(last, holder));
+      const reservation = isTaken ? null : await reserveAfter({ claim, stream }, holder, last);
+      if (!reservation) throw new WrongExpectedRevision(stream, last?.revision ?? 'none', null);
+      const done = (): Promise<void> => release({ claim, stream }, holder as Holder<never>);
+      try {
+        const result = await work(reservation);
+        await done();
+        return result;
+      } catch (error) {
+        // After any other error the events may still come to be in the log: the turn goes on when it is old.
+        if (isRefusal(error)) await done();
+        throw error;
+      }
+    },
     /** Releases the name that the aggregate held before and does not hold afterwards. */
     async releaseDropped<State>(before: State | null, after: State | null, holder: Holder<State>): Promise<void> {
       const old = before === null ? null : holder.aggregate.nameOf(before);
       const now = after === null ? null : holder.aggregate.nameOf(after);
       if (!old) return;
       const { tenant_id } = holder.meta;
-      const kept = now === null ? [] : nameStreams(tenant_id, now);
+      const kept: readonly string[] = now === null ? [] : nameStreams(tenant_id, now);
       const dropped = nameStreams(tenant_id, old).filter((stream) => !kept.includes(stream));
       for (const stream of dropped) await release({ claim: old, stream }, holder as Holder<never>);
     },

@@ -13,6 +13,18 @@ export const refuseOverAdmin = (caller: Caller, state: UserState): void => {
   if (state.role === 'admin' && !isAdmin(caller)) throw forbidden('Only an admin may change an admin.');
 };
 
+/**
+ * One removal at a time: what an admin may do was looked up when the request came, and another one may have removed that
+ * admin since. Otherwise the admins of a tenant could remove each other until none is left.
+ */
+export const REMOVAL_OF_ADMIN = 'removal of an admin';
+
+/** Throws `Rejected` `forbidden` where the caller is a user who is no active admin any more. */
+export const refuseFormerAdmin = (caller: Caller, now: UserState | null): void => {
+  if (caller.access === 'system') return;
+  if (now?.role !== 'admin' || now.status !== 'active') throw forbidden('You are not an admin any more.');
+};
+
 /** Throws `Rejected` `forbidden` where the caller grants a role or scopes that the caller does not have. */
 export const refuseBeyondOwn = (caller: Caller, { role, scopes }: { role: Role; scopes: readonly Scope[] }): void => {
   if (isAdmin(caller)) return;

@@ -1,12 +1,13 @@
 import { expect } from 'chai';
 import { endpoint } from '../../../src/commands/endpoint/endpoint-state.ts';
 import type { EndpointFact, Fact, Recorded } from '../../../src/events/catalog.ts';
-import { EndpointId, newId, WorkflowId } from '../../../src/events/ids.ts';
+import { EndpointId, newId, UserId, WorkflowId } from '../../../src/events/ids.ts';
 import { fact } from '../fixture.ts';
 import { aPerson, itself } from '../given.ts';
 import { endings, handlersOver, LOGS } from './logs.ts';
 
 const anna = aPerson({ role: 'admin' });
+const ANYBODY = newId(UserId);
 const numbers = (count: number) => Array.from({ length: count }, (_, n) => n);
 const counted = (codes: readonly string[]): Record<string, number> =>
   Object.fromEntries([...new Set(codes)].sort().map((code) => [code, codes.filter((each) => each === code).length]));
@@ -104,6 +105,27 @@ for (const [where, open] of Object.entries(LOGS)) {
         expect(ends).to.have.length(1);
         expect(types.at(-1)).to.equal(ends[0]);
         expect(types.includes('WorkflowCancelRequested')).to.equal(cancelled === 'done');
+      }
+    });
+
+    it('leaves an administrator, however many remove each other', async () => {
+      for (const removal of ['DisableUser', 'ChangeUserPermissions']) {
+        for (const [round, count] of [2, 2, 2, 5].entries()) {
+          const admins = numbers(count).map(() => aPerson({ role: 'admin' }));
+          for (const { user_id } of admins) {
+            const registered = fact('UserRegistered', { user_id: user_id ?? ANYBODY, role: 'admin' });
+            await log.given('user', user_id ?? '', registered);
+          }
+          const remove = (n: number) => {
+            const { user_id } = admins[(n + 1) % count]!;
+            const more = removal === 'DisableUser' ? {} : { role: 'viewer', scopes: [] };
+            return log.send(n + round)(removal, { user_id, ...more }, { caller: admins[n]! });
+          };
+          const codes = counted(await endings(numbers(count).map(remove)));
+          expect(Object.keys(codes), JSON.stringify(codes)).to.deep.equal(['done', 'not-permitted']);
+          const left = await Promise.all(admins.map(({ user_id }) => log.facts('user', user_id ?? '')));
+          expect(left.filter((facts) => facts.length === 1)).to.have.length(codes['not-permitted'] ?? 0);
+        }
       }
     });
   });
