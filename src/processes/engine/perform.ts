@@ -85,6 +85,9 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
       if (error.kind === 'unavailable') return { again: failureText(error), retryable: 'until-given-up' };
       // The command is valid, but lost every race against other writers: a later one is won.
       if (error.code === 'concurrent-change') return { again: failureText(error), retryable: 'until-given-up' };
+      // A timer does not wait for what the instance does first. After an outage it may be due before its workflow is
+      // started, and a refusal would soon end that workflow with a reason that is not true.
+      if (error.code === 'workflow-not-found') return { again: failureText(error), retryable: 'until-given-up' };
       // People read the reason, and the domain writes its refusals for them.
       await recordRefusal(intent, { code: error.code, message: failureText(error) });
       return { done: `refused: ${error.code}` };

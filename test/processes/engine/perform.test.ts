@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { AnyCommand } from '../../../src/commands/command.ts';
 import type { Request } from '../../../src/commands/engine/handle.ts';
-import { Rejected, rejected } from '../../../src/errors.ts';
+import { notFound, Rejected, rejected } from '../../../src/errors.ts';
 import { EventId, newId, TenantId, WorkflowId } from '../../../src/events/ids.ts';
 import type { Sealed } from '../../../src/events/sealed.ts';
 import { ServiceFailure } from '../../../src/ports/service-invoker.ts';
@@ -119,14 +119,16 @@ describe('performing an intent', () => {
     expect(handled[0]?.data).to.deep.include({ reason: { code: 'cluster-full', message: 'There is no room.' } });
   });
 
-  it('takes neither an unreachable log nor a crowd on one stream for a refusal', async () => {
+  it('takes neither an unreachable log nor a crowd on one stream, nor a workflow to come, for a refusal', async () => {
     const away = new Rejected('unavailable', 'log-unavailable', 'The log is away.');
     const crowd = rejected('concurrent-change', 'Others keep changing this.');
+    const early = notFound('workflow', 'w');
     for (const [refusal, retryable] of [
+      [early, 'until-given-up'],
       [away, 'until-given-up'],
       [crowd, 'until-given-up'],
     ] as const) {
-      const { performer, handled } = scene({ refuse: () => refusal });
+      const { performer, handled } = scene({ refuse: (command) => (command === 'CompleteWorkflow' ? refusal : null) });
       expect(await performer.attempt(release)).to.include({ retryable });
       expect(handled).to.deep.equal([]);
     }
