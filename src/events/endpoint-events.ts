@@ -144,8 +144,10 @@ export const EndpointScalingRequested = event(
     bud_cluster_id: z.string(),
     simulator_id: z.string(),
     namespace: z.string(),
-    replicas: z.int().min(1),
-    previous_replicas: z.int().min(1),
+    /** 0: the endpoint is to be stopped. */
+    replicas: z.int().min(0),
+    /** 0: it was stopped. */
+    previous_replicas: z.int().min(0),
     deadline: Deadline,
     recovery_id,
   }),
@@ -161,7 +163,7 @@ export const EndpointScalingFailed = event(
     endpoint_id: EndpointId,
     workflow_id: WorkflowId,
     /** The desired number of replicas from now on: as before the scaling, or what could not be taken back. */
-    replicas: z.int().min(1),
+    replicas: z.int().min(0),
     reason: Reason,
     /** What the cluster has after that; absent where an earlier version did not ask. */
     observed: z.object(observed).optional(),

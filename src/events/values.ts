@@ -18,7 +18,10 @@ export const EndpointName = z
 export const ResourceName = visibleName(100);
 export const Description = atMost(400);
 export const Tags = z.array(atMost(50, z.string().min(1))).max(20);
-export const Replicas = z.int().min(1).max(64);
+const MOST_REPLICAS = 64;
+export const Replicas = z.int().min(1).max(MOST_REPLICAS);
+/** Of an endpoint that is deployed: with 0 it is stopped. */
+export const ScaledReplicas = z.int().min(0).max(MOST_REPLICAS);
 
 /** Resources of a replica or a cluster: thousandths of a core, and MiB of memory. Integers, so that sums are exact. */
 export const Resources = z.object({ cpu_millis: z.int().min(0), memory_mib: z.int().min(0) });

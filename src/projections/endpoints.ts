@@ -3,6 +3,7 @@ import type { EndpointFact } from '../events/catalog.ts';
 import { ClusterId, ModelId, ProjectId, WorkflowId } from '../events/ids.ts';
 import { DeployConfig, PlacementCandidate, Reason, ReplicaCounts, Resources, Worker } from '../events/values.ts';
 import { projection } from './projection.ts';
+import { scaledTo, scalingText } from './scaling-state.ts';
 
 export const EndpointStatus = z.enum([
   'pending',
@@ -12,6 +13,7 @@ export const EndpointStatus = z.enum([
   'degraded',
   'unknown',
   'updating',
+  'stopped',
   'deleting',
   'deleted',
   'failed',
@@ -203,7 +205,7 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
     EndpointScalingRequested: (row, { data, at }) => ({
       ...row,
       status: 'updating',
-      reason: { code: 'scaling', message: `From ${data.previous_replicas} to ${data.replicas} replicas.` },
+      reason: { code: 'scaling', message: scalingText(data) },
       since: at,
       deadline: data.deadline,
       desired: { ...row.desired, replicas: data.replicas },
@@ -211,19 +213,13 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
     }),
     EndpointScaled: (row, { data, at }) => ({
       ...row,
-      status: 'running',
-      reason: null,
-      since: at,
-      deadline: null,
+      ...scaledTo(row.desired.replicas, at),
       observed: observedAt(data, at),
       rollout: settled(row, 'succeeded', null),
     }),
     EndpointScalingFailed: (row, { data, at }) => ({
       ...row,
-      status: 'running',
-      reason: null,
-      since: at,
-      deadline: null,
+      ...scaledTo(data.replicas, at),
       desired: { ...row.desired, replicas: data.replicas },
       observed: data.observed ? observedAt(data.observed, at) : row.observed,
       rollout: settled(row, data.reason.code === 'cancelled' ? 'cancelled' : 'failed', data.reason),

@@ -214,6 +214,35 @@ describe('endpoint commands', () => {
       .thenRefused('endpoint-not-running');
   });
 
+  it('stop an endpoint by scaling it to 0, and start it again where there is room', () => {
+    const scale = (replicas: number) => ({ endpoint_id, replicas });
+    given(...running)
+      .knowing(around)
+      .when(scaleEndpoint, scale(0))
+      .then({ type: 'EndpointScalingRequested', data: { previous_replicas: 2, replicas: 0 } });
+    const none = { replicas: { total: 0, available: 0, failed: 0, pending: 0 }, ingress_healthy: null, workers: [] };
+    const stopping = [...running, fact('EndpointScalingRequested', { previous_replicas: 2, replicas: 0 })];
+    const stopped = given(...stopping, fact('EndpointScaled', none)).knowing(around);
+    stopped.when(scaleEndpoint, scale(0)).thenNothing();
+    stopped
+      .when(scaleEndpoint, scale(1))
+      .then({ type: 'EndpointScalingRequested', data: { previous_replicas: 0, replicas: 1 } });
+    stopped.when(scaleEndpoint, scale(64)).thenRefused('cluster-full');
+    stopped.when(deleteEndpoint, { endpoint_id }).then({ type: 'EndpointDeletionRequested' });
+    // Nothing that is reported makes it degraded.
+    stopped.when(recordEndpointReport, { endpoint_id, status: 'failed', ...none }).thenNothing();
+    stopped.when(recordEndpointReport, { endpoint_id, status: 'missing', ...none }).thenNothing();
+    const startFails = [
+      fact('EndpointScaled', none),
+      fact('EndpointScalingRequested', { previous_replicas: 0, replicas: 1 }),
+      fact('EndpointScalingFailed', { replicas: 0 }),
+    ];
+    given(...stopping, ...startFails)
+      .knowing(around)
+      .when(recordEndpointReport, { endpoint_id, status: 'failed', ...none })
+      .thenNothing();
+  });
+
   it('go back to the replicas before where scaling fails', () => {
     const updating = [...running, fact('EndpointScalingRequested')];
     const failed = { type: 'EndpointScalingFailed', data: { replicas: 2 } } as const;

@@ -7,39 +7,58 @@ import type { System } from './system.ts';
 
 const BUD_CLUSTER_ID = 'bud-1';
 
-const deploymentOf = (workflow_id: string, total: number) => ({
-  namespace: `bud-${workflow_id}`,
-  result: { deployment_url: `http://127.0.0.1:9000/${workflow_id}` },
-  deployment_status: {
-    status: 'ready',
-    ingress_health: true,
-    replicas: { total, available: total, failed: 0, pending: 0 },
-    worker_data_list: [],
-  },
-});
-
 interface Result {
   type: string;
   result: unknown;
 }
 
+const textIn = (body: string, field: string): string | undefined => new RegExp(`"${field}":"([^"]+)"`).exec(body)?.[1];
 const numberIn = (body: string, field: string): number => Number(new RegExp(`"${field}":(\\d+)`).exec(body)?.[1] ?? 1);
 
-const resultOf = (path: string, workflow_id: string, { body, node }: { body: string; node: object }): Result | null => {
-  switch (path) {
-    case '/cluster':
-      return { type: 'register_cluster', result: { id: BUD_CLUSTER_ID, nodes: [node] } };
-    case '/simulator/run': {
-      const recommendations = [{ cluster_id: BUD_CLUSTER_ID, metrics: {} }];
-      return { type: 'get_cluster_recommendations', result: { recommendations } };
-    }
-    case '/deployment':
-      return { type: 'deploy_model', result: deploymentOf(workflow_id, numberIn(body, 'min_replicas')) };
-    case '/deployment/delete':
+/** The deployments of the cluster, and what it reports about them. */
+const createDeployments = () => {
+  const workers = new Map<string, string[]>();
+  let made = 0;
+
+  const listOf = (namespace: string) =>
+    (workers.get(namespace) ?? []).map((name) => ({ id: name, name, status: 'Running', node_name: 'n1' }));
+  const add = (namespace: string, count: number) => {
+    const more = Array.from({ length: count }, () => `${namespace}-${++made}`);
+    workers.set(namespace, [...(workers.get(namespace) ?? []), ...more]);
+    const worker_data_list = listOf(namespace);
+    const total = worker_data_list.length;
+    return {
+      namespace,
+      result: { deployment_url: `http://127.0.0.1:9000/${namespace}` },
+      deployment_status: {
+        status: 'ready',
+        ingress_health: true,
+        replicas: { total, available: total, failed: 0, pending: 0 },
+        worker_data_list,
+      },
+    };
+  };
+  return {
+    listOf,
+    deploy: (workflow_id: string, body: string): Result => {
+      const namespace = textIn(body, 'existing_deployment_namespace');
+      if (namespace !== undefined) return { type: 'add_worker', result: add(namespace, numberIn(body, 'concurrency')) };
+      return { type: 'deploy_model', result: add(`bud-${workflow_id}`, numberIn(body, 'min_replicas')) };
+    },
+    remove: (body: string): Result => {
+      workers.delete(textIn(body, 'namespace') ?? '');
       return { type: 'delete_deployment', result: null };
-    default:
-      return null;
-  }
+    },
+    removeWorker: (body: string): Result => {
+      const gone = textIn(body, 'worker_id');
+      for (const [namespace, names] of workers)
+        workers.set(
+          namespace,
+          names.filter((name) => name !== gone),
+        );
+      return { type: 'delete_worker', result: { worker_data_list: null } };
+    },
+  };
 };
 
 export interface InstantServices extends Pick<ServiceDouble, 'url' | 'asked' | 'close'> {
@@ -54,13 +73,37 @@ export interface InstantServices extends Pick<ServiceDouble, 'url' | 'asked' | '
 export const openInstantServices = async ({ capacity }: { capacity: Resources }): Promise<InstantServices> => {
   const service = await openServiceDouble();
   const node = { name: 'n1', status: 'Ready', devices: [], capacity };
+  const deployments = createDeployments();
   const sending = new Set<Promise<unknown>>();
   let send: ((workflow_id: string, result: Result) => Promise<unknown>) | undefined;
 
+  const resultOf = (path: string, workflow_id: string, body: string): Result | null => {
+    switch (path) {
+      case '/cluster':
+        return { type: 'register_cluster', result: { id: BUD_CLUSTER_ID, nodes: [node] } };
+      case '/simulator/run':
+        return {
+          type: 'get_cluster_recommendations',
+          result: { recommendations: [{ cluster_id: BUD_CLUSTER_ID, metrics: {} }] },
+        };
+      case '/deployment':
+        return deployments.deploy(workflow_id, body);
+      case '/deployment/delete':
+        return deployments.remove(body);
+      case '/deployment/worker-info':
+        return deployments.removeWorker(body);
+      default:
+        return null;
+    }
+  };
+
   service.answer = ({ path, body }) => {
-    const [, workflow_id] = /"workflow_id":"([^"]+)"/.exec(body) ?? [];
-    if (workflow_id === undefined) return { status: 200, body: { model_info: {} } };
-    const result = resultOf(path, workflow_id, { body, node });
+    const workflow_id = textIn(body, 'workflow_id');
+    if (workflow_id === undefined) {
+      const namespace = new URL(path, service.url).searchParams.get('namespace');
+      return { status: 200, body: { model_info: {}, workers: deployments.listOf(namespace ?? '') } };
+    }
+    const result = resultOf(path, workflow_id, body);
     if (result && send) {
       const sent = send(workflow_id, result);
       sending.add(sent);

@@ -71,6 +71,8 @@ type Degraded = Serving & { status: 'degraded'; deadline: string; recovery: Reco
 /** Nothing is heard of it. `observed` is what was last seen. */
 type Unknown = Serving & { status: 'unknown'; deadline: string };
 type Live = Running | Degraded;
+/** Deployed, with no replicas. It starts again when it is scaled up. */
+type Stopped = Serving & { status: 'stopped' };
 type Updating = Serving & { status: 'updating'; previous_replicas: number };
 /** With a placement, an earlier version gave up its deletion: something may be left, and the capacity is reserved. */
 type Failed = { status: 'failed'; placement: Placement | null; namespace: string | null };
@@ -95,11 +97,13 @@ type Deleting = {
  *     any --> deleting --> deleted                   (requested; running again where that is cancelled in time)
  *     deploying --> deleting --> failed | cancelled  (the cluster has not confirmed yet that nothing is left)
  *
+ *     running | degraded --> updating --scaled to 0--> stopped --> updating --scaled up--> running
  *     running | degraded --silence--> unknown --report--> running | degraded
  *
  * A repair goes on while the endpoint is degraded, and changes no status by itself: the reports do.
  */
-export type EndpointState = EndpointSpec & (Unplaced | Deploying | Live | Unknown | Updating | Failed | Deleting);
+export type EndpointState = EndpointSpec &
+  (Unplaced | Deploying | Live | Unknown | Stopped | Updating | Failed | Deleting);
 
 const NOWHERE = { placement: null, namespace: null } as const;
 
@@ -117,8 +121,8 @@ const observedOf = ({ replicas, ingress_healthy, workers }: Observed): Observed 
   workers,
 });
 
-const isServing = (state: EndpointState): state is EndpointSpec & (Live | Unknown | Updating) =>
-  isSettled(state) || state.status === 'updating';
+const isServing = (state: EndpointState): state is EndpointSpec & (Live | Unknown | Stopped | Updating) =>
+  isSettled(state) || state.status === 'stopped' || state.status === 'updating';
 
 /** Whether the endpoint is deployed and no change of it is under way: reports decide its status then. */
 export const isSettled = (state: EndpointState): state is EndpointSpec & (Live | Unknown) =>
@@ -132,6 +136,9 @@ const sound = (data: Observed, repair: Repair | null) => ({
   known_workers: namesOf(data),
   repair: repair?.under_way ? repair : null,
 });
+
+/** The status once a scaling is over. */
+const scaledTo = (replicas: number) => (replicas === 0 ? 'stopped' : 'running');
 
 type ServingFact = Extract<
   Recorded<EndpointFact>,
@@ -173,22 +180,23 @@ const evolveServing = (state: EndpointState, { type, data }: ServingFact): Endpo
       return state.status === 'degraded' ? { ...state, deadline, recovery } : state;
     }
     case 'EndpointRecovered':
-    case 'EndpointScaled':
       return { ...state, status: 'running', ...sound(data, state.repair) };
+    case 'EndpointScaled':
+      return { ...state, status: scaledTo(state.replicas), ...sound(data, state.repair) };
     case 'EndpointScalingRequested': {
       const { workflow_id, replicas, previous_replicas } = data;
       return { ...state, status: 'updating', workflow_id, replicas, previous_replicas, repair: null };
     }
     case 'EndpointScalingFailed': {
       const observed = data.observed ? observedOf(data.observed) : state.observed;
-      return { ...state, status: 'running', replicas: data.replicas, observed };
+      return { ...state, status: scaledTo(data.replicas), replicas: data.replicas, observed };
     }
   }
 };
 
 type RepairedData = Extract<ServingFact, { type: 'EndpointRepaired' }>['data'];
 
-const repaired = (state: EndpointSpec & (Live | Unknown | Updating), data: RepairedData): EndpointState => {
+const repaired = (state: EndpointSpec & (Live | Unknown | Stopped | Updating), data: RepairedData): EndpointState => {
   const { deployment } = data;
   const moved = deployment && {
     namespace: deployment.namespace,
@@ -279,9 +287,9 @@ export const isLive = (state: EndpointState): state is EndpointSpec & Live =>
 export const isBeingDeployed = ({ status }: EndpointState): boolean =>
   status === 'pending' || status === 'placing' || status === 'deploying';
 
-/** Throws `Rejected` `endpoint-not-running` where the endpoint is not live. */
-export const assertRunning: (state: EndpointState) => asserts state is EndpointSpec & Live = (state) => {
-  if (isLive(state)) return;
+/** Throws `Rejected` `endpoint-not-running` where the endpoint is neither live nor stopped. */
+export const assertScalable: (state: EndpointState) => asserts state is EndpointSpec & (Live | Stopped) = (state) => {
+  if (isLive(state) || state.status === 'stopped') return;
   throw rejected('endpoint-not-running', `The endpoint is ${state.status}, not running.`, {
     hint: 'Try again when the endpoint runs.',
   });

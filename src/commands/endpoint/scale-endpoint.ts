@@ -1,22 +1,26 @@
 import { z } from 'zod';
 import { rejected } from '../../errors.ts';
 import { EndpointId, WorkflowId } from '../../events/ids.ts';
-import { Replicas } from '../../events/values.ts';
+import { ScaledReplicas } from '../../events/values.ts';
 import { assertAvailable, cluster, findRoom } from '../cluster/cluster-state.ts';
 import { need } from '../command.ts';
 import { deadlineAfter } from '../deadlines.ts';
-import { assertRunning, endpointCommand } from './endpoint-state.ts';
+import { assertScalable, endpointCommand } from './endpoint-state.ts';
 import { endOfRecovery } from './recovery.ts';
 
 export const scaleEndpoint = endpointCommand({
   type: 'ScaleEndpoint',
-  summary: 'Scale an endpoint',
+  summary: 'Scale an endpoint, stop it (0 replicas) or start it again',
   permission: 'endpoint:manage',
-  data: z.strictObject({ endpoint_id: EndpointId, replicas: Replicas }),
+  data: z.strictObject({
+    endpoint_id: EndpointId,
+    /** 0 stops the endpoint: it keeps its name, settings and URL, and starts again when it is scaled up. */
+    replicas: ScaledReplicas,
+  }),
   target: ({ endpoint_id }) => endpoint_id,
   needs: (_data, state) => ({ cluster: need(cluster, state.placement?.cluster_id) }),
   decide: ({ endpoint_id, replicas }, state, { needs, make, now, deadlines }) => {
-    assertRunning(state);
+    assertScalable(state);
     if (replicas === state.replicas) return [];
     if (!needs.cluster) throw rejected('cluster-not-available', 'The cluster of the endpoint has been deleted.');
     assertAvailable(needs.cluster);

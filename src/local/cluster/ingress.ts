@@ -94,6 +94,11 @@ export const createIngress = (options: {
     return inOrder([...workers.slice(turn), ...workers.slice(0, turn)]);
   };
 
+  const whyNone = (namespace: string): string =>
+    deployments.find(namespace)?.serving && deployments.workers(namespace).length === 0
+      ? `${namespace} is stopped: it has no replicas; scale the endpoint up to start it again`
+      : `no replica of ${namespace} is ready`;
+
   const forward = async (namespace: string, request: Forwarded, gone: AbortSignal): Promise<Reply> => {
     const late = AbortSignal.timeout(TIMEOUT_MS);
     let reached = 0;
@@ -109,7 +114,7 @@ export const createIngress = (options: {
       }
     }
     if (reached > 0) throw new ServiceRefusal(502, 'the replica ended or stopped answering before it had answered');
-    throw new ServiceRefusal(503, `no replica of ${namespace} is ready`);
+    throw new ServiceRefusal(503, whyNone(namespace));
   };
 
   const answer = async (

@@ -217,6 +217,29 @@ describe('the local cluster', () => {
     await remove('scaled-away', namespace);
   });
 
+  it('keeps a deployment without replicas at its URL, says there that it is stopped, and starts it again', async () => {
+    const { namespace, result } = await deploy('sleeper');
+    const url = `${result.deployment_url}/v2/health/ready`;
+    const [worker] = await workersOf(namespace);
+    await request(cluster, 'DELETE', 'deployment/worker-info', { worker_id: worker.id, ...asked('sleep') });
+    await inbox.ended('sleep');
+    expect(await workersOf(namespace)).to.deep.equal([]);
+    const answer = await fetch(url);
+    expect(answer.status).to.equal(503);
+    expect(((await answer.json()) as Json).error).to.contain('is stopped');
+
+    const again = deployRequest('wake', { cluster_id });
+    await request(cluster, 'POST', 'deployment', {
+      ...again,
+      existing_deployment_namespace: namespace,
+      concurrency: 1,
+    });
+    const { content } = await inbox.ended('wake');
+    expect((content.result as Json).result.deployment_url).to.equal(result.deployment_url);
+    expect((await fetch(url)).status).to.equal(200);
+    await remove('sleeper-away', namespace);
+  });
+
   it('does a repeated request only once, also at the same moment, and says the result again', async () => {
     const body = deployRequest('repeated', { cluster_id });
     const answers = await Promise.all([1, 2, 3].map(() => request(cluster, 'POST', 'deployment', body)));

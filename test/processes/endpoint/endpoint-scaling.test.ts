@@ -98,6 +98,29 @@ describe('scaling up', () => {
   });
 });
 
+describe('stopping and starting', () => {
+  it('removes every replica, and reserves nothing from then on', () => {
+    const stop = requested(1, 0);
+    expect(given(stop, workers('a')).callInput('cluster.delete-worker')).to.include({ worker_id: 'id-a' });
+    const { names, commandData } = given(stop, workers('a'), workers());
+    expect(names).to.deep.equal(['cancel-timer recount', 'ReserveCapacity', 'RecordEndpointScaled']);
+    expect(commandData('ReserveCapacity')).to.deep.include({
+      replicas: 0,
+      resources: { cpu_millis: 0, memory_mib: 0 },
+    });
+  });
+
+  it('adds all replicas to the deployment that was kept, and keeps nothing reserved where there is no room', () => {
+    const start = requested(0, 2);
+    expect(given(start, reserved).callInput('cluster.add-worker')).to.include({
+      concurrency: 2,
+      existing_deployment_namespace: 'bud-ocr-1',
+    });
+    const { commandData } = given(start, refused('ReserveCapacity', 'cluster-full'));
+    expect(commandData('ReserveCapacity')).to.include({ replicas: 0 });
+  });
+});
+
 describe('scaling down', () => {
   const down = requested(3, 1);
 

@@ -14,7 +14,7 @@ export const failEndpointScaling = endpointCommand({
     workflow_id: WorkflowId,
     reason: Reason,
     /** The desired number from now on; default: as before the scaling. */
-    replicas: z.int().min(1).optional(),
+    replicas: z.int().min(0).optional(),
     /** What the cluster has. */
     observed: z.object(observedFields).optional(),
   }),
