@@ -82,6 +82,40 @@ export const ClusterRecoveryOverdue = event(
     recovery: ClusterRecovery.optional(),
   }),
 );
+/** The cluster service has forgotten the cluster: it is registered there again, under another id of theirs. */
+export const ClusterReregistrationRequested = event(
+  'ClusterReregistrationRequested',
+  z.object({
+    cluster_id: ClusterId,
+    workflow_id: WorkflowId,
+    /** The user who registered the cluster. */
+    user_id: UserId,
+    name: z.string(),
+    cluster_type: ClusterType,
+    ingress_url: z.string(),
+    /** The kubeconfig, sealed under the cluster's own id. */
+    configuration: Sealed,
+    /** 1 for the first since the cluster was last available. */
+    attempt: z.int().min(1),
+    reason: Reason,
+    deadline: Deadline,
+  }),
+);
+export const ClusterReregistered = event(
+  'ClusterReregistered',
+  z.object({
+    cluster_id: ClusterId,
+    workflow_id: WorkflowId,
+    /** The cluster service's id of the cluster from now on. */
+    bud_cluster_id: z.string(),
+    nodes: z.array(ClusterNode),
+  }),
+);
+/** The cluster stays unavailable; it is not registered again before `retry_at`. */
+export const ClusterReregistrationFailed = event(
+  'ClusterReregistrationFailed',
+  z.object({ cluster_id: ClusterId, workflow_id: WorkflowId, reason: Reason, retry_at: Deadline }),
+);
 export const ClusterNodesChanged = event(
   'ClusterNodesChanged',
   z.object({ cluster_id: ClusterId, nodes: z.array(ClusterNode) }),
@@ -159,6 +193,9 @@ export const clusterEvents = [
   ClusterBecameAvailable,
   ClusterBecameUnavailable,
   ClusterRecoveryOverdue,
+  ClusterReregistrationRequested,
+  ClusterReregistered,
+  ClusterReregistrationFailed,
   ClusterNodesChanged,
   CapacityReserved,
   CapacityReleased,

@@ -13,6 +13,7 @@ export const WorkflowKind = z.enum([
   'cluster-onboarding',
   'cluster-deletion',
   'cluster-recovery',
+  'cluster-reregistration',
 ]);
 export type WorkflowKind = z.output<typeof WorkflowKind>;
 

@@ -1,6 +1,7 @@
 import { clusterDeletion } from './cluster/cluster-deletion.ts';
 import { clusterOnboarding } from './cluster/cluster-onboarding.ts';
 import { clusterRecovery } from './cluster/cluster-recovery.ts';
+import { clusterReregistration } from './cluster/cluster-reregistration.ts';
 import { endpointDeletion } from './endpoint/endpoint-deletion.ts';
 import { endpointRecovery } from './endpoint/endpoint-recovery.ts';
 import { createEndpointRepair } from './endpoint/endpoint-repair.ts';
@@ -22,4 +23,5 @@ export const createProcesses = (options: DeploymentOptions): readonly Process[] 
   clusterOnboarding,
   clusterDeletion,
   clusterRecovery,
+  clusterReregistration,
 ];

@@ -93,6 +93,10 @@ export const clusters = projection<ClusterRow, ClusterFact, 'ClusterRegistration
       deadline: data.deadline,
     }),
     ClusterRecoveryOverdue: (row, { data }) => ({ ...row, reason: data.reason, deadline: data.deadline }),
+    ClusterReregistrationRequested: (row, { data }) => ({ ...row, reason: data.reason }),
+    ClusterReregistered: (row, { data }) =>
+      withCapacity({ ...row, bud_cluster_id: data.bud_cluster_id, nodes: data.nodes }),
+    ClusterReregistrationFailed: (row, { data }) => ({ ...row, reason: data.reason }),
     ClusterNodesChanged: (row, { data }) => withCapacity({ ...row, nodes: data.nodes }),
     CapacityReserved: (row, { data }) =>
       withCapacity({

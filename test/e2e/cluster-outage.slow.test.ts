@@ -96,7 +96,7 @@ describe('a cluster service that is lost', function () {
   });
 
   const workers = async (): Promise<{ id: string; name: string; pid: number }[]> =>
-    (await ask('GET', `/endpoints/${ids.endpoint}/workers`)).body.items;
+    (await ask('GET', `/endpoints/${ids.endpoint}/workers`)).body.items ?? [];
   /** desired = observed = workers = processes = reservation */
   const untilAllAgree = (replicas: number) =>
     eventually('all counts agree', async () => {
@@ -119,7 +119,7 @@ describe('a cluster service that is lost', function () {
   /** What the service calls the endpoint's deployment. */
   const deployed = async () => {
     const { items } = Clusters.parse(await service.ask('GET', 'clusters'));
-    const [worker] = await workers();
+    const [worker] = await workers().catch(() => []);
     return { cluster_id: items[0]?.id ?? '', namespace: worker?.name.replace(/-\d+$/, '') ?? '' };
   };
   const theirs = (workflow_id: string) => ({
@@ -176,5 +176,21 @@ describe('a cluster service that is lost', function () {
     expect((await deployed()).namespace).to.not.equal(before.namespace);
     await serves();
     await untilRepairs(3);
+  });
+
+  it('is given back what it knew after it was wiped', async () => {
+    const before = await deployed();
+    await service.wipe();
+    await service.start();
+    await eventually('it has the cluster and the deployment under other names', async () => {
+      const after = await deployed();
+      return after.cluster_id !== before.cluster_id && after.namespace !== '' && after.namespace !== before.namespace;
+    });
+    await untilRunning();
+    await untilAllAgree(2);
+    await serves();
+    const { body } = await ask('GET', `/workflows?limit=200`);
+    const again = body.items.filter(({ kind }: Json) => kind === 'cluster-reregistration');
+    expect(again.map(({ reason, status }: Json) => reason ?? status)).to.deep.equal(['succeeded']);
   });
 });

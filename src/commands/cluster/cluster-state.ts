@@ -5,8 +5,17 @@ import type { ClusterFact, Recorded } from '../../events/catalog.ts';
 import type { ClusterRecovery, ClusterType } from '../../events/cluster-events.ts';
 import { type ClusterId, type EndpointId, UserId, type WorkflowId } from '../../events/ids.ts';
 import { fitsInto, resourcesText, timesResources } from '../../events/resources.ts';
+import type { Sealed } from '../../events/sealed.ts';
 import type { ClusterNode, Resources } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
+
+/** A registration anew that is under way, or the last one that failed: there is no further one before `until`. */
+interface Reregistration {
+  workflow_id: WorkflowId;
+  attempt: number;
+  under_way: boolean;
+  until: string;
+}
 
 interface Identity {
   cluster_id: ClusterId;
@@ -15,6 +24,9 @@ interface Identity {
   requested_by: UserId | null;
   cluster_type: z.output<typeof ClusterType>;
   ingress_url: string;
+  /** The kubeconfig. */
+  configuration: Sealed;
+  reregistration: Reregistration | null;
   /** The workflow of the registration or, later, of the deletion. */
   workflow_id: WorkflowId;
   nodes: readonly ClusterNode[];
@@ -47,6 +59,8 @@ type Deleting = {
  *          v                    v
  *        error ----------> deleting --> deleted     (from registering, too; available again where cancelled in time)
  *          ^--------------------'                   (nothing is left of a registration that failed)
+ *
+ * An unavailable cluster that the cluster service has forgotten is registered there anew, and available again with that.
  */
 export type ClusterState = Identity & (Registered | Other | Deleting);
 
@@ -59,6 +73,8 @@ const requested = ({
   name: data.name,
   cluster_type: data.cluster_type,
   ingress_url: data.ingress_url,
+  configuration: data.configuration,
+  reregistration: null,
   workflow_id: data.workflow_id,
   nodes: [],
   reservations: {},
@@ -87,7 +103,20 @@ const evolve = (state: ClusterState | null, event: Recorded<ClusterFact>): Clust
     case 'ClusterIngressChanged':
       return { ...state, ingress_url: data.ingress_url };
     case 'ClusterBecameAvailable':
-      return isRegistered(state) ? { ...state, status: 'available', nodes: data.nodes } : state;
+      return isRegistered(state) ? { ...state, status: 'available', nodes: data.nodes, reregistration: null } : state;
+    case 'ClusterReregistrationRequested': {
+      const { workflow_id, attempt, deadline: until } = data;
+      return { ...state, reregistration: { workflow_id, attempt, under_way: true, until } };
+    }
+    case 'ClusterReregistered':
+      return isRegistered(state)
+        ? { ...state, bud_cluster_id: data.bud_cluster_id, nodes: data.nodes, reregistration: null }
+        : state;
+    case 'ClusterReregistrationFailed': {
+      const { reregistration } = state;
+      if (!reregistration) return state;
+      return { ...state, reregistration: { ...reregistration, under_way: false, until: data.retry_at } };
+    }
     case 'ClusterBecameUnavailable': {
       const { deadline, recovery = null } = data;
       return isRegistered(state) ? { ...state, status: 'unavailable', deadline, recovery } : state;
@@ -127,6 +156,13 @@ const evolve = (state: ClusterState | null, event: Recorded<ClusterFact>): Clust
       return { ...state, status: 'deleted', holds_name: false };
   }
 };
+
+/** Whether the cluster is being registered anew by this workflow, and has not become available since. */
+export const isBeingReregistered = (
+  state: ClusterState,
+  by: WorkflowId,
+): state is Identity & Registered & { reregistration: Reregistration } =>
+  state.status === 'unavailable' && state.reregistration?.workflow_id === by && state.reregistration.under_way;
 
 export const isRegistered = (state: ClusterState): state is Identity & Registered =>
   state.status === 'available' || state.status === 'unavailable';

@@ -20,6 +20,7 @@ const DECISIONS: Readonly<Record<WorkflowKind, Decision | 'never'>> = {
   'cluster-onboarding': { results: ['register_cluster'] },
   'cluster-deletion': { step: 'delete_namespace' },
   'cluster-recovery': 'never',
+  'cluster-reregistration': 'never',
 };
 
 /** Whether it can still be cancelled: `never`, or `decided` where it is too late. */

@@ -41,6 +41,7 @@ export const clusterRecovery = createRecovery({
   facts: [
     'ClusterRegistrationRequested',
     'ClusterRegistered',
+    'ClusterReregistered',
     'ClusterRenamed',
     'ClusterBecameUnavailable',
     'ClusterRecoveryOverdue',
@@ -57,6 +58,7 @@ export const clusterRecovery = createRecovery({
         return { type: 'learned', known: { user_id, name: event.data.name, bud_cluster_id: null } };
       }
       case 'ClusterRegistered':
+      case 'ClusterReregistered':
         return known && { type: 'learned', known: { ...known, bud_cluster_id: event.data.bud_cluster_id } };
       case 'ClusterRenamed':
         return known && { type: 'learned', known: { ...known, name: event.data.name } };

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { recordClusterStatus } from '../../commands/cluster/internal/record-cluster-status.ts';
+import { requestClusterReregistration } from '../../commands/cluster/internal/request-cluster-reregistration.ts';
 import type { AnyCommand } from '../../commands/command.ts';
 import { recordEndpointReport } from '../../commands/endpoint/internal/record-endpoint-report.ts';
 import { recordEndpointSilence } from '../../commands/endpoint/internal/record-endpoint-silence.ts';
@@ -36,9 +37,11 @@ export const onClusterSeen = (
 ): Order[] => {
   const wasAvailable = cluster.status === 'available';
   if (sight.kind === 'unknown-there') {
-    if (!confirmed || !wasAvailable) return [];
+    if (!confirmed) return [];
+    const again = order(requestClusterReregistration, { cluster_id: cluster.id }, cluster.tenant_id);
+    if (!wasAvailable) return [again];
     const message = 'The cluster service does not know the cluster any more.';
-    return [recordCluster(cluster, { available: false, reason: { code: 'cluster-unknown-there', message } })];
+    return [recordCluster(cluster, { available: false, reason: { code: 'cluster-unknown-there', message } }), again];
   }
   const { available, nodes, reason } = sight;
   if (available === wasAvailable && isDeepStrictEqual(nodes, cluster.nodes)) return [];
