@@ -37,7 +37,7 @@ export const settle = async (world: World): Promise<void> => {
 };
 
 /** A project, a model, a cluster and an endpoint with two replicas, all ready. */
-const prepare = async (world: World): Promise<void> => {
+export const prepare = async (world: World): Promise<void> => {
   await world.send('CreateProject', { name: 'prepared' });
   await world.upload('prepared');
   await world.send('RegisterCluster', { name: 'prepared', configuration: 'kind: Config' });

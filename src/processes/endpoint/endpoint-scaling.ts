@@ -1,27 +1,28 @@
-import { reserveCapacity } from '../../commands/cluster/internal/reserve-capacity.ts';
 import { countWorkers, type EndpointReport, toObserved, toWorkers } from '../../commands/endpoint/endpoint-report.ts';
-import { failEndpointScaling } from '../../commands/endpoint/internal/fail-endpoint-scaling.ts';
+import { recordEndpointReport } from '../../commands/endpoint/internal/record-endpoint-report.ts';
 import { recordEndpointScaled } from '../../commands/endpoint/internal/record-endpoint-scaled.ts';
+import { completeWorkflowStep } from '../../commands/workflow/internal/complete-workflow-step.ts';
+import { startWorkflowStep } from '../../commands/workflow/internal/start-workflow-step.ts';
 import { type ReportedWorker, WorkersAnswer } from '../../contracts/budcluster.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
-import { timesResources } from '../../events/resources.ts';
-import { type Abort, abortOf, failed } from '../abort.ts';
+import { abortOf, failed } from '../abort.ts';
 import {
-  abandonCalls,
   after,
   ask,
   call,
   cancelTimer,
+  changeOf,
   end,
   type Intent,
   type Process,
   type Reaction,
   timer,
 } from '../process.ts';
-import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
+import { begin, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
 import { deployRequest, locate } from './deployment-calls.ts';
 import { type In, type ScalingSpec, ScalingState } from './scaling-state.ts';
+import { count, reactUndoingScaling, reserve, stopScaling, undoScaling } from './scaling-undo.ts';
 
 type Reacted = Reaction<ScalingState>;
 type Requested = Extract<Recorded, { type: 'EndpointScalingRequested' }>;
@@ -34,16 +35,20 @@ const UP_STEPS = {
   run_performance_benchmark: 'Measure the performance',
 };
 const REMOVE = 'delete_worker';
-const DOWN_STEPS = { [REMOVE]: 'Stop surplus replicas' };
+/** From its start on the scaling cannot be cancelled. */
+const CONFIRM = 'confirm_replicas';
+const DOWN_STEPS = { [REMOVE]: 'Stop surplus replicas', [CONFIRM]: 'Confirm the number of replicas' };
 const RECOUNT = 'recount';
 const RECOUNT_SECONDS = 3;
 
 /**
- *     (requested) --up----> reserving -> adding ---.
- *          |                                       |-> recording -> (scaled)
- *          '------down----> removing <-> (count) --'
+ *     (requested) --up----> reserving -> adding --------------------.
+ *          |                                                        |-> recording -> (scaled)
+ *          '------down----> removing <-> (count) --> confirming ----'
  *
- * A scaling that fails, is late or is cancelled restores the reservation, from every phase; running replicas stay.
+ *     failed, late, cancelled, from every phase --> undoing --> (as before, with the replicas that there are)
+ *
+ * What a scaling that was undone has left is not what is desired: the endpoint is degraded then, and is repaired.
  * Replicas are removed one at a time and recounted on the cluster in between, because messages about them cannot be told apart.
  */
 export const createEndpointScaling = ({
@@ -53,24 +58,12 @@ export const createEndpointScaling = ({
 }): Process<ScalingState> => ({
   name: 'endpoint-scaling',
   state: ScalingState,
+  workflowOf: changeOf,
   react: (state, event) => {
     if (state) return react(state, event);
     return event.type === 'EndpointScalingRequested' ? start(event, objectUri) : null;
   },
 });
-
-const reserve = (wanted: ScalingSpec, replicas: number): Intent => {
-  const { cluster_id, endpoint_id, workflow_id } = wanted;
-  const resources = timesResources(wanted.resources_per_replica, replicas);
-  return ask(reserveCapacity, { cluster_id, endpoint_id, workflow_id, replicas, resources });
-};
-
-const count = ({ bud_cluster_id, namespace, deadline }: ScalingSpec): Intent =>
-  call(
-    'cluster.list-workers',
-    { cluster_id: bud_cluster_id, namespace, refresh: true, limit: 100 },
-    { give_up_at: deadline },
-  );
 
 const start = (event: Requested, objectUri: (key: string) => string): Reacted => {
   const { model_source, project_id, ...data } = event.data;
@@ -83,10 +76,11 @@ const start = (event: Requested, objectUri: (key: string) => string): Reacted =>
   const begun = begin({ workflow_id, user_id, kind: 'endpoint-scaling', target, project_id, steps, deadline });
   return isUp
     ? { state: { phase: 'reserving', wanted }, intents: [...begun, reserve(wanted, replicas)] }
-    : { state: { phase: 'removing', wanted, worker_id: null }, intents: [...begun, count(wanted)] };
+    : { state: { phase: 'removing', wanted, worker_id: null }, intents: [...begun, count(wanted, wanted.deadline)] };
 };
 
 const react = (state: ScalingState, event: Recorded): Reacted | null => {
+  if (event.type === 'EndpointDeletionRequested') return stopScaling(state, event);
   switch (state.phase) {
     case 'reserving':
       return reactReserving(state, event) ?? giveUpOn(state, event);
@@ -94,30 +88,18 @@ const react = (state: ScalingState, event: Recorded): Reacted | null => {
       return reactAdding(state, event) ?? giveUpOn(state, event);
     case 'removing':
       return reactRemoving(state, event) ?? giveUpOn(state, event);
+    case 'confirming':
+      return reactConfirming(state, event) ?? giveUpOn(state, event);
     case 'recording':
       return reactRecording(state, event);
+    case 'undoing':
+      return reactUndoingScaling(state, event);
   }
 };
 
-const giveUpOn = (state: ScalingState, event: Recorded): Reacted | null => {
+const giveUpOn = (state: Exclude<ScalingState, { phase: 'undoing' }>, event: Recorded): Reacted | null => {
   const abort = abortOf(event);
-  return abort ? giveUp(state, abort) : null;
-};
-
-const giveUp = (state: ScalingState, abort: Abort): Reacted => {
-  const { wanted } = state;
-  const { endpoint_id, workflow_id } = wanted;
-  const { reason } = abort;
-  return {
-    state,
-    intents: [
-      abandonCalls(),
-      reserve(wanted, wanted.previous_replicas),
-      ask(failEndpointScaling, { endpoint_id, workflow_id, reason }),
-      giveUpWorkflow(workflow_id, abort),
-      end(),
-    ],
-  };
+  return abort ? undoScaling(state, event, abort) : null;
 };
 
 const reactReserving = ({ wanted }: In<'reserving'>, event: Recorded): Reacted | null => {
@@ -131,25 +113,33 @@ const reactReserving = ({ wanted }: In<'reserving'>, event: Recorded): Reacted |
     existing_deployment_namespace: namespace,
   };
   return {
-    state: { phase: 'adding', wanted },
+    state: { phase: 'adding', wanted, service_workflow_id: null },
     intents: [call('cluster.add-worker', request, { give_up_at: deadline })],
   };
 };
 
 const record = (wanted: ScalingSpec, observed: EndpointReport, before: Intent[]): Reacted => {
   const { endpoint_id, workflow_id } = wanted;
+  const isShort = observed.replicas.available < wanted.replicas;
   return {
     state: { phase: 'recording', wanted },
-    intents: [...before, ask(recordEndpointScaled, { endpoint_id, workflow_id, ...observed })],
+    intents: [
+      ...before,
+      ask(recordEndpointScaled, { endpoint_id, workflow_id, ...observed }),
+      ...(isShort ? [ask(recordEndpointReport, { endpoint_id, status: 'unknown', ...observed })] : []),
+    ],
   };
 };
 
 const reactAdding = (state: In<'adding'>, event: Recorded): Reacted | null => {
+  if (event.type === 'WorkflowCallAnswered' && event.data.call === 'cluster.add-worker') {
+    return { state: { ...state, service_workflow_id: event.data.service_workflow_id }, intents: [] };
+  }
   if (event.type !== 'WorkflowResultReceived' || event.data.result_type !== 'add_worker') return null;
   const status = parseResult('add_worker', event.data.result)?.deployment_status;
   if (status?.status === 'ready') return record(state.wanted, toObserved(status), []);
   const how = status?.status ?? 'not known';
-  return giveUp(state, failed('scaling-failed', `The cluster reports the deployment as ${how}.`));
+  return undoScaling(state, event, failed('scaling-failed', `The cluster reports the deployment as ${how}.`));
 };
 
 /** Replicas that do not run are removed first, then the youngest by name: the oldest are known to work. */
@@ -162,21 +152,34 @@ const leastUseful = (workers: readonly ReportedWorker[]): string | null => {
 
 const reactRemoving = (state: In<'removing'>, event: Recorded): Reacted | null => {
   const { wanted } = state;
-  if (event.type === 'WorkflowTimerFired' && event.data.timer === RECOUNT) return { state, intents: [count(wanted)] };
+  if (event.type === 'WorkflowTimerFired' && event.data.timer === RECOUNT)
+    return { state, intents: [count(wanted, wanted.deadline)] };
   if (event.type !== 'WorkflowCallAnswered' || event.data.call !== 'cluster.list-workers') return null;
   const answer = WorkersAnswer.safeParse(event.data.answer);
-  if (!answer.success) return giveUp(state, failed('scaling-failed', 'The cluster could not list its replicas.'));
+  if (!answer.success) {
+    return undoScaling(state, event, failed('scaling-failed', 'The cluster could not list its replicas.'));
+  }
   const { workers } = answer.data;
   if (workers.length <= wanted.replicas) {
     const known = toWorkers(workers);
     const observed = { replicas: countWorkers(known), ingress_healthy: null, workers: known };
-    return record(wanted, observed, [cancelTimer(RECOUNT), reserve(wanted, wanted.replicas)]);
+    const { workflow_id, deadline } = wanted;
+    const message = `${workers.length} replicas are left`;
+    return {
+      state: { phase: 'confirming', wanted, observed },
+      intents: [
+        cancelTimer(RECOUNT),
+        ask(completeWorkflowStep, { workflow_id, step: REMOVE, message }),
+        ask(startWorkflowStep, { workflow_id, step: CONFIRM, message, deadline }),
+      ],
+    };
   }
   const again = timer(RECOUNT, after(event.at, RECOUNT_SECONDS));
   // The replica that was removed last is still listed. Removing one at a time never removes too many.
   if (workers.some(({ id, name }) => (id ?? name) === state.worker_id)) return { state, intents: [again] };
   const worker_id = leastUseful(workers);
-  if (worker_id === null) return giveUp(state, failed('scaling-failed', 'The cluster does not name its replicas.'));
+  if (worker_id === null)
+    return undoScaling(state, event, failed('scaling-failed', 'The cluster does not name its replicas.'));
   const request = { worker_id, ...reportTo(wanted.workflow_id, wanted.user_id) };
   return {
     state: { ...state, worker_id },
@@ -184,8 +187,21 @@ const reactRemoving = (state: In<'removing'>, event: Recorded): Reacted | null =
   };
 };
 
+const reactConfirming = ({ wanted, observed }: In<'confirming'>, event: Recorded): Reacted | null => {
+  const isStarted = event.type === 'WorkflowStepStarted' && event.data.step === CONFIRM;
+  // The workflow of a scaling that an earlier version began has no such step.
+  const isUnknown = event.type === 'WorkflowCommandRefused' && event.data.command === startWorkflowStep.type;
+  return isStarted || isUnknown ? record(wanted, observed, [reserve(wanted, wanted.replicas)]) : null;
+};
+
 const reactRecording = (state: In<'recording'>, event: Recorded): Reacted | null => {
-  if (event.type === 'EndpointScaled') return { state, intents: [succeed(state.wanted.workflow_id), end()] };
+  const { workflow_id } = state.wanted;
+  if (event.type === 'EndpointScaled') {
+    const message = `${event.data.replicas.available} replicas are available`;
+    const isDown = state.wanted.replicas < state.wanted.previous_replicas;
+    const confirmed = isDown ? [ask(completeWorkflowStep, { workflow_id, step: CONFIRM, message })] : [];
+    return { state, intents: [...confirmed, succeed(workflow_id), end()] };
+  }
   if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordEndpointScaled.type) return null;
-  return giveUp(state, { reason: event.data.reason, ending: 'failed' });
+  return undoScaling(state, event, { reason: event.data.reason, ending: 'failed' });
 };

@@ -6,6 +6,7 @@ import {
   cancelRequested,
   DEADLINE_AT,
   given as givenProcess,
+  goOnFrom,
   type Happened,
   happened,
   ids,
@@ -52,7 +53,12 @@ const added = (status: string) =>
     deployment_status: { status, replicas: { total: 4, available: 4 } },
   });
 
-const GIVEN_UP = ['abandon-calls', 'ReserveCapacity', 'FailEndpointScaling', 'FailWorkflow', 'end'];
+const UNDOING = ['abandon-calls', 'StartWorkflowUndo', 'StartWorkflowStep', 'RecordEndpointCleanupPending'];
+const UNDONE = [
+  ...['abandon-calls', 'cancel-timer undo', 'ReserveCapacity', 'CompleteWorkflowStep'],
+  ...['FailEndpointScaling', 'RecordEndpointReport', 'FailWorkflow', 'end'],
+];
+const COUNTING = [...UNDOING, 'call cluster.list-workers', 'timer undo'];
 
 describe('scaling up', () => {
   const up = requested(2, 4);
@@ -82,19 +88,73 @@ describe('scaling up', () => {
     'the call is refused': callFailed('cluster.add-worker'),
     'the time is over': timerFired('deadline'),
   })) {
-    it(`gives the reservation back and lets run what runs when ${what}`, () => {
-      const { names, commandData } = given(up, reserved, trouble);
-      expect(names).to.deep.equal(GIVEN_UP);
+    it(`counts what there is, and gives the reservation back, when ${what}`, () => {
+      expect(given(up, reserved, trouble).names).to.deep.equal(COUNTING);
+      const { names, commandData } = given(up, reserved, trouble, workers('a', 'b', 'c'));
+      expect(names).to.deep.equal(UNDONE);
       expect(commandData('ReserveCapacity')).to.include({ replicas: 2 });
+      const counted = { replicas: { total: 3, available: 3, failed: 0, pending: 0 } };
+      expect(commandData('RecordEndpointReport')).to.deep.include(counted);
+      expect(commandData('FailEndpointScaling')).to.have.property('observed').that.deep.includes(counted);
     });
   }
 
   it('fails where there is no room', () => {
-    expect(given(up, refused('ReserveCapacity', 'cluster-full')).names).to.deep.equal(GIVEN_UP);
+    expect(given(up, refused('ReserveCapacity', 'cluster-full')).names).to.deep.equal(COUNTING);
   });
 
-  it('ends as cancelled on request', () => {
-    expect(given(up, reserved, cancelRequested).names).to.include('MarkWorkflowCancelled');
+  it('ends as cancelled on request, once the cluster has stopped what it does for it', () => {
+    const accepted = answered('cluster.add-worker', 'theirs-1');
+    const cancelled = [up, reserved, accepted, cancelRequested];
+    expect(given(...cancelled).names).to.deep.equal([...UNDOING, 'call cluster.cancel-deployment', 'timer undo']);
+    expect(given(...cancelled, workers('a', 'b')).names).to.equal(null);
+    for (const stopped of [
+      answered('cluster.cancel-deployment', null, {}),
+      callFailed('cluster.cancel-deployment', 404),
+    ]) {
+      expect(given(...cancelled, stopped).names).to.deep.equal(['call cluster.list-workers']);
+      expect(given(...cancelled, stopped, workers('a', 'b')).names).to.include('MarkWorkflowCancelled');
+    }
+    const inFlight = [up, reserved, cancelRequested, accepted];
+    expect(given(...inFlight).callInput('cluster.cancel-deployment')).to.deep.equal({ workflow_id: 'theirs-1' });
+  });
+
+  it('asks again and again, holding the capacity, while the cluster does not answer', () => {
+    const accepted = answered('cluster.add-worker', 'theirs-1');
+    const silent = [up, reserved, accepted, timerFired('deadline'), callFailed('cluster.cancel-deployment')];
+    expect(given(...silent).names).to.equal(null);
+    const { names, commandData } = given(...silent, timerFired('undo'));
+    expect(names).to.deep.equal([
+      ...['abandon-calls', 'RecordEndpointCleanupPending', 'RetryWorkflowStep'],
+      ...['call cluster.cancel-deployment', 'timer undo'],
+    ]);
+    expect(commandData('RecordEndpointCleanupPending')).to.have.nested.property('reason.code', 'cleanup-pending');
+    const gone = [...silent, callFailed('cluster.cancel-deployment', 404), callFailed('cluster.list-workers', 404)];
+    expect(given(...gone).commandData('RecordEndpointReport')).to.include({ status: 'missing' });
+  });
+
+  it('gives way to a deletion in every phase', () => {
+    const deletion = happened('EndpointDeletionRequested', {
+      ...{ endpoint_id: ids.endpoint_id, project_id: ids.project_id, name: 'ocr-prod', deadline: DEADLINE_AT },
+      ...{ workflow_id: ids.other_cluster_id, placement: null, ends: ids.workflow_id },
+    });
+    for (const history of [
+      [up],
+      [up, reserved],
+      [up, reserved, timerFired('deadline')],
+      [up, reserved, added('ready')],
+    ]) {
+      const { names, commandData } = given(...history, deletion);
+      expect(names).to.deep.equal(['abandon-calls', 'FailEndpointScaling', 'MarkWorkflowCancelled', 'end']);
+      expect(commandData('FailEndpointScaling')).to.deep.include({ workflow_id: ids.workflow_id });
+    }
+  });
+
+  it('goes on from what an earlier version has stored', () => {
+    const { wanted } = given(up, reserved).state ?? {};
+    const goneOn = goOnFrom(manager, { phase: 'adding', wanted }, added('ready'));
+    expect(goneOn.names).to.deep.equal(['RecordEndpointScaled']);
+    expect(goOnFrom(manager, { phase: 'adding', wanted }, timerFired('deadline')).names).to.deep.equal(COUNTING);
   });
 });
 
@@ -122,6 +182,7 @@ describe('stopping and starting', () => {
 });
 
 describe('scaling down', () => {
+  const confirming = happened('WorkflowStepStarted', { step: 'confirm_replicas', message: '', deadline: DEADLINE_AT });
   const down = requested(3, 1);
 
   it('removes one replica at a time, those that do not run first, and counts in between', () => {
@@ -137,8 +198,15 @@ describe('scaling down', () => {
   });
 
   it('never asks for more to go than are too many', () => {
-    const { names, commandData } = given(down, workers('a', 'b', 'c'), workers('a'));
-    expect(names).to.deep.equal(['cancel-timer recount', 'ReserveCapacity', 'RecordEndpointScaled']);
+    const counted = [down, workers('a', 'b', 'c'), workers('a')];
+    expect(given(...counted).names).to.deep.equal([
+      'cancel-timer recount',
+      'CompleteWorkflowStep',
+      'StartWorkflowStep',
+    ]);
+    const { names, commandData } = given(...counted, confirming);
+    expect(names).to.deep.equal(['ReserveCapacity', 'RecordEndpointScaled']);
+    expect(given(...counted, refused('StartWorkflowStep', 'unknown-step')).names).to.include('RecordEndpointScaled');
     expect(commandData('ReserveCapacity')).to.include({ replicas: 1 });
     expect(commandData('RecordEndpointScaled')).to.deep.include({
       replicas: { total: 1, available: 1, failed: 0, pending: 0 },
@@ -146,6 +214,28 @@ describe('scaling down', () => {
   });
 
   it('fails when the cluster cannot list its replicas', () => {
-    expect(given(down, answered('cluster.list-workers', null, 'nonsense')).names).to.deep.equal(GIVEN_UP);
+    expect(given(down, answered('cluster.list-workers', null, 'nonsense')).names).to.deep.equal(COUNTING);
+  });
+
+  it('shows what is left when it is cancelled in the middle, so that it is repaired', () => {
+    const cancelled = [down, workers('a', 'b', 'c'), workers('a', 'b'), cancelRequested];
+    expect(given(...cancelled).names).to.deep.equal(COUNTING);
+    const { commandData } = given(...cancelled, workers('a', 'b'));
+    expect(commandData('ReserveCapacity')).to.include({ replicas: 3 });
+    const counted = { replicas: { total: 2, available: 2, failed: 0, pending: 0 } };
+    expect(commandData('RecordEndpointReport')).to.deep.include(counted);
+  });
+
+  it('is cancelled until the number of replicas is confirmed', () => {
+    const counted = [down, workers('a')];
+    expect(given(...counted, cancelRequested).names).to.deep.equal(COUNTING);
+    expect(given(...counted, confirming, cancelRequested).names).to.equal(null);
+    const one = happened('EndpointScaled', { endpoint_id: ids.endpoint_id, ...observed });
+    expect(given(...counted, confirming, one).names).to.deep.equal(['CompleteWorkflowStep', 'CompleteWorkflow', 'end']);
+  });
+
+  it('says at once where fewer are left than are desired', () => {
+    const { names } = given(requested(3, 2), workers('a'), confirming);
+    expect(names).to.deep.equal(['ReserveCapacity', 'RecordEndpointScaled', 'RecordEndpointReport']);
   });
 });
