@@ -33,6 +33,7 @@ const writeHeaders = ({ method }: Route) => (method === 'POST' ? ['Idempotency-K
 const headersTaken = (route: Route): string[] => [
   'X-Request-Id',
   ...(route.writes ? writeHeaders(route) : []),
+  ...(route.repeatable ? ['Idempotency-Key'] : []),
   ...('min_position' in route.query.shape ? ['Min-Position'] : []),
   ...('not-modified' in route.answers ? ['If-None-Match'] : []),
 ];
@@ -77,7 +78,8 @@ const answer = (route: Route, success: Success, { description, schema, type, hea
  */
 const refusalsOfCaller = ({ permission }: Route): readonly RejectionKind[] => {
   if (permission === 'public') return [];
-  return permission === 'service' ? ['unauthenticated'] : ['unauthenticated', 'forbidden', 'unavailable'];
+  const isChecked = permission === 'service' || permission === 'bearer';
+  return isChecked ? ['unauthenticated'] : ['unauthenticated', 'forbidden', 'unavailable'];
 };
 
 const refusalsOf = (route: Route): RejectionKind[] => [
@@ -130,7 +132,8 @@ const security = ({ permission }: Route): Record<string, string[]>[] => {
 };
 
 const needs = ({ permission }: Route): string | undefined => {
-  if (permission === 'public' || permission === 'signed-in' || permission === 'service') return undefined;
+  if (permission === 'public' || permission === 'bearer' || permission === 'signed-in') return undefined;
+  if (permission === 'service') return undefined;
   if (permission === 'admin') return 'Needs the role admin.';
   if (permission === 'system') return 'Only for processes and services of BudApp.';
   if (typeof permission === 'string') return `Needs the scope \`${permission}\`.`;

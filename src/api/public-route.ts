@@ -13,8 +13,8 @@ export interface PublicExchange<Body = unknown, Query = unknown> {
 
 interface PublicRouteInput<Query extends z.ZodObject, Body extends z.ZodType>
   extends Omit<Route, 'params' | 'query' | 'body' | 'refusals' | 'writes' | 'handle' | 'permission'> {
-  /** With `service`, the handler checks a secret of its own. */
-  permission?: 'public' | 'service';
+  /** With `service` or `bearer`, the handler checks a secret or the token itself. */
+  permission?: 'public' | 'service' | 'bearer';
   query?: Query;
   body?: Body;
   /** Encoding of the body; default: JSON. */
@@ -24,7 +24,7 @@ interface PublicRouteInput<Query extends z.ZodObject, Body extends z.ZodType>
   handle(exchange: PublicExchange<z.output<Body>, z.output<Query>>): Promise<Answer>;
 }
 
-/** Makes a route that needs no token; its handler cannot see a caller. */
+/** Makes a route without an identified caller. */
 export const publicRoute = <
   Query extends z.ZodObject = z.ZodObject<Record<never, never>>,
   Body extends z.ZodType = z.ZodUndefined,

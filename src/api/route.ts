@@ -66,7 +66,7 @@ export type BodySchema =
 
 /**
  * One operation. Routing, validation, authorisation and the OpenAPI document derive from this object. `permission`:
- * `public` needs no token, `signed-in` any user, `admin` that role, `service` a secret of its own. A scope is checked
+ * `public` needs no token, `bearer` one that the handler checks itself, `signed-in` any user, `admin` that role, `service` a secret of its own. A scope is checked
  * against the resource, by the command handler or by the read. Where several scopes are listed, the resource decides which one is
  * required.
  */
@@ -77,7 +77,7 @@ export interface Route {
   operation_id: string;
   summary: string;
   tag: string;
-  permission: Permission | readonly Scope[] | 'public' | 'signed-in' | 'admin' | 'service';
+  permission: Permission | readonly Scope[] | 'public' | 'bearer' | 'signed-in' | 'admin' | 'service';
   params: z.ZodObject;
   query: z.ZodObject;
   body: BodySchema | null;
@@ -88,6 +88,8 @@ export interface Route {
   refusal_headers?: HeadersDeclared;
   /** True for a route that changes something: it accepts `Idempotency-Key` and `If-Match`. */
   writes: boolean;
+  /** True for a route that accepts `Idempotency-Key`, although it has no caller. */
+  repeatable?: boolean;
   handle(exchange: Exchange): Promise<Answer>;
 }
 

@@ -14,6 +14,7 @@ export const IdentitySettings = z.object({
   ADMIN_PASSWORD: z.string().optional(),
   TOKEN_EXPIRE_MINUTES: integer(1, YEAR_MINUTES).prefault('30'),
   REFRESH_TOKEN_EXPIRE_MINUTES: integer(1, YEAR_MINUTES).prefault('10080'),
+  REFRESH_GRACE_SECONDS: integer(0, 60).prefault('20'),
   KEYCLOAK_URL: address.optional(),
   KEYCLOAK_PUBLIC_URL: address.optional(),
   KEYCLOAK_REALM: realmNames.optional(),
@@ -43,6 +44,8 @@ export const identityOf = (env: IdentitySettings) => ({
     access_token: env.TOKEN_EXPIRE_MINUTES * 60,
     refresh_token: env.REFRESH_TOKEN_EXPIRE_MINUTES * 60,
   },
+  /** For how long a used refresh token gives the same new ones again. */
+  refresh_grace_seconds: env.REFRESH_GRACE_SECONDS,
   /** null: the local identity provider. */
   keycloak: keycloakOf(env),
 });

@@ -49,7 +49,12 @@ const settingsOf = async (config: Config, local_url: string): Promise<ApiSetting
 const openIdentityFor = async (needs: RoleNeeds, public_url: string) => {
   const { config, closing, logger, core } = needs;
   const revocations = await openRevocations(config, { closing, logger, pool: core.pool });
-  const identity = await openIdentity(config, { ...needs, revocations: revocations.value, public_url });
+  const identity = await openIdentity(config, {
+    ...needs,
+    revocations: revocations.value,
+    public_url,
+    pool: core.pool,
+  });
   core.dependencies.push(identity.dependency, ...(revocations.dependency ? [revocations.dependency] : []));
   return identity;
 };

@@ -1,10 +1,13 @@
+import type { Pool } from 'pg';
 import { createOidcIdentity, type OidcRealmSetup } from '../adapters/oidc/identity.ts';
 import { tenantOfRealm } from '../adapters/oidc/realm-tenant.ts';
+import { repeatableIdentity } from '../adapters/oidc/repeatable-identity.ts';
 import { LONGEST_TOKEN_SECONDS } from '../adapters/oidc/revocation-entries.ts';
 import type { Revocations } from '../adapters/oidc/revocations.ts';
 import type { Config } from '../config/config.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { Identity } from '../ports/identity.ts';
+import { createRepeatedAnswers } from '../postgres/repeated-answers.ts';
 import { probe } from './probe.ts';
 import type { SystemNeeds } from './systems.ts';
 
@@ -23,6 +26,7 @@ export interface OpenedIdentity {
 interface Needs extends SystemNeeds {
   revocations: Revocations;
   public_url: string;
+  pool: Pool;
 }
 
 const dependencyOf = (implementation: string, realmUrls: readonly string[]): Omit<Dependency, 'stand_in'> => ({
@@ -45,6 +49,7 @@ const openLocal = async (
     data_dir: config.data_dir,
     admin: config.admin,
     lifetimes: config.token_lifetimes,
+    reuse_seconds: config.refresh_grace_seconds,
     redirect_uris,
     log: logger,
   });
@@ -113,6 +118,8 @@ const openKeycloak = async (
 /** Opens the identity provider that the settings name, or else the local one. */
 export const openIdentity = async (config: Config, needs: Needs): Promise<OpenedIdentity> => {
   const opened = config.keycloak ? await openKeycloak(config.keycloak, needs) : await openLocal(config, needs);
-  needs.closing.add('identity', opened.identity);
-  return opened;
+  const { refresh_grace_seconds: grace_seconds } = config;
+  const answers = createRepeatedAnswers({ pool: needs.pool });
+  const identity = needs.closing.add('identity', repeatableIdentity(opened.identity, { answers, grace_seconds }));
+  return { ...opened, identity };
 };

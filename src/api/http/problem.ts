@@ -2,6 +2,7 @@ import type { InputError, RejectionKind } from '../../errors.ts';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
 import { codeOf } from '../../failures/failure-code.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
+import { RequestInProgress } from '../../postgres/repeated-answers.ts';
 
 /**
  * Maps each kind of refusal to its HTTP status and the status's name in RFC 9110. No other code knows status numbers.
@@ -137,6 +138,10 @@ const asRefusal = (error: unknown): Rejected | HttpRefusal | null => {
       hint: 'Try again.',
       retryAfterSeconds: 1,
     });
+  }
+  if (error instanceof RequestInProgress) {
+    const message = 'The same request is still running.';
+    return new Rejected('unavailable', 'request-in-progress', message, { retryAfterSeconds: 1 });
   }
   if (!(error instanceof ServiceFailure)) return null;
   // The service's own text may name internal hosts: it is logged as the cause, and not sent to the caller.

@@ -107,11 +107,18 @@ export const signInRoutes = ({ identity, settings, callers }: WriteServices): Ro
       refusal_headers: { 'Set-Cookie': 'sometimes' },
       handle: async ({ ctx }) => {
         const pending = unpack(secret, ctx.cookies.get(COOKIE));
-        setCookie(ctx, '', settings.public_url, 0);
         const callback_url = new URL(ctx.url, settings.public_url).href;
-        const tokens = await identity.exchangeCode({ ...pending, callback_url });
-        await callers.fromToken(tokens.access_token);
-        return ok(tokens, { 'Cache-Control': 'no-store' });
+        try {
+          const tokens = await identity.exchangeCode({ ...pending, callback_url });
+          await callers.fromToken(tokens.access_token);
+          setCookie(ctx, '', settings.public_url, 0);
+          return ok(tokens, { 'Cache-Control': 'no-store' });
+        } catch (error) {
+          // With what it keeps, the browser can ask again for what could not be answered now.
+          const isOver = error instanceof Rejected && error.kind !== 'unavailable';
+          if (isOver) setCookie(ctx, '', settings.public_url, 0);
+          throw error;
+        }
       },
     }),
   ];

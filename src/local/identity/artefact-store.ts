@@ -9,7 +9,21 @@ const payloadOf = (row: Record<string, SQLOutputValue> | undefined): AdapterPayl
 const SWEEP_EVERY_SECONDS = 60;
 
 /** Keeps what oidc-provider asks to be kept (grants, sessions, codes, refresh tokens) so that it survives a restart. */
-export const createArtefactStore = (database: DatabaseSync): AdapterFactory => {
+export const createArtefactStore = (
+  database: DatabaseSync,
+  { reuse_seconds }: { reuse_seconds: number },
+): AdapterFactory => {
+  /**
+   * A refresh token whose answer may have been lost: the provider would end the session of who sends it again. Whoever
+   * asks BudApp again gets the first answer instead, except where a crash came between the two.
+   */
+  const unlessJustUsed = (kind: string, payload: AdapterPayload | undefined): AdapterPayload | undefined => {
+    if (kind !== 'RefreshToken' || typeof payload?.consumed !== 'number') return payload;
+    if (seconds() - payload.consumed >= reuse_seconds) return payload;
+    const { consumed: _consumed, ...unused } = payload;
+    return unused;
+  };
+
   const upsert = database.prepare(
     `insert into artefacts (kind, id, payload, grant_id, uid, user_code, expires_at) values (?, ?, ?, ?, ?, ?, ?)
      on conflict (kind, id) do update set payload = excluded.payload, grant_id = excluded.grant_id,
@@ -40,7 +54,7 @@ export const createArtefactStore = (database: DatabaseSync): AdapterFactory => {
       upsert.run(kind, id, JSON.stringify(payload), grantId, uid, userCode, expiresAt);
     },
     async find(id) {
-      return payloadOf(find.get(kind, id));
+      return unlessJustUsed(kind, payloadOf(find.get(kind, id)));
     },
     async findByUid(uid) {
       return payloadOf(findByUid.get(kind, uid));

@@ -29,6 +29,8 @@ export interface LocalIdentityOptions {
   redirect_uris?: readonly string[];
   /** Seconds; default 30 minutes and 7 days. */
   lifetimes?: Lifetimes;
+  /** For so long a used refresh token may be used again: its first answer may have been lost. Default: 0. */
+  reuse_seconds?: number;
   /** What a new password's hash costs. Tests alone lower it: no setting does. */
   password_cost?: ScryptCost;
   log: Logger;
@@ -141,7 +143,8 @@ export const createLocalIdentityProvider = async (options: LocalIdentityOptions)
     const listening = await listenWhereItWas(server, { port, remembered: secrets.port, log });
     await remember(directory, secrets, listening);
     const issuer_url = `http://${LOOPBACK}:${listening}`;
-    const provider = buildProvider(issuer_url, { database, users, secrets, redirect_uris, lifetimes }, log);
+    const parts = { database, users, secrets, redirect_uris, lifetimes, reuse_seconds: options.reuse_seconds ?? 0 };
+    const provider = buildProvider(issuer_url, parts, log);
     server.on('request', provider.callback());
     const close = async () => {
       await stop(server);

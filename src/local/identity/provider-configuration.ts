@@ -26,6 +26,8 @@ export interface ProviderParts {
   secrets: ProviderSecrets;
   redirect_uris: readonly string[];
   lifetimes: Lifetimes;
+  /** For so long a used refresh token may be used again. */
+  reuse_seconds: number;
 }
 
 /** What an access token for BudApp's API looks like. */
@@ -69,7 +71,7 @@ const grantWithoutAsking = async (ctx: KoaContextWithOIDC) => {
 export const providerConfiguration = (parts: ProviderParts): Configuration => {
   const { database, users, secrets, lifetimes } = parts;
   return {
-    adapter: createArtefactStore(database),
+    adapter: createArtefactStore(database, { reuse_seconds: parts.reuse_seconds }),
     clients: [client(parts)],
     jwks: { keys: secrets.signing_keys },
     cookies: {
