@@ -3,15 +3,22 @@ export interface ProbeTiming {
   interval_ms: number;
   /** How long an answer may take. */
   timeout_ms: number;
-  /** So many missed answers in a row, and the process is killed. */
+  /** So many missed answers in a row, and nobody waits for it any longer. */
+  missed_until_lost: number;
+  /** So many, and the process is killed. */
   missed_until_killed: number;
 }
 
 /**
- * A replica that does not answer leaves the rotation after at most an interval and a time-out, and is killed after 15 s. An
- * engine answers while it computes, so this is short; a machine that is busy for some seconds must not cost a replica.
+ * A replica that does not answer is the last choice after at most 3 s, out of the rotation after 6 s, and killed after 16 s.
+ * An engine answers while it computes, so this is short; a machine that is busy for some seconds must not cost a replica.
  */
-export const PROBE: ProbeTiming = { interval_ms: 1_000, timeout_ms: 2_000, missed_until_killed: 5 };
+export const PROBE: ProbeTiming = {
+  interval_ms: 1_000,
+  timeout_ms: 2_000,
+  missed_until_lost: 2,
+  missed_until_killed: 5,
+};
 
 export interface Probe {
   /** Asks at once, where no question is open. */

@@ -6,7 +6,8 @@ import { PROBE, type Probe, type ProbeTiming, startProbe } from './probe.ts';
 /**
  *     starting -> ready <-> unresponsive -> (exit) -> waiting -> starting ...        any -> stopped
  *
- * What does not answer its probe is unresponsive until it answers again, and is killed in the end.
+ * What does not answer its probe is the last choice at first, then unresponsive until it answers again, and is killed in
+ * the end.
  * A process that ends unasked is started again after a pause that doubles with every failure in a row. From
  * `CRASH_LOOP` failures on the worker counts as failed, yet is still tried at the longest pause.
  */
@@ -43,7 +44,7 @@ export interface Worker {
 /** A replica that takes requests. */
 export interface Serving {
   port: number;
-  /** True where a request failed and the probe was not answered since: only for want of a better one. */
+  /** True where a request or a probe had no answer, and no probe since had one: only for want of a better one. */
   suspected: boolean;
   /** Aborts when the replica becomes unresponsive or ends: whoever waits for an answer need not wait longer. */
   lost: AbortSignal;
@@ -122,6 +123,8 @@ export const createWorker = ({ id, name, launch, isAlive, onChange, probe = PROB
       become({ status: 'ready', replica, port });
     };
     const onMissed = (missed: number) => {
+      suspected = true;
+      if (missed < probe.missed_until_lost) return;
       lost.abort();
       if (state.status === 'ready') {
         say('does not answer its health probe: no request goes to it');
