@@ -41,7 +41,7 @@ const NOBODYS_LISTS = ['/auth/me', '/commands', '/operations/projections', '/ope
 /** Acts on the installation, for whoever runs it. */
 const INSTALLATION = ['/operations/projections/{name}/rebuild'];
 /** No event is parked in a healthy system; the list is of the tenant, and these look there. */
-const WITHOUT_SUBJECT = ['/operations/parked/{parked_id}/retry', '/operations/parked/{parked_id}/skip'];
+const WITHOUT_SUBJECT = ['', '/retry', '/skip'].map((action) => `/operations/parked/{parked_id}${action}`);
 /** The caller's own session. */
 const OWN_SESSION = ['/auth/logout'];
 /** Streams have a test of their own. */

@@ -70,7 +70,7 @@ describe('the onboarding of models', () => {
 
   for (const [what, trouble] of Object.entries({
     'a step fails': stepFailed('validation'),
-    'the call is refused': callFailed('model.extract'),
+    'the call is refused': callFailed('model.extract', 422),
     'the result is empty': resulted('perform_model_extraction', null),
   })) {
     it(`fails and removes the file when ${what}`, () => {

@@ -30,7 +30,7 @@ describe('folding in batches', () => {
           const folded = foldStreams(model, rows, byStream(model, events.slice(from, from + size)));
           for (const row of folded.rows) rows.set(String(row.id), row);
         }
-        for (const { id } of started) expect(rows.get(id)).to.deep.equal(await replay(endpoints, log, { id }));
+        for (const { id } of started) expect(rows.get(id)).to.deep.include(await replay(endpoints, log, { id }));
         await log.close();
       }),
       { numRuns: 40 },
