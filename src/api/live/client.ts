@@ -35,7 +35,7 @@ export interface Transport {
 export interface LiveOptions {
   hub: Hub;
   log: Log;
-  callers: Callers;
+  callers: Pick<Callers, 'fromToken'>;
   viewers: Viewers;
   logger: Logger;
   /** An outage ends all streams at once; the throttle logs one line for all of them. */

@@ -89,7 +89,10 @@ export const createViewer = async (options: ViewerOptions): Promise<Viewer> => {
         if (isLater(item.position, upTo)) break;
         if (item.meta.tenant_id !== tenant_id) continue;
         const change = accessChangeFor(accessFactOfEvent(item), user_id);
-        if (change && !found.apply(change)) throw accessUnknown();
+        if (!change || found.apply(change)) continue;
+        // Only what is looked up at that position can tell.
+        if (atLeast === null) return lookUp(upTo, upTo);
+        throw accessUnknown();
       }
     }
     if (found.isDisabled()) throw userDisabled();
