@@ -72,9 +72,11 @@ export const startStream = async () => {
   const upTo = (position: Position | null): Happened[] =>
     history.filter((each) => position !== null && each.position <= position);
 
+  let lookUps = 0;
   const lookedUpTo = new Map<UserId, Position>();
   const callers = {
     accessAt: async ({ user_id }: Pick<ApiCaller, 'user_id'>, position: Position | null) => {
+      lookUps += 1;
       await new Promise(setImmediate);
       const reached = history.at(-1 - behind)?.position ?? null;
       const as_of = position !== null && (reached === null || reached < position) ? position : reached;
@@ -137,6 +139,7 @@ export const startStream = async () => {
     access: (user: number, position: Position) => accessAfter(upTo(position), users[user] ?? OWNER),
     /** The newest position of which access has been looked up for the user; later frames are judged by what follows. */
     lookedUpTo: (user: number): Position | undefined => lookedUpTo.get(users[user] ?? OWNER),
+    lookUps: () => lookUps,
     head: () => history.at(-1)?.position,
     create: async () => {
       for (const project_id of projects) await inProject(fact('ProjectCreated', { project_id, owner_id: OWNER }));
