@@ -11,6 +11,7 @@ const HEADERS = {
   },
   Location: { description: 'Address of the resource or page', schema: z.string().min(1) },
   'Retry-After': { description: 'Seconds to wait before the next attempt', schema: z.string().regex(/^\d+$/) },
+  Upgrade: { description: 'The protocol to upgrade to', schema: z.string().min(1) },
   'Set-Cookie': { description: 'State of the sign-in, for GET /auth/callback', schema: z.string().min(1) },
   'WWW-Authenticate': { description: 'The authentication scheme: a bearer token', schema: z.string().min(1) },
 } as const;

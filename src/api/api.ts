@@ -11,6 +11,7 @@ import { observeLag } from './lag-metrics.ts';
 import type { LiveOptions } from './live/client.ts';
 import { createHub } from './live/hub.ts';
 import { sseRoute } from './live/sse-route.ts';
+import { upgradeRoute } from './live/upgrade-route.ts';
 import { createViewers } from './live/viewers.ts';
 import { attachWebSocket } from './live/websocket.ts';
 import { createOwnWrites } from './own-writes.ts';
@@ -82,7 +83,7 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
   const attached: Closable[] = [];
 
   const areas = routesOf({ ...services, callers, ownWrites, idempotency, uploads });
-  const routes = [...areas, sseRoute(live, openStreams)];
+  const routes = [...areas, sseRoute(live, openStreams), upgradeRoute()];
   const app = createApp(services, {
     routes: [...routes, ...docsRoutes(routes, services.settings)],
     callers,

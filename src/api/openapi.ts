@@ -65,11 +65,14 @@ const writtenHeaders = (success: Success): HeadersDeclared => ({
   ...(success === 'created' || success === 'accepted' ? { Location: 'always' } : {}),
 });
 
+const bodyOf = (type: string) =>
+  type === PROBLEM_TYPE ? { $ref: '#/components/schemas/Problem' } : { type: 'string' };
+
 const answer = (route: Route, success: Success, { description, schema, type, headers = {} }: AnswerSchema) => ({
   description,
   headers: headersDocumented({ ...(route.writes ? writtenHeaders(success) : {}), ...headers }),
   ...(schema === null ? {} : { content: { 'application/json': { schema: answerSchema(schema) } } }),
-  ...(type === undefined ? {} : { content: { [type]: { schema: { type: 'string' } } } }),
+  ...(type === undefined ? {} : { content: { [type]: { schema: bodyOf(type) } } }),
 });
 
 /**

@@ -30,6 +30,9 @@ export const IfMatch = z.string().regex(TAG_LIST);
 const malformed = (code: string, header: string, detail: string) =>
   new Rejected('malformed', code, `The header ${header} ${detail}.`);
 
+/** A short word, which is stored, shown and searched for as it is. */
+export const RequestId = z.string().regex(REQUEST_ID);
+
 /** The caller's own id where it is valid, else a new one. */
 export const requestIdOf = (given: string): string => (REQUEST_ID.test(given) ? given : newUuid());
 

@@ -11,14 +11,25 @@ import type { RequestFacts } from './request-facts.ts';
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** The outcomes of a successful request, by name; `SUCCESS_STATUS` has the numbers. */
-export type Success = 'ok' | 'created' | 'accepted' | 'no-content' | 'found' | 'not-modified' | 'not-ready';
+export type Success =
+  | 'switching'
+  | 'ok'
+  | 'created'
+  | 'accepted'
+  | 'no-content'
+  | 'found'
+  | 'not-modified'
+  | 'upgrade-required'
+  | 'not-ready';
 export const SUCCESS_STATUS: Readonly<Record<Success, number>> = {
+  switching: 101,
   ok: 200,
   created: 201,
   accepted: 202,
   'no-content': 204,
   found: 302,
   'not-modified': 304,
+  'upgrade-required': 426,
   'not-ready': 503,
 };
 

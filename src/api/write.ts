@@ -92,6 +92,7 @@ export const perform = async (
     ...(expected === undefined ? {} : { expected_revision: expected }),
     request_hash: attempt.request_hash,
     traceparent: facts.traceparent,
+    request_id: facts.request_id,
     may_repeat: attempt.may_repeat,
   });
   services.ownWrites.wrote(exchange.caller.user_id, outcome.position);

@@ -24,6 +24,8 @@ export const Meta = z.object({
   /** SHA-256 of the command's body, so that a repeated idempotency key with another body is noticed. */
   request_hash: z.string().optional(),
   traceparent: z.string().optional(),
+  /** `X-Request-Id` of the request, the caller's own or made; absent where a process or a service sent the command. */
+  request_id: z.string().optional(),
 });
 export type Meta = z.output<typeof Meta>;
 

@@ -24,6 +24,8 @@ export const AuditRow = z.object({
   actor_name: z.string(),
   correlation_id: z.uuid(),
   causation_id: EventId.nullable(),
+  /** `X-Request-Id` of the request that made the event; null where none did, and for events of before it was kept. */
+  request_id: z.string().nullable(),
   /** The project that the event itself names; null where it names none. */
   project_id: ProjectId.nullable(),
   data: z.json(),
@@ -53,6 +55,7 @@ const entryOf = (event: RecordedEvent) => {
     actor_name: meta.actor.name,
     correlation_id: meta.correlation_id,
     causation_id: meta.causation_id,
+    request_id: meta.request_id ?? null,
     project_id: WithProject.safeParse(data).data?.project_id ?? null,
     data,
   };

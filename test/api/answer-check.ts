@@ -15,6 +15,7 @@ export interface ReceivedAnswer {
 /** Paths that the document leaves out, each with its reason. */
 const UNDOCUMENTED: readonly { path: RegExp; reason: string }[] = [
   { path: /^\/docs\/[\w.-]+$/, reason: "parts of the documentation page, nobody's interface" },
+  { path: /^\/$/, reason: 'a page for persons' },
 ];
 
 /** Media types whose answers do not end: status and headers are checked; OpenAPI 3.1 cannot describe the messages. */

@@ -25,6 +25,7 @@ const REFUSALS: Readonly<Record<RejectionKind, { status: number; title: string }
 const HTTP_REFUSALS = {
   'unknown-path': { status: 404, title: 'Not Found' },
   'method-not-allowed': { status: 405, title: 'Method Not Allowed' },
+  'upgrade-required': { status: 426, title: 'Upgrade Required' },
   'not-offered': { status: 501, title: 'Not Implemented' },
   'service-refused': { status: 502, title: 'Bad Gateway' },
   'internal-error': { status: 500, title: 'Internal Server Error' },

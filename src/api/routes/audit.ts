@@ -12,6 +12,7 @@ import type { AuditQuery } from '../../projections/queries/audit-query.ts';
 import { replay } from '../../projections/queries/replay.ts';
 import { QueryTime } from '../http/query-time.ts';
 import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
+import { RequestId } from '../request-facts.ts';
 import { type AnyRow, resourceNotFound, resources, unsealRow } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
@@ -49,6 +50,8 @@ const EventsQuery = z.strictObject({
   project_id: z.uuid().optional(),
   correlation_id: z.uuid().optional(),
   causation_id: z.uuid().optional(),
+  /** The header `X-Request-Id` of the answer. */
+  request_id: RequestId.optional(),
   /** Only events at or after this time. */
   from: QueryTime.optional(),
   /** Only events at or before this time. */

@@ -78,6 +78,44 @@ const page = publicRoute({
   handle: async () => ({ success: 'ok', body: PAGE, type: 'text/html; charset=utf-8', headers: PAGE_POLICY }),
 });
 
+const LINKS = { docs: '/docs', openapi: '/openapi.json', health: '/health/ready', version: '/version' };
+
+const WELCOME = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>BudApp</title>
+    <link rel="icon" href="data:," />
+  </head>
+  <body>
+    <h1>BudApp</h1>
+    <p>The control plane for deploying AI models. This is its API.</p>
+    <ul>
+      <li><a href="/docs">Documentation, to read and to try</a></li>
+      <li><a href="/openapi.json">OpenAPI document</a></li>
+      <li><a href="/health/ready">Health of the system</a></li>
+      <li><a href="/version">Version</a></li>
+    </ul>
+  </body>
+</html>
+`;
+
+/** For a person who opens the address of the API. */
+const welcome = publicRoute({
+  method: 'GET',
+  path: '/',
+  operation_id: 'getWelcome',
+  summary: 'Find the way: a page for browsers, links for others',
+  tag,
+  answers: { ok: { description: 'An HTML page, or the links as JSON', schema: null, type: 'text/html' } },
+  handle: async ({ ctx }) => {
+    const headers = { Vary: 'Accept' };
+    if (ctx.accepts('json', 'html') !== 'html') return ok({ name: 'BudApp', ...LINKS }, headers);
+    return { success: 'ok', body: WELCOME, type: 'text/html; charset=utf-8', headers: { ...PAGE_POLICY, ...headers } };
+  },
+});
+
 const documentRoute = (read: () => string): Route =>
   publicRoute({
     method: 'GET',
@@ -92,8 +130,8 @@ const documentRoute = (read: () => string): Route =>
 /** The OpenAPI document and the page that shows it, without files from other hosts. */
 export const docsRoutes = (others: readonly Route[], settings: ApiSettings): Route[] => {
   const document = documentRoute(() => text);
-  // The page's files are not listed in the document.
+  // The pages for persons and their files are not listed in the document.
   const text: string = JSON.stringify(openApiOf([...others, page, document], settings));
   const files = Object.entries(FILES).map(([name, type]) => asset(name, type, () => readFile(join(folder, name))));
-  return [page, document, asset('start.js', 'text/javascript', async () => START), ...files];
+  return [welcome, page, document, asset('start.js', 'text/javascript', async () => START), ...files];
 };

@@ -1,6 +1,7 @@
+import { z } from 'zod';
 import { cancelWorkflow } from '../../commands/workflow/cancel-workflow.ts';
-import { UserId } from '../../events/ids.ts';
-import { WorkflowKind } from '../../events/workflow-events.ts';
+import { ProjectId, UserId } from '../../events/ids.ts';
+import { WorkflowKind, WorkflowTarget } from '../../events/workflow-events.ts';
 import { WorkflowStatus } from '../../projections/workflows.ts';
 import { commandRoutes } from '../command-route.ts';
 import { itemRoute, listRoute } from '../read-route.ts';
@@ -16,7 +17,14 @@ export const workflowRoutes = (services: WriteServices): Route[] => {
   return [
     listRoute(services, resources.workflow, {
       tag,
-      filters: { status: WorkflowStatus, kind: WorkflowKind, user_id: UserId },
+      filters: {
+        status: WorkflowStatus,
+        kind: WorkflowKind,
+        user_id: UserId,
+        project_id: ProjectId,
+        target_area: WorkflowTarget.shape.area,
+        target_id: z.uuid(),
+      },
       sortable: ['created_at', 'updated_at'],
     }),
     waitForStartedWorkflow(itemRoute(services, resources.workflow, { tag, parameter: 'workflow_id' })),

@@ -25,6 +25,7 @@ export interface Request {
   expected_revision?: number | readonly number[];
   request_hash?: string | undefined;
   traceparent?: string | undefined;
+  request_id?: string | undefined;
   /** True where the command may have been handled before: it has an idempotency key, or is an intent of a process. */
   may_repeat?: boolean;
 }
@@ -74,6 +75,7 @@ const metaOf = (command: AnyCommand, request: Request): Meta => ({
   actor: request.caller.actor,
   ...(request.request_hash === undefined ? {} : { request_hash: request.request_hash }),
   ...(request.traceparent === undefined ? {} : { traceparent: request.traceparent }),
+  ...(request.request_id === undefined ? {} : { request_id: request.request_id }),
 });
 
 const newEvents = (stream: string, facts: readonly Fact[], meta: Meta): NewEvent[] =>

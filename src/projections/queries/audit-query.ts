@@ -16,6 +16,7 @@ export interface AuditFilter {
   project_id?: string | undefined;
   correlation_id?: string | undefined;
   causation_id?: string | undefined;
+  request_id?: string | undefined;
   /** The earliest time. */
   from?: string | undefined;
   /** The latest time. */
@@ -52,6 +53,7 @@ const EQUAL = [
   'project_id',
   'correlation_id',
   'causation_id',
+  'request_id',
 ] as const satisfies readonly (keyof AuditFilter)[];
 
 const COLUMNS = sql.join(
