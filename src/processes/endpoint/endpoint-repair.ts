@@ -95,10 +95,11 @@ const start = (before: Repairing | null, event: Requested, objectUri: (key: stri
   const resources = timesResources(resources_per_replica, replicas);
   const ending = before ? supersede(before, event, 'The endpoint is repaired anew.') : null;
   const intents = [
-    ...(ending?.intents ?? []),
     ...begin({ workflow_id, user_id, kind: 'endpoint-repair', target, project_id, steps, deadline }),
     // Changes nothing where the reservation is as it should be.
     ask(reserveCapacity, { cluster_id, endpoint_id, workflow_id, replicas, resources }),
+    // Not earlier: from now on outcomes are recorded in the new workflow, which must have started.
+    ...(ending?.intents ?? []),
   ];
   if (!redeploy) {
     const repair: Repairing = { phase: 'counting', wanted, added: false, worker_id: null };
@@ -115,6 +116,8 @@ const react = (repair: Repairing, event: Recorded): Reacted | null => {
   if (repair.phase === 'over') return reactOver(repair, event);
   const reacted = reactIn(repair, event);
   if (reacted) return reacted;
+  // Of the repair before, which it does not take back any more: that does not stop this one.
+  if (event.type === 'WorkflowCallFailed' && event.data.call === 'cluster.cancel-deployment') return null;
   const abort = abortOf(event);
   return abort && giveUp(repair, event, abort);
 };

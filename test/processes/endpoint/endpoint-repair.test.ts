@@ -164,12 +164,24 @@ describe('endpoint repair', () => {
       answered('cluster.deploy', 'theirs'),
       requestedAs({ workflow_id: other }),
     );
-    expect(names?.slice(0, 3)).to.deep.equal([
+    expect(names?.slice(3, 6)).to.deep.equal([
       'abandon-calls',
       'MarkWorkflowCancelled',
       'call cluster.cancel-deployment',
     ]);
     expect(state && repair.follows?.(state)).to.equal(other);
+  });
+
+  it('starts the next workflow before it takes the repair before it back, whose failure does not stop it', () => {
+    const next = requestedAs({ workflow_id: other });
+    const replaced = [requested, listed('w-1'), answered('cluster.add-worker', 'theirs-1'), next];
+    const { names } = given(...replaced);
+    expect(names?.indexOf('StartWorkflow')).to.be.lessThan(names?.indexOf('call cluster.cancel-deployment') ?? -1);
+    const failed = happened('WorkflowCallFailed', {
+      ...callFailed('cluster.cancel-deployment').data,
+      workflow_id: other,
+    });
+    expect(given(...replaced, failed).names).to.equal(null);
   });
 
   it('goes on from what is stored', () => {
