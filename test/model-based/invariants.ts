@@ -63,12 +63,26 @@ export const violationsNow = (world: World): Violation[] => [
   ...parked(world),
 ];
 
-/** The workflows that look after a degraded endpoint go on for as long as it is. */
+/** The cluster service does not know the cluster any more, so nothing on it can be mended. */
+const isLost = ({ services }: World, bud_cluster_id: unknown): boolean =>
+  !services.clusters.has(String(bud_cluster_id));
+
+/** What is looked after for as long as it is as it is. */
+const lookedAfter = (world: World): string[] => [
+  ...world.endpoints().flatMap(({ id, status }) => (status === 'degraded' ? [id] : [])),
+  ...world
+    .clusters()
+    .flatMap(({ id, status, bud_cluster_id }) =>
+      status === 'unavailable' && isLost(world, bud_cluster_id) ? [id] : [],
+    ),
+];
+
+/** The workflows that look after a degraded endpoint or a lost cluster go on for as long as it is. */
 const looksAfter = (world: World, workflow_id: unknown): boolean => {
   const workflow = world.rows('workflows').find(({ id }) => id === workflow_id);
   const target = JSON.stringify(workflow?.target ?? null);
-  const isDegraded = world.endpoints().some(({ id, status }) => status === 'degraded' && target.includes(id));
-  return workflow?.kind === 'endpoint-recovery' && isDegraded;
+  const isRecovery = workflow?.kind === 'endpoint-recovery' || workflow?.kind === 'cluster-recovery';
+  return isRecovery && lookedAfter(world).some((id) => target.includes(id));
 };
 
 const openWork = (world: World): Violation[] => [
@@ -97,15 +111,19 @@ const unstable = (world: World): Violation[] =>
     world
       .rows(table)
       .flatMap(({ id, status }) =>
-        stable.includes(String(status)) ? [] : [{ claim: 'resources' as const, text: `${table} ${id} is ${status}` }],
+        stable.includes(String(status)) || lookedAfter(world).includes(String(id))
+          ? []
+          : [{ claim: 'resources' as const, text: `${table} ${id} is ${status}` }],
       ),
   );
 
 const degraded = (world: World): Violation[] =>
   world
     .endpoints()
-    .flatMap(({ id, status, reason }) =>
-      status === 'degraded' ? [{ claim: 'mended' as const, text: `endpoint ${id}: ${reason?.message}` }] : [],
+    .flatMap(({ id, status, reason, bud_cluster_id }) =>
+      status === 'degraded' && !isLost(world, bud_cluster_id)
+        ? [{ claim: 'mended' as const, text: `endpoint ${id}: ${reason?.message}` }]
+        : [],
     );
 
 const openWorkflows = (world: World): Violation[] =>

@@ -14,7 +14,7 @@ import type { Instance } from '../../src/processes/engine/instances.ts';
 import type { ClaimedIntent, NewIntent } from '../../src/processes/engine/intent-queue.ts';
 import { FEW_ATTEMPTS, type Performer } from '../../src/processes/engine/perform.ts';
 import type { NewTimer } from '../../src/processes/engine/timers.ts';
-import type { Effect, Process } from '../../src/processes/process.ts';
+import type { Effect, Intent, Process } from '../../src/processes/process.ts';
 import { backoff } from '../../src/resilience/backoff.ts';
 import type { Gate } from './gate.ts';
 
@@ -46,6 +46,17 @@ interface EngineOptions {
   performer: () => Performer;
   now: () => number;
   gate: Gate;
+  /** Hears of every reaction. */
+  onReaction?: ((heard: HeardReaction) => void) | undefined;
+}
+
+export interface HeardReaction {
+  process: string;
+  /** As stored; null: the reaction creates the instance. */
+  before: unknown;
+  event: RecordedEvent;
+  after: unknown;
+  intents: readonly Intent[];
 }
 
 const COMMAND_ATTEMPTS = 3000;
@@ -71,7 +82,7 @@ const keyOf = ({ process, event_id, n }: Pick<NewIntent, 'process' | 'event_id' 
  * The process engine in memory: its pure parts are the real ones, and its tables are maps. As in Postgres, a batch is one
  * transaction, and so is the end of an attempt.
  */
-export const createMemoryEngine = ({ processes, performer, now, gate }: EngineOptions) => {
+export const createMemoryEngine = ({ processes, performer, now, gate, onReaction }: EngineOptions) => {
   const store = emptyStore();
   const stored = new Set<string>();
 
@@ -137,6 +148,13 @@ export const createMemoryEngine = ({ processes, performer, now, gate }: EngineOp
       try {
         const reacted = reactTo(manager, instance, event);
         if (!reacted) continue;
+        onReaction?.({
+          process: manager.name,
+          before: instance.state,
+          event,
+          after: reacted.state,
+          intents: reacted.intents,
+        });
         instance.workflow_id = manager.keyed_by ? reacted.follows : null;
         instance.state = JSON.parse(JSON.stringify(reacted.state));
         instance.position = event.position;

@@ -12,6 +12,8 @@ export const FAULTS = [
   'lost-answer',
   'forgetful',
   'no-result',
+  'unreadable-result',
+  'reports-failure',
   'result-first',
   'dead',
 ] as const;
@@ -33,6 +35,9 @@ export interface SimulatedNamespace {
   made: number;
 }
 
+/** How a job ends and what it tells then; `result` where nothing is wrong. */
+type Ending = 'result' | 'no-result' | 'unreadable-result' | 'reports-failure';
+
 /** An asynchronous request under way, or ended. */
 interface Job {
   id: string;
@@ -42,14 +47,14 @@ interface Job {
   /** The steps that are not told yet. */
   steps: string[];
   status: 'running' | 'succeeded' | 'failed' | 'cancelled';
-  without_result: boolean;
+  ending: Ending;
   /** Does the work of a step; an answer is why the step fails. */
   work(step: string): string | null;
   result(): unknown;
   undo(): void;
 }
 
-type NewJob = Omit<Job, 'id' | 'service' | 'to' | 'status' | 'without_result'>;
+type NewJob = Omit<Job, 'id' | 'service' | 'to' | 'status' | 'ending'>;
 
 /** Text, kept from BudApp by nothing. */
 export interface Envelope {
@@ -111,7 +116,14 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
   const jobs = new Map<string, Job>();
   const faults = new Map<ServiceName, { fault: Fault; calls: number }>();
   let outbox: Envelope[] = [];
+  /** The name of the call that is being made; null: a question of the status watch. */
+  let call: string | null = null;
+  /** The fault that begins with a call of this name, and the one that has begun and is of this call only. */
+  let faultOfCall: { call: string; fault: Fault | 'wiped' } | null = null;
+  let lasting: { call: string; fault: Fault } | null = null;
+  let began = false;
   let published = 0;
+  let started = 0;
 
   const publish = (source: ServiceName, to: NotificationMetadata | null, content: Record<string, unknown>): void => {
     published += 1;
@@ -276,25 +288,29 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
   const bodyOf = ({ body, multipart }: ServiceRequest): unknown =>
     multipart === undefined ? body : JSON.parse(multipart.cluster_create_request?.value ?? '{}');
 
-  const tellResult = ({ service, to, type, without_result, result: make }: Job): void => {
-    publish(service, to, { type, event: 'results', status: 'COMPLETED', result: without_result ? null : make() });
+  const tellResult = ({ service, to, type, ending, result: make }: Job): void => {
+    const told = { result: make, 'no-result': () => null, 'unreadable-result': () => ['?'] };
+    const result = ending === 'reports-failure' ? null : told[ending]();
+    publish(service, to, { type, event: 'results', status: 'COMPLETED', result });
   };
 
-  const startJob = (service: ServiceName, request: ServiceRequest, how: { without_result: boolean }): Job | null => {
+  const startJob = (service: ServiceName, request: ServiceRequest, ending: Ending): Job | null => {
     const asked = bodyOf(request);
     // A repeated request is the same work.
     const key = `${request.method} ${request.path} ${JSON.stringify(asked)}`;
     const known = jobs.get(key);
-    if (known) {
+    // What failed is done again.
+    if (known && known.status !== 'failed') {
       if (known.status === 'succeeded') tellResult(known);
       return known;
     }
-    const id = `job-${jobs.size + 1}`;
+    started += 1;
+    const id = `job-${started}`;
     const job = jobFor(id, request);
     if (!job) return null;
-    const started: Job = { ...job, id, service, to: metadataIn(asked), status: 'running', ...how };
-    jobs.set(key, started);
-    return started;
+    const begun: Job = { ...job, id, service, to: metadataIn(asked), status: 'running', ending };
+    jobs.set(key, begun);
+    return begun;
   };
 
   const findJob = (id: string): Job | undefined => [...jobs.values()].find((job) => job.id === id);
@@ -337,7 +353,8 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
     const [step, ...rest] = job.steps;
     if (step !== undefined) {
       publish(service, to, { type, event: step, status: 'STARTED' });
-      const why = job.work(step);
+      const breaks = job.ending === 'reports-failure' && rest.length === 0;
+      const why = breaks ? 'it broke' : job.work(step);
       if (why !== null) {
         job.undo();
         job.status = 'failed';
@@ -363,14 +380,43 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
     if (event !== 'results') publish(service, to, { type, event: 'results', status: 'FAILED', message: 'it broke' });
   };
 
+  /** The service forgets everything; of the cluster service, everything that ran there is gone. */
+  const wipe = (service: ServiceName): void => {
+    if (service === 'budcluster') {
+      clusters.clear();
+      namespaces.clear();
+    }
+    for (const [key, job] of jobs) if (job.service === service) jobs.delete(key);
+  };
+
+  const endingOf = (fault: Fault | null): Ending =>
+    fault === 'no-result' || fault === 'unreadable-result' || fault === 'reports-failure' ? fault : 'result';
+
   const nameOf = (app_id: string): ServiceName => SERVICES.find((name) => name === app_id) ?? 'budcluster';
 
+  /** Begins the fault that waits for this call, if one does. */
+  const beginFaultOfCall = (service: ServiceName): void => {
+    if (faultOfCall === null || faultOfCall.call !== call) return;
+    const { fault } = faultOfCall;
+    faultOfCall = null;
+    began = true;
+    if (fault === 'wiped') wipe(service);
+    else if (fault === 'dead' || fault === 'frozen') faults.set(service, { fault, calls: Number.POSITIVE_INFINITY });
+    else lasting = { call: String(call), fault };
+  };
+
   const faultOf = (service: ServiceName): Fault | null => {
+    beginFaultOfCall(service);
+    if (lasting !== null && lasting.call === call) return lasting.fault;
     const found = faults.get(service);
     if (!found) return null;
     found.calls -= 1;
     if (found.calls <= 0) faults.delete(service);
     return found.fault;
+  };
+
+  const breakWorkersOf = ({ workers }: SimulatedNamespace, job: string): void => {
+    for (const worker of workers) if (worker.id.startsWith(`${job}-`)) worker.status = 'Failed';
   };
 
   const finishAndDeliver = async (job: Job): Promise<void> => {
@@ -383,7 +429,7 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
   };
 
   const answerTo = (service: ServiceName, request: ServiceRequest, fault: Fault | null) => {
-    const job = startJob(service, request, { without_result: fault === 'no-result' });
+    const job = startJob(service, request, endingOf(fault));
     return { job, answer: job ? { workflow_id: job.id, status: 'PENDING' } : read(request) };
   };
 
@@ -423,6 +469,8 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
         return answer;
       }
       case 'no-result':
+      case 'unreadable-result':
+      case 'reports-failure':
       case null:
         return answerTo(service, request, fault).answer;
     }
@@ -440,7 +488,18 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
     },
     heal(): void {
       faults.clear();
+      faultOfCall = null;
+      lasting = null;
     },
+    callIs(name: string | null): void {
+      call = name;
+    },
+    /** From the next call of that name on. A service that is dead or frozen is so for all calls. */
+    breakCall(name: string, fault: Fault | 'wiped'): void {
+      faultOfCall = { call: name, fault };
+      began = false;
+    },
+    hasBegun: (): boolean => began,
     /** The jobs that a live service works on. */
     running: (): Job[] =>
       [...jobs.values()].filter(({ status, service }) => {
@@ -453,6 +512,9 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
     takeFromOutbox(index: number): Envelope | null {
       return outbox.splice(index, 1)[0] ?? null;
     },
+    takeOutbox(): Envelope[] {
+      return outbox.splice(0);
+    },
     putBack(envelope: Envelope): void {
       outbox.push(envelope);
     },
@@ -461,6 +523,27 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
       const workers = [...namespaces.values()].flatMap((namespace) => namespace.workers);
       const worker = workers[index % Math.max(1, workers.length)];
       if (worker) worker.status = status;
+    },
+    removeWorker(index: number): void {
+      const [namespace] = namespaces.values();
+      namespace?.workers.splice(index, 1);
+    },
+    removeNamespace(): void {
+      const [name] = namespaces.keys();
+      if (name !== undefined) namespaces.delete(name);
+    },
+    /** The deployment is there, but its status is not `ready`. */
+    finishNotReady(job: Job | undefined): void {
+      while (job?.status === 'running') {
+        if (job.steps.length === 0) for (const namespace of namespaces.values()) breakWorkersOf(namespace, job.id);
+        progress(job);
+      }
+    },
+    reportUnavailable(): void {
+      for (const cluster_id of clusters) {
+        const result = { cluster_id, status: 'unavailable' };
+        publish('budcluster', null, { type: 'cluster-status-update', event: 'status', status: 'COMPLETED', result });
+      }
     },
     restartWorkers(): void {
       for (const { workers } of namespaces.values()) for (const worker of workers) worker.status = 'Running';
@@ -475,12 +558,6 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
         const result = { cluster_id, status: 'available', node_info: { id: cluster_id, nodes: [NODE] } };
         publish('budcluster', null, { type: 'cluster-status-update', event: 'status', status: 'COMPLETED', result });
       }
-    },
-    /** The cluster service forgets everything, and everything that ran there is gone. */
-    wipe(): void {
-      clusters.clear();
-      namespaces.clear();
-      for (const [key, { service }] of jobs) if (service === 'budcluster') jobs.delete(key);
     },
   };
 };

@@ -17,7 +17,7 @@ import { rowSchemaOf } from '../../src/projections/queries/row-schema.ts';
 import type { Row } from '../../src/projections/read-model.ts';
 import { createAggregates } from './aggregates.ts';
 import { Crashed, createGate, gatedLog } from './gate.ts';
-import { createMemoryEngine } from './memory-engine.ts';
+import { createMemoryEngine, type HeardReaction } from './memory-engine.ts';
 import { createMemoryReadModels } from './memory-read-models.ts';
 import { createMemoryVault } from './memory-vault.ts';
 import { createSimulatedServices, type Envelope } from './simulated-services.ts';
@@ -52,7 +52,7 @@ const endpointOf = parsedOnce(rowSchemaOf<EndpointRow>({ row: EndpointRow }));
 const clusterOf = parsedOnce(rowSchemaOf<ClusterRow>({ row: ClusterRow }));
 
 /** BudApp in memory with simulated services and a simulated clock. Nothing happens that a method does not ask for. */
-export const createWorld = () => {
+export const createWorld = ({ onReaction }: { onReaction?: (heard: HeardReaction) => void } = {}) => {
   let now = START;
   let commands = 0;
   const clock = () => new Date(now).toISOString();
@@ -119,7 +119,7 @@ export const createWorld = () => {
           }));
       },
     });
-    const performer = createPerformer({
+    const real = createPerformer({
       handle,
       invoker: services.invoker,
       vault,
@@ -137,6 +137,15 @@ export const createWorld = () => {
         );
       },
     });
+    const performer: Performer = {
+      ...real,
+      attempt: async (intent) => {
+        services.callIs(real.nameOf(intent));
+        const attempt = await real.attempt(intent);
+        services.callIs(null);
+        return attempt;
+      },
+    };
     const notifications = createNotifications({
       handle,
       proofs,
@@ -207,7 +216,7 @@ export const createWorld = () => {
     },
   });
   let life = startLife();
-  const engine = createMemoryEngine({ processes, performer: () => life.performer, now: () => now, gate });
+  const engine = createMemoryEngine({ processes, performer: () => life.performer, now: () => now, gate, onReaction });
 
   const restart = (): void => {
     gate.restart();
