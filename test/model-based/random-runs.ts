@@ -5,7 +5,6 @@ import { runActions } from './run.ts';
 
 /** What is known not to hold yet, with the reason: a test that is skipped names each. */
 const KNOWN: Partial<Record<Claim, string>> = {
-  mended: 'nothing replaces or removes replicas where their number is not the desired one',
   'killed-uploads': 'nothing removes a file that was stored before BudApp was killed, and has no model',
 };
 
