@@ -9,7 +9,7 @@ const columnsOf = (subjects: readonly ProofSubject[]): [string[], string[]] => [
 /** Ordered, so that two processes that write the same rows do not wait for each other in a circle. */
 const RECORD = `
   insert into status_proofs (area, id, proven_at)
-  select distinct area, id, clock_timestamp() from unnest($1::text[], $2::uuid[]) as proven (area, id) order by area, id
+  select distinct area, id, now() from unnest($1::text[], $2::uuid[]) as proven (area, id) order by area, id
   on conflict (area, id) do update set proven_at = excluded.proven_at, proofs = status_proofs.proofs + 1`;
 
 const toText = (time: Date): string => time.toISOString();
