@@ -115,7 +115,7 @@ describe('deployments on bad days', function () {
     it('goes up and down again, and refuses what cannot be', async () => {
       const endpoint = await running('scaled');
       const scale = (replicas: unknown) => ask('POST', `/endpoints/${endpoint.id}/scale`, { json: { replicas } });
-      for (const wrong of [0, -1, 65, 1.5, '2', null]) expect((await scale(wrong)).status).to.equal(422);
+      for (const wrong of [-1, 65, 1.5, '2', null]) expect((await scale(wrong)).status).to.equal(422);
       const { body } = await ask('GET', `/clusters/${cluster.id}`);
       const { cpu_millis, memory_mib } = body.reservations[endpoint.id].resources;
       const most = Math.min(
@@ -141,6 +141,29 @@ describe('deployments on bad days', function () {
       expect((await scale(1)).status).to.equal(200);
       await gone(endpoint);
       expectProblem(await scale(2), 404, 'endpoint-not-found');
+    });
+
+    it('stops with 0 replicas, answers so at the URL, and starts again', async () => {
+      const endpoint = await running('sleeper');
+      const put = (replicas: number) => ask('PUT', `/endpoints/${endpoint.id}`, { json: { replicas } });
+      const ready = () => fetch(`${endpoint.url}/v2/health/ready`);
+      const reserved = async () =>
+        (await ask('GET', `/audit/cluster/${cluster.id}/state`)).body.reservations[endpoint.id];
+      expect((await ready()).status).to.equal(200);
+
+      const stopped = await settled(await put(0));
+      expect(stopped).to.include({ status: 'stopped', url: endpoint.url, name: 'sleeper' });
+      expect(await inferenceProcesses(dataDir)).to.deep.equal([]);
+      expect(await reserved()).to.deep.equal({ replicas: 0, resources: { cpu_millis: 0, memory_mib: 0 } });
+      const answer = await ready();
+      expect(answer.status).to.equal(503);
+      expect(await answer.text()).to.contain('is stopped');
+
+      expect(await settled(await put(1))).to.include({ status: 'running', url: endpoint.url });
+      expect((await ready()).status).to.equal(200);
+      expect(await reserved()).to.include({ replicas: 1 });
+      await settled(await put(0));
+      await gone(endpoint);
     });
   });
 
