@@ -45,6 +45,8 @@ export const ModelDeleted = event(
   'ModelDeleted',
   z.object({
     model_id: ModelId,
+    /** The workflow of the onboarding that was under way: it ends with this. */
+    ends: WorkflowId.optional(),
     name: z.string(),
     artefact: Artefact.nullable(),
     /** The model service's copy of the file, which goes with the model. */

@@ -26,6 +26,7 @@ export const abortOf = (event: Recorded): Abort | null => {
       return failed('deadline-exceeded', 'The workflow did not finish before its deadline.');
     case 'EndpointDeletionRequested':
     case 'ClusterDeletionRequested':
+    case 'ModelDeleted':
       return SUPERSEDED;
     case 'WorkflowCancelRequested':
       return { reason: { code: 'cancelled', message: 'The workflow was cancelled on request.' }, ending: 'cancelled' };

@@ -122,10 +122,16 @@ export const workflowOf = (event: Recorded): WorkflowId | null =>
   ('workflow_id' in event.data ? event.data.workflow_id : null) ?? null;
 
 /** As `workflowOf`, and a deletion that ends a change belongs to that change. For the process of the change. */
-export const changeOf = (event: Recorded): WorkflowId | null =>
-  event.type === 'EndpointDeletionRequested' || event.type === 'ClusterDeletionRequested'
-    ? (event.data.ends ?? null)
-    : workflowOf(event);
+export const changeOf = (event: Recorded): WorkflowId | null => {
+  switch (event.type) {
+    case 'EndpointDeletionRequested':
+    case 'ClusterDeletionRequested':
+    case 'ModelDeleted':
+      return event.data.ends ?? null;
+    default:
+      return workflowOf(event);
+  }
+};
 
 /** A time `seconds` after `at`. */
 export const after = (at: string, seconds: number): string => new Date(Date.parse(at) + seconds * 1000).toISOString();

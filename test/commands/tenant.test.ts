@@ -222,7 +222,10 @@ describe('model commands', () => {
   });
 
   it('delete a model once it is read, or failed, with its file', () => {
-    given(uploaded).when(deleteModel, { model_id }).thenRefused('model-onboarding');
+    const { workflow_id } = uploaded.data;
+    given(uploaded)
+      .when(deleteModel, { model_id })
+      .then({ type: 'ModelDeleted', data: { artefact, ends: workflow_id } });
     given(uploaded, fact('ModelOnboardingFailed'))
       .when(deleteModel, { model_id })
       .then({ type: 'ModelDeleted', data: { artefact } });

@@ -7,8 +7,8 @@ import { CloudModelAnswer, type ModelInfo } from '../../contracts/budmodel.ts';
 import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import { ModelId, WorkflowId } from '../../events/ids.ts';
-import { type Abort, abortOf, failed } from '../abort.ts';
-import { abandonCalls, ask, call, end, type Intent, type Process, type Reaction } from '../process.ts';
+import { type Abort, abortOf, failed, SUPERSEDED } from '../abort.ts';
+import { abandonCalls, ask, call, changeOf, end, type Intent, type Process, type Reaction } from '../process.ts';
 import { begin, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
 import { removeFiles } from './model-files.ts';
 import { toModelMetadata } from './model-metadata.ts';
@@ -76,7 +76,12 @@ export const createModelOnboarding = ({ objectUri }: { objectUri: (key: string) 
     };
   };
 
-  return { name: 'model-onboarding', state: State, react: (state, event) => react(state, event, start) };
+  return {
+    name: 'model-onboarding',
+    state: State,
+    workflowOf: changeOf,
+    react: (state, event) => react(state, event, start),
+  };
 };
 
 const react = (
@@ -99,6 +104,7 @@ const react = (
 
 const reactRecording = (state: State, event: Recorded): Reaction<State> | null => {
   if (event.type === 'ModelMetadataRecorded') return { state, intents: [succeed(state.workflow_id), end()] };
+  if (event.type === 'ModelDeleted') return giveUp(state, event, SUPERSEDED);
   if (event.type !== 'WorkflowCommandRefused' || event.data.command !== recordModelMetadata.type) return null;
   return giveUp(state, event, { reason: event.data.reason, ending: 'failed' });
 };

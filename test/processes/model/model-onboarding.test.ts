@@ -52,6 +52,16 @@ describe('the onboarding of models', () => {
     expect(given(uploaded, extracted, recorded).names).to.deep.equal(['CompleteWorkflow', 'end']);
   });
 
+  it('ends when the model is deleted, in every phase', () => {
+    const deletion = happened('ModelDeleted', {
+      ...{ model_id: ids.model_id, name: 'ocr', artefact, ends: ids.workflow_id },
+    });
+    for (const history of [[uploaded], [uploaded, extracted], [registered]]) {
+      expect(given(...history, deletion).names).to.include('MarkWorkflowCancelled');
+    }
+    expect(manager.workflowOf?.({ type: 'ModelDeleted', data: deletion.data } as never)).to.equal(ids.workflow_id);
+  });
+
   it('takes results that come twice, or before the call is answered, once', () => {
     expect(given(uploaded, extracted, answered('model.extract', 'theirs')).names).to.equal(null);
     expect(given(uploaded, extracted, extracted).names).to.equal(null);
