@@ -64,6 +64,13 @@ const newStep = (id: string, title: string): WorkflowStep => ({
   ended_at: null,
 });
 
+const titleOf = ({ steps }: WorkflowRow, id: string): string => steps.find((step) => step.id === id)?.title ?? id;
+
+const CANCELLING: Reason = {
+  code: 'cancelling',
+  message: 'The workflow is being cancelled: what it did so far is taken back.',
+};
+
 interface Ending {
   status: 'succeeded' | 'failed' | 'cancelled';
   reason: Reason | null;
@@ -101,7 +108,7 @@ const unchanged = (row: WorkflowRow): WorkflowRow => row;
 export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'>({
   name: 'workflows',
   area: 'workflow',
-  version: 1,
+  version: 2,
   row: WorkflowRow,
   on: {
     WorkflowStarted: (_row, { data, at }) => ({
@@ -110,7 +117,7 @@ export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'
       project_id: data.project_id,
       user_id: data.user_id,
       status: 'running',
-      reason: null,
+      reason: { code: 'starting', message: `The first step comes next: ${data.steps[0]?.title ?? 'none'}.` },
       since: at,
       deadline: data.deadline,
       cancel_requested_at: null,
@@ -120,6 +127,7 @@ export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'
     }),
     WorkflowStepStarted: (row, { data, at }) => ({
       ...withStep(row, data.step, { status: 'running', message: data.message, started_at: at }),
+      reason: { code: 'step-running', message: data.message || titleOf(row, data.step) },
       deadline: data.deadline,
     }),
     WorkflowStepSucceeded: (row, { data, at }) =>
@@ -151,7 +159,7 @@ export const workflows = projection<WorkflowRow, WorkflowFact, 'WorkflowStarted'
     WorkflowMessageIgnored: unchanged,
     WorkflowParkedWorkResumed: unchanged,
     WorkflowTimerFired: unchanged,
-    WorkflowCancelRequested: (row, { at }) => ({ ...row, cancel_requested_at: at }),
+    WorkflowCancelRequested: (row, { at }) => ({ ...row, cancel_requested_at: at, reason: CANCELLING }),
     WorkflowSucceeded: (row, { at }) => ended(row, { status: 'succeeded', reason: null, at }),
     WorkflowFailed: (row, { data, at }) => ended(row, { status: 'failed', reason: data.reason, at }),
     WorkflowCancelled: (row, { data, at }) => ended(row, { status: 'cancelled', reason: data.reason, at }),
