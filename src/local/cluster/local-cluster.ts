@@ -108,6 +108,7 @@ export const createLocalCluster = async (options: LocalClusterOptions): Promise<
     wording: WORDING,
     publish: outbox.publish,
     one_at_a_time: false,
+    done_again: ({ operation }) => operation.startsWith('delete-'),
     log,
   });
   const metrics = createRequestMetrics();

@@ -10,7 +10,7 @@ import { createMessages, type Wording } from './workflow-messages.ts';
 import { type EndedRecord, resultsOf, type WorkflowRecord, type WorkflowRecords } from './workflow-records.ts';
 
 export interface Workflows<Input> extends Closable {
-  /** A repeated request starts nothing: it gets the same answer, and the last messages are sent again. */
+  /** A repeated request starts nothing, unless `done_again` says so: it gets the same answer and the last messages again. */
   start(input: Input): Promise<WorkflowMetadata>;
   /** `ended`: nothing of it is left. `ending`: not yet. */
   cancel(id: string): Promise<'ended' | 'ending' | 'unknown'>;
@@ -29,6 +29,8 @@ export interface WorkflowsOptions<Input> {
   /** Resolves when the message is stored and can no longer be lost. */
   publish: (message: Notification) => Promise<void>;
   one_at_a_time: boolean;
+  /** Whether a request whose work has failed is done again when it is repeated: a removal, which the caller needs. */
+  done_again?: (input: Input) => boolean;
   log: Logger;
 }
 
@@ -193,7 +195,9 @@ export const createWorkflows = <Input>(options: WorkflowsOptions<Input>): Workfl
     async start(input) {
       const id = idOf(input);
       const before = runs.get(id);
-      const known = await records.find(id);
+      const found = await records.find(id);
+      const again = found?.status === 'ended' && found.outcome === 'failed' && options.done_again?.(input) === true;
+      const known = again ? null : found;
       if (known?.status === 'ended') await tell(known);
       // Checked again after the wait: of two concurrent requests, the second finds the workflow of the first.
       else await (before ?? runs.get(id) ?? launchNew(known ?? { id, input, status: 'running' })).kept;

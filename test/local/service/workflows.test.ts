@@ -11,6 +11,7 @@ interface Options {
   perform: (id: string, signal: AbortSignal) => Promise<void>;
   publish?: (message: Notification) => Promise<void>;
   one_at_a_time?: boolean;
+  done_again?: (input: string) => boolean;
 }
 
 const STORY = ['eta RUNNING', 'work STARTED', 'work COMPLETED', 'results COMPLETED'];
@@ -43,7 +44,7 @@ describe('the workflows of a local service', () => {
       undone.push(id);
     },
   });
-  const open = ({ perform, publish, one_at_a_time = false }: Options) =>
+  const open = ({ perform, publish, one_at_a_time = false, done_again = () => false }: Options) =>
     createWorkflows<string>({
       records,
       idOf: (id) => id,
@@ -56,6 +57,7 @@ describe('the workflows of a local service', () => {
       },
       publish: publish ?? (async (message) => void received.push(message)),
       one_at_a_time,
+      done_again,
       log: silent,
     });
   const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -79,6 +81,23 @@ describe('the workflows of a local service', () => {
     expect(failureOf(received, 'broken', 'work')).to.equal('our fault');
     expect(resultOf(received, 'broken')).to.deep.include({ status: 'FAILED', result: { id: 'broken' } });
     expect(undone).to.deep.equal(['refused', 'broken']);
+  });
+
+  it('are done again where they have failed, are repeated, and the service says so', async () => {
+    let attempts = 0;
+    const perform = async () => {
+      attempts += 1;
+      if (attempts === 1) throw new StepFailed('no room');
+    };
+    const workflows = open({ perform, done_again: (input) => input === 'removal' });
+    await workflows.start('removal');
+    await settled();
+    await workflows.start('removal');
+    await settled();
+    expect(storyOf(received, 'removal').at(-1)).to.equal('results COMPLETED');
+    await workflows.start('removal');
+    await settled();
+    expect(attempts).to.equal(2);
   });
 
   it('stay running where their messages cannot be kept, and go on with the next request', async () => {
