@@ -4,10 +4,10 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { backoff, waitForRetry } from '../../resilience/backoff.ts';
 import { createOutage } from '../../resilience/outage.ts';
+import { createFinisher } from './finisher.ts';
 import {
   type ClaimedIntent,
   claimIntents,
-  finishIntent,
   parkIntent,
   postponeIntent,
   releaseClaims,
@@ -58,6 +58,7 @@ export const createDispatcher = ({
   longest_pause_ms = 5000,
   concurrency = 16,
 }: DispatcherOptions) => {
+  const finisher = createFinisher(pool);
   const working = new Map<string, Promise<void>>();
   const outage = createOutage({
     logger,
@@ -90,7 +91,7 @@ export const createDispatcher = ({
       }
     }
     logger.warn({ ...where, attempts: intent.attempts, last_error: intent.last_error }, 'processes: given up');
-    await finishIntent(pool, intent.id, 'given-up');
+    await finisher.finish(intent.id, 'given-up');
   };
 
   const park = async (intent: ClaimedIntent & { last_error: string }): Promise<void> => {
@@ -103,7 +104,7 @@ export const createDispatcher = ({
   const perform = async (intent: ClaimedIntent): Promise<void> => {
     if (intent.expired) return giveUp(intent);
     const attempt = await performer.attempt(intent);
-    if ('done' in attempt) return finishIntent(pool, intent.id, attempt.done);
+    if ('done' in attempt) return finisher.finish(intent.id, attempt.done);
     const failed = { ...intent, attempts: intent.attempts + 1, last_error: attempt.again };
     if (isUsedUp(intent, attempt)) return park(failed);
     return postponeIntent(pool, intent.id, { error: attempt.again, delay_ms: backoff(failed.attempts, BACKOFF) });

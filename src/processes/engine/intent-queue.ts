@@ -115,12 +115,16 @@ export const renewClaims = async (
   );
 };
 
-/** Ends an intent. Ending it again, which happens after a claim ran out, changes nothing. */
-export const finishIntent = async (client: Queryable, id: string, outcome: string): Promise<void> => {
+/** Ends intents. Ending one again, which happens after a claim ran out, changes nothing. */
+export const finishIntents = async (
+  client: Queryable,
+  finished: readonly { id: string; outcome: string }[],
+): Promise<void> => {
   await client.query(
-    `update process_intents set done_at = now(), outcome = $2, attempts = attempts + 1, claimed_until = null
-     where id = $1 and done_at is null`,
-    [id, outcome],
+    `update process_intents i set done_at = now(), outcome = f.outcome, attempts = attempts + 1, claimed_until = null
+     from unnest($1::bigint[], $2::text[]) as f (id, outcome)
+     where i.id = f.id and i.done_at is null`,
+    [finished.map(({ id }) => id), finished.map(({ outcome }) => outcome)],
   );
 };
 
