@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { deleteEndpoint } from '../../src/commands/endpoint/delete-endpoint.ts';
 import { deployModel } from '../../src/commands/endpoint/deploy-model.ts';
+import { beginPlacement } from '../../src/commands/endpoint/internal/begin-placement.ts';
 import { failEndpoint } from '../../src/commands/endpoint/internal/fail-endpoint.ts';
 import { failEndpointScaling } from '../../src/commands/endpoint/internal/fail-endpoint-scaling.ts';
 import { placeEndpoint } from '../../src/commands/endpoint/internal/place-endpoint.ts';
@@ -57,6 +58,21 @@ describe('endpoint commands', () => {
     expect(refusal.message).to.contain('2 cores').and.to.contain('2.25 cores');
   });
 
+  it('begin to place it only while its model and its project are there, and say which one is not', () => {
+    const begin = { endpoint_id, workflow_id, deadline: later(120) };
+    given(requested).knowing(around).when(beginPlacement, begin).then({ type: 'EndpointPlacementStarted' });
+    const gone = {
+      project: [...around.project, fact('ProjectDeleted')],
+      model: [...activeModel, fact('ModelDeleted')],
+    };
+    for (const what of ['project', 'model'] as const) {
+      given(requested)
+        .knowing({ ...around, [what]: gone[what] })
+        .when(beginPlacement, begin)
+        .thenRefused(`${what}-deleted`);
+    }
+  });
+
   it('place it only while the workflow still places it and all is still there', () => {
     const { simulator_id, candidates, deadline } = fact('EndpointPlaced').data;
     const place = { endpoint_id, workflow_id, project_id, model_id, cluster_id, simulator_id, candidates, deadline };
@@ -68,7 +84,7 @@ describe('endpoint commands', () => {
     placing
       .knowing({ ...around, model: [] })
       .when(placeEndpoint, place)
-      .thenRefused('model-not-active');
+      .thenRefused('model-deleted');
     given(requested).knowing(around).when(placeEndpoint, place).thenRefused('endpoint-not-placing');
     given(...deploying)
       .knowing(around)

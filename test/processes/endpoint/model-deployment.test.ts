@@ -421,10 +421,8 @@ describe('the deployment process', () => {
       [[requested, timerFired('placement')], 'placement-timed-out'],
       [[requested, timerFired('deadline')], 'deadline-exceeded'],
       [[requested, stepFailed('ranking')], 'step-failed'],
-      [
-        [...simulated, found, reservedOn(ids.cluster_id), refused('PlaceEndpoint', 'model-not-active')],
-        'model-not-active',
-      ],
+      [[requested, refused('BeginPlacement', 'model-deleted')], 'model-deleted'],
+      [[...simulated, found, reservedOn(ids.cluster_id), refused('PlaceEndpoint', 'model-deleted')], 'model-deleted'],
     ] as const) {
       const { commandData, ended } = given(...history);
       expect(commandData('FailEndpoint'), code).to.have.nested.property('reason.code', code);

@@ -7,6 +7,7 @@ import { type NeededStates, need } from '../../command.ts';
 import { model } from '../../model/model-state.ts';
 import { project } from '../../project/project-state.ts';
 import { type EndpointState, endpointCommand } from '../endpoint-state.ts';
+import { assertStillExist } from '../still-exist.ts';
 
 interface PlaceEndpointData {
   project_id: ProjectId;
@@ -20,12 +21,7 @@ const needsOf = ({ project_id, model_id, cluster_id }: PlaceEndpointData) => ({
   cluster: need(cluster, cluster_id),
 });
 
-/** Each of them may have been deleted since the request. */
-const assertStillExist = (needs: NeededStates<ReturnType<typeof needsOf>>) => {
-  if (!needs.project) throw rejected('project-not-active', 'The project has been deleted in the meantime.');
-  if (needs.model?.status !== 'active') {
-    throw rejected('model-not-active', 'The model has been deleted in the meantime.');
-  }
+const availableCluster = (needs: NeededStates<ReturnType<typeof needsOf>>) => {
   if (needs.cluster?.status !== 'available') {
     throw rejected('cluster-not-available', 'The cluster is no longer available.');
   }
@@ -60,7 +56,8 @@ export const placeEndpoint = endpointCommand({
         `The endpoint is not being placed by this workflow: it is ${state.status}.`,
       );
     }
-    const { name: cluster_name, bud_cluster_id } = assertStillExist(needs);
+    assertStillExist(needs);
+    const { name: cluster_name, bud_cluster_id } = availableCluster(needs);
     const chosen = candidates.find((candidate) => candidate.bud_cluster_id === bud_cluster_id);
     return {
       type: 'EndpointPlaced',

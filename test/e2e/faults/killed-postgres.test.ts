@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
-import { startOfProcess } from '../../src/local/machine/process-identity.ts';
-import { eventually } from '../eventually.ts';
-import { type Ask, admin } from './asking.ts';
-import { type BudApp, startBudApp } from './budapp.ts';
+import { startOfProcess } from '../../../src/local/machine/process-identity.ts';
+import { eventually } from '../../eventually.ts';
+import { type Ask, admin } from '../asking.ts';
+import { type BudApp, startBudApp } from '../budapp.ts';
 
 describe('BudApp whose embedded Postgres is killed', function () {
   this.timeout(120_000);

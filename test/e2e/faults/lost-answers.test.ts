@@ -3,9 +3,9 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { createBrowser, formOf, locationOf } from '../browser.ts';
-import { type Ask, admin, asking } from './asking.ts';
-import { ADMIN, type BudApp, startBudApp } from './budapp.ts';
+import { createBrowser, formOf, locationOf } from '../../browser.ts';
+import { type Ask, admin, asking } from '../asking.ts';
+import { ADMIN, type BudApp, startBudApp } from '../budapp.ts';
 
 describe('a sign-in whose answers get lost', function () {
   this.timeout(120_000);
