@@ -2,6 +2,7 @@ import type { ClientBase } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { TenantId, WorkflowId } from '../../events/ids.ts';
 import type { ParkedInstance, ParkedInstanceKey } from '../../ports/process-operations.ts';
+import { CheckpointMoved } from '../../projections/engine/checkpoint.ts';
 import { toStorableJson } from '../../storable-text.ts';
 import type { InstanceKey } from './instance-key.ts';
 
@@ -181,10 +182,24 @@ export const loadCheckpoint = async (
   return rows[0]?.position ?? null;
 };
 
-export const saveCheckpoint = async (client: ClientBase, reader: string, position: Position): Promise<void> => {
-  await client.query(
-    `insert into process_checkpoints (reader, position) values ($1, $2)
-     on conflict (reader) do update set position = excluded.position, updated_at = now()`,
-    [reader, position],
-  );
+/**
+ * Throws `CheckpointMoved` where the checkpoint is not at `from`: a crash of the database server has lost transactions, whose
+ * events must be read again.
+ */
+export const moveCheckpoint = async (
+  client: ClientBase,
+  reader: string,
+  { from, to }: { from: Position | null; to: Position },
+): Promise<void> => {
+  const { rowCount } =
+    from === null
+      ? await client.query(
+          'insert into process_checkpoints (reader, position) values ($1, $2) on conflict do nothing',
+          [reader, to],
+        )
+      : await client.query(
+          'update process_checkpoints set position = $2, updated_at = now() where reader = $1 and position = $3',
+          [reader, to, from],
+        );
+  if (rowCount !== 1) throw new CheckpointMoved(reader);
 };

@@ -7,7 +7,7 @@ import { inTransaction, isDataError } from '../../postgres/transaction.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { mayConcern } from './delivery.ts';
-import { loadCheckpoint, saveCheckpoint } from './instances.ts';
+import { loadCheckpoint, moveCheckpoint } from './instances.ts';
 import { reportHandlerFailure } from './operations.ts';
 import { READER } from './progress.ts';
 import { takeEvents } from './reactions.ts';
@@ -39,11 +39,15 @@ export const createReader = (options: ReaderOptions) => {
   const { log, pool, processes, logger, owner, onTakeOver, onIntents } = options;
   const throttled = createThrottle();
 
-  const commit = async (lease: Lease, events: readonly RecordedEvent[], position: Position): Promise<void> => {
+  const commit = async (
+    lease: Lease,
+    events: readonly RecordedEvent[],
+    move: { from: Position | null; to: Position },
+  ): Promise<void> => {
     const take = (guarded: boolean) => async (client: ClientBase) => {
       await assertLease(client, lease);
       const result = await takeEvents(client, processes, events, { guarded });
-      await saveCheckpoint(client, READER, position);
+      await moveCheckpoint(client, READER, move);
       return result;
     };
     // Not durable: a crash of the database server loses the batch together with its checkpoint. The same events then make
@@ -76,7 +80,7 @@ export const createReader = (options: ReaderOptions) => {
       // An earlier position must not be stored after this one.
       await storing;
       idle = null;
-      await commit(lease, batch, position);
+      await commit(lease, batch, { from: committed, to: position });
       batch = [];
       committed = position;
       committedAt = performance.now();
@@ -88,7 +92,10 @@ export const createReader = (options: ReaderOptions) => {
       idle = null;
       // Not reported: the next attempt follows, and the reader itself notices a lost lease.
       storing = storing
-        .then(() => commit(lease, [], position))
+        .then(() => commit(lease, [], { from: committed, to: position }))
+        .then(() => {
+          committed = position;
+        })
         .catch(() => {
           idle ??= position;
         });

@@ -184,6 +184,19 @@ describe('the process runner', () => {
     }
   });
 
+  it('reads again what a crash of the database server has lost of its own transactions', async () => {
+    start('a');
+    const lost = ['process_instances', 'process_intents', 'process_timers', 'process_checkpoints'];
+    const { workflow_id } = await upload('ocr');
+    await until('WorkflowCallAnswered');
+    // They are not flushed to the disk, so that a crash takes the last ones back, while the reader goes on.
+    await system.pool.query(lost.map((table) => `delete from ${table}`).join(';'));
+    await report(workflow_id, { message_event: 'results', result: { model_info: { author: 'us' } } });
+    const events = await until('WorkflowSucceeded');
+    expect(only(events, 'ModelMetadataRecorded')).to.have.length(1);
+    expect(only(events, 'WorkflowStarted')).to.have.length(1);
+  });
+
   it('shares the work between two runners without doing anything twice', async () => {
     start('a');
     start('b');
