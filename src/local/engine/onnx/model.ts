@@ -102,9 +102,10 @@ export const loadModel = async ({ name, path }: { name: string; path: string }):
       const names = wanted.map((output) => output.name);
       const results = await run(readInputs(request, inputs, makeTensor), names);
       const written = writeOutputs(
-        wanted.flatMap((output) => {
+        wanted.map((output) => {
           const tensor = results[output.name];
-          return tensor === undefined ? [] : [{ ...output, tensor }];
+          if (tensor === undefined) throw new Error(`the runtime gave no output ${output.name}`);
+          return { ...output, tensor };
         }),
       );
       const id = request.id === undefined ? {} : { id: request.id };

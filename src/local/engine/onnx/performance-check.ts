@@ -20,6 +20,9 @@ const TIMEOUT_MS = 20_000;
 const describe = (tensors: SampleTensors): string =>
   tensors.map(({ name, shape }) => `${name} ${JSON.stringify(shape)}`).join(', ');
 
+/** The protocol's error body. */
+const Refusal = z.object({ error: z.string() });
+
 interface Checked {
   /** `.../v2/models/<name>` */
   url: string;
@@ -33,8 +36,12 @@ const infer = async ({ url, headers }: Checked, body: string, signal: AbortSigna
     body,
     signal,
   });
-  const text = await response.text();
-  return response.ok ? null : text.slice(0, 300);
+  if (response.ok) {
+    await response.arrayBuffer();
+    return null;
+  }
+  const refusal: unknown = await response.json().catch(() => null);
+  return (Refusal.safeParse(refusal).data?.error ?? `it answers ${response.status}`).slice(0, 300);
 };
 
 const measure = async (model: Checked, body: string, signal: AbortSignal): Promise<number> => {

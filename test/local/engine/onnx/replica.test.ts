@@ -259,6 +259,37 @@ describe('a model that does not run on its inputs', () => {
   });
 });
 
+describe('an answer that is too large for JSON', () => {
+  let replica: RunningReplica;
+  before(async () => {
+    replica = await serveModel(
+      model([{ op_type: 'Expand', input: ['x', 'side'], output: ['y'] }], {
+        input: [aTensor('x', 'FP32', [1]), aTensor('side', 'INT64', [2])],
+        output: [aTensor('y', 'FP32', ['n', 'm'])],
+      }),
+    );
+  });
+  after(() => replica.close());
+
+  it('is refused with the way out, which leads there', async () => {
+    const side = { name: 'side', datatype: 'INT64', shape: [2], data: [2_100, 2_100] };
+    const inputs = [ones([1]), side];
+    const refused = await replica.infer({ inputs });
+    expect(refused.status).to.equal(400);
+    expect(refused.body.error).to.match(/more than 4194304 elements, too many for JSON: ask for them as binary data/);
+    const answer = await replica.infer({ inputs, outputs: [{ name: 'y', parameters: { binary_data: true } }] });
+    expect(answer.status).to.equal(200);
+    expect(answer.bytes.length).to.equal(4 * 2_100 * 2_100);
+  });
+
+  it('is refused where it takes more memory than there is', async () => {
+    const side = { name: 'side', datatype: 'INT64', shape: [2], data: [10_000_000, 10_000_000] };
+    const { status, body } = await replica.infer({ inputs: [ones([1]), side] });
+    expect(status).to.equal(400);
+    expect(body.error).to.match(/the operator Expand failed: it needs 400000000000000 bytes for one tensor/);
+  });
+});
+
 describe('a replica that computes', () => {
   const side = [2_500, 2_500];
   let replica: RunningReplica;

@@ -6,17 +6,21 @@ export class BadTensors extends Error {}
 
 const parametersOf = <Shape extends z.ZodRawShape>(shape: Shape) => z.looseObject(shape).optional();
 
+/** Names come back in refusals. */
+const Name = z.string().max(1_000);
+const LONGEST_REFUSAL = 1_000;
+
 const RequestTensor = z.object({
-  name: z.string(),
+  name: Name,
   shape: z.array(z.int().nonnegative()).max(16),
-  datatype: z.string(),
+  datatype: z.string().max(100),
   parameters: parametersOf({ binary_data_size: z.int().nonnegative().optional() }),
   // Not element by element: the datatype decides what an element may be.
   data: z.custom<unknown[]>(Array.isArray, 'must be an array').optional(),
 });
 
 const RequestedOutput = z.object({
-  name: z.string(),
+  name: Name,
   parameters: parametersOf({ binary_data: z.boolean().optional() }),
 });
 
@@ -99,8 +103,10 @@ const distribute = (inputs: z.output<typeof InferJson>['inputs'], binary: Buffer
 export const parseInferRequest = (body: Buffer, json_bytes: string | undefined): InferRequest => {
   const { json, binary } = splitBody(body, json_bytes);
   const parsed = InferJson.safeParse(parseJson(json));
-  if (!parsed.success)
-    throw new BadTensors(`not an inference request: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`);
+  if (!parsed.success) {
+    const problem = z.prettifyError(parsed.error).replaceAll('\n', ' ').slice(0, LONGEST_REFUSAL);
+    throw new BadTensors(`not an inference request: ${problem}`);
+  }
   const { id, inputs, outputs, parameters } = parsed.data;
   const binary_output = parameters?.binary_data_output ?? false;
   return {
