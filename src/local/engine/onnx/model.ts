@@ -4,7 +4,7 @@ import { failureText } from '../../../failures/failure-text.ts';
 import { MODEL_VERSION } from './model-version.ts';
 import { runtimeProblem } from './runtime-problem.ts';
 import { BadTensors, type InferRequest } from './tensors/infer-request.ts';
-import { describePort, type PortDescription, portsOf, Unservable } from './tensors/ports.ts';
+import { assertCallable, describePort, type PortDescription, portsOf, Unservable } from './tensors/ports.ts';
 import { type MakeTensor, readInputs, type WrittenOutputs, wantedOutputs, writeOutputs } from './tensors/tensors.ts';
 
 /** The answer to `GET /v2/models/{name}`. */
@@ -61,10 +61,10 @@ const unrankedPortsOf = async (path: string, session: InferenceSession): Promise
 
 const readPorts = async (path: string, session: InferenceSession) => {
   const unranked = await unrankedPortsOf(path, session);
-  return {
-    inputs: portsOf(session.inputMetadata, 'input', unranked),
-    outputs: portsOf(session.outputMetadata, 'output', unranked),
-  };
+  const inputs = portsOf(session.inputMetadata, 'input', unranked);
+  const outputs = portsOf(session.outputMetadata, 'output', unranked);
+  assertCallable(inputs, outputs);
+  return { inputs, outputs };
 };
 
 /** Loads an ONNX artefact for the CPU. Throws `Unservable` where it cannot be served. */

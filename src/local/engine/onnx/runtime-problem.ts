@@ -43,6 +43,7 @@ const RUNNING = /^Non-zero status code returned while running (\S+) node\. Name:
 /** The place in the runtime's source and the condition that did not hold; the sentence comes after them. */
 const LOCATION =
   /^(?:Exception during initialization: )?\S*\.(?:h|cc|cpp|hpp)\S*:\d+\s(?:[\s\S]*\swas false\.\s|[\s\S]*\)\s(?=[A-Z])|\w+\s)?/;
+const LOADING = /^Load model from .* failed:\s*/;
 const LOOKS_LIKE_SOURCE = /\.(?:h|cc|cpp|hpp)\b|::|onnxruntime_src/;
 const LONGEST = 300;
 
@@ -51,7 +52,7 @@ const sentenceOf = (text: string): string | null => {
     const match = pattern.exec(text);
     if (match !== null) return translate(...match.slice(1));
   }
-  const plain = text.trim().replace(LOCATION, '').replace(/\s+/g, ' ').trim();
+  const plain = text.trim().replace(LOADING, '').replace(LOCATION, '').replace(/\s+/g, ' ').trim();
   return LOOKS_LIKE_SOURCE.test(plain) || !plain.includes(' ') ? null : plain.slice(0, LONGEST);
 };
 

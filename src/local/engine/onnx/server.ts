@@ -3,6 +3,7 @@ import { BodyTooLarge, readBounded } from '../../../resilience/bounded-body.ts';
 import { errorBody, ownBytes } from './infer-reply.ts';
 import type { ModelThread } from './model-thread.ts';
 import { MODEL_VERSION } from './model-version.ts';
+import { MAX_BODY_BYTES } from './tensors/limits.ts';
 
 export interface InferenceServer {
   port: number;
@@ -10,7 +11,6 @@ export interface InferenceServer {
   close(): Promise<void>;
 }
 
-const MAX_BODY_BYTES = 64 * 1024 * 1024;
 /** Bounds on concurrent requests, and on their bodies together; further ones are refused with 503. */
 const MAX_IN_FLIGHT = 64;
 const MAX_BYTES_IN_FLIGHT = 512 * 1024 * 1024;

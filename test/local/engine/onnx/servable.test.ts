@@ -95,6 +95,11 @@ const refused: [string, Uint8Array, RegExp][] = [
     }),
     /^ONNX Runtime cannot open the model: ONNX has no operator Nonsense in version 21 of its set$/,
   ],
+  ['an input without a name', identity('FP32', [1], { input: '' }), /open the model: This is an invalid model/],
+  ['an input that no request can hold', identity('FP32', [100_000, 'n', 100_000]), /input x has more than 16777216 el/],
+  ['inputs that are larger than a request', identity('FP64', [4_000, 4_000]), /128000000 bytes, and a request at most/],
+  ['more dimensions than a request may have', identity('FP32', new Array(65).fill(1)), /more than 64 dimensions/],
+  ['a name without end', identity('FP32', [1], { input: 'x'.repeat(1_001) }), /longer than 1000 characters/],
   ['an opset of the future', identity('FP32', [1], { opset: 99 }), /opset 99 of ai\.onnx.* up to \d+: export it/],
   [
     'shapes that can never fit',

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LONGEST_NAME, MAX_RANK, MAX_TENSORS } from './limits.ts';
 import { parseLossless } from './parse-lossless.ts';
 
 /** The caller's fault: answered as 400 with the message, which names the place where there is one. */
@@ -6,13 +7,12 @@ export class BadTensors extends Error {}
 
 const parametersOf = <Shape extends z.ZodRawShape>(shape: Shape) => z.looseObject(shape).optional();
 
-/** Names come back in refusals. */
-const Name = z.string().max(1_000);
+const Name = z.string().max(LONGEST_NAME);
 const LONGEST_REFUSAL = 1_000;
 
 const RequestTensor = z.object({
   name: Name,
-  shape: z.array(z.int().nonnegative()).max(16),
+  shape: z.array(z.int().nonnegative()).max(MAX_RANK),
   datatype: z.string().max(100),
   parameters: parametersOf({ binary_data_size: z.int().nonnegative().optional() }),
   // Not element by element: the datatype decides what an element may be.
@@ -28,8 +28,8 @@ const RequestedOutput = z.object({
 const InferJson = z.object({
   id: z.string().max(200).optional(),
   parameters: parametersOf({ binary_data_output: z.boolean().optional() }),
-  inputs: z.array(RequestTensor).max(256),
-  outputs: z.array(RequestedOutput).max(256).optional(),
+  inputs: z.array(RequestTensor).max(MAX_TENSORS),
+  outputs: z.array(RequestedOutput).max(MAX_TENSORS).optional(),
 });
 
 /** `binary`: the tensor's bytes where they do not stand in `data`. */

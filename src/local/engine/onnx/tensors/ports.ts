@@ -1,5 +1,7 @@
 import type { InferenceSession } from 'onnxruntime-node';
+import { BYTES_PER_ELEMENT } from './binary-elements.ts';
 import { datatypeOf, isServable, type ServableType } from './datatypes.ts';
+import { LONGEST_NAME, MAX_BODY_BYTES, MAX_ELEMENTS, MAX_RANK, MAX_TENSORS } from './limits.ts';
 
 /** A tensor that the model takes or gives. `shape` has -1 where the dimension is free; null: of any rank. */
 export interface Port {
@@ -37,6 +39,35 @@ const portOf = (value: InferenceSession.ValueMetadata, direction: Direction, unr
     type: value.type,
     shape: anyRank ? null : value.shape.map((size) => (typeof size === 'number' ? size : -1)),
   };
+};
+
+/** Of the smallest tensor that the port takes: free dimensions count 1. */
+const fewestElements = ({ shape }: Port): number =>
+  (shape ?? []).reduce((product, size) => product * (size < 0 ? 1 : size), 1);
+
+const fewestBytes = (port: Port): number => fewestElements(port) * (BYTES_PER_ELEMENT[port.type] ?? 4);
+
+/** Why not even the smallest request could be sent; null where it could. */
+const requestProblem = (inputs: readonly Port[]): string | null => {
+  const large = inputs.find((port) => fewestElements(port) > MAX_ELEMENTS);
+  if (large !== undefined) return `the input ${large.name} has more than ${MAX_ELEMENTS} elements`;
+  const bytes = inputs.reduce((sum, port) => sum + fewestBytes(port), 0);
+  return bytes > MAX_BODY_BYTES ? `the inputs have ${bytes} bytes, and a request at most ${MAX_BODY_BYTES}` : null;
+};
+
+const portProblem = (ports: readonly Port[], direction: Direction): string | null => {
+  if (ports.length > MAX_TENSORS) return `it has ${ports.length} ${direction}s, and at most ${MAX_TENSORS} can be sent`;
+  const deep = ports.find(({ shape }) => (shape?.length ?? 0) > MAX_RANK);
+  if (deep !== undefined) return `the ${direction} ${deep.name} has more than ${MAX_RANK} dimensions`;
+  const long = ports.find(({ name }) => name.length > LONGEST_NAME);
+  if (long === undefined) return null;
+  return `the name of the ${direction} ${long.name.slice(0, 40)}… is longer than ${LONGEST_NAME} characters`;
+};
+
+/** Throws `Unservable` where no request to the model could be within the limits. */
+export const assertCallable = (inputs: readonly Port[], outputs: readonly Port[]): void => {
+  const problem = portProblem(inputs, 'input') ?? portProblem(outputs, 'output') ?? requestProblem(inputs);
+  if (problem !== null) throw new Unservable(`the model cannot be called: ${problem}`);
 };
 
 /** `type`: as the protocol, or else ONNX, writes it. */

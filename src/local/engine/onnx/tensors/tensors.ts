@@ -3,12 +3,8 @@ import { MalformedBinary, readBinary, writeBinary } from './binary-elements.ts';
 import { datatypeOf, type Elements, isServable, Misfit, type ServableType } from './datatypes.ts';
 import { BadTensors, type InferRequest, type InputTensor } from './infer-request.ts';
 import { decodeElements, encodeElements } from './json-elements.ts';
+import { MAX_BINARY_BYTES, MAX_ELEMENTS, MAX_JSON_ELEMENTS } from './limits.ts';
 import type { Port } from './ports.ts';
-
-const MAX_ELEMENTS = 16 * 1024 * 1024;
-/** Of all outputs of one answer together. */
-const MAX_JSON_ELEMENTS = 4 * 1024 * 1024;
-export const MAX_BINARY_BYTES = 256 * 1024 * 1024;
 
 const shapeText = (shape: readonly number[]) => `[${shape.join(', ')}]`;
 
