@@ -145,12 +145,12 @@ const needs = ({ permission }: Route): string | undefined => {
 };
 
 const operation = (route: Route) => {
-  const description = needs(route);
+  const description = [route.description, needs(route)].filter((text) => text !== undefined).join('\n\n');
   const taken = [...parameters(route.params, 'path'), ...parameters(route.query, 'query')];
   return {
     operationId: route.operation_id,
     summary: route.summary,
-    ...(description === undefined ? {} : { description }),
+    ...(description === '' ? {} : { description }),
     tags: [route.tag],
     security: security(route),
     parameters: [...taken, ...headersTaken(route).map(headerParameter)],

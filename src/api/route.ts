@@ -87,6 +87,8 @@ export interface Route {
   path: string;
   operation_id: string;
   summary: string;
+  /** What the document says besides the summary. */
+  description?: string;
   tag: string;
   permission: Permission | readonly Scope[] | 'public' | 'bearer' | 'signed-in' | 'admin' | 'service';
   params: z.ZodObject;

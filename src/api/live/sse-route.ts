@@ -27,6 +27,23 @@ const transportOf = (response: ServerResponse): Transport => ({
   },
 });
 
+/** The same holds over WebSocket. */
+const STREAM_DESCRIPTION = `Sends what happened after \`from\` (a position, \`start\` or \`now\`), then what happens, in the order
+of the log: each event once that the caller may see, as a CloudEvent with its \`position\`. \`project\`, \`area\` and \`resource\` narrow it.
+\`GET /stream\` sends the same over WebSocket, one event a message. Connect again with the last position that came, and nothing is
+missed or comes twice.
+
+Messages of the stream itself have no \`position\` beside \`data\`:
+
+- \`bud.stream.progress\`: a long search of the log goes on though it finds nothing; all up to \`data.position\` has been sent.
+- \`bud.stream.reset\` with \`data.reason.code\` \`cannot-continue\`: this log has no such position. Read your data again; the
+  stream goes on from \`data.position\`.
+- \`bud.stream.reset\` with \`too-slow\`: more than 1 MiB was sent that you did not read. The stream ends; connect again with
+  \`data.position\`, and nothing is missed.
+
+Who is removed from a project gets \`bud.project.project-member-removed\`, whatever \`area\` and \`resource\` say, and nothing of
+the project after it. A heartbeat comes every 15 seconds.`;
+
 const Query = SubscriptionQuery.omit({ access_token: true });
 
 /** `GET /stream/events`: status messages as server-sent events. A browser resumes by itself, with `Last-Event-ID`. */
@@ -36,6 +53,7 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
     path: '/stream/events',
     operation_id: 'streamEvents',
     summary: 'Stream status events as server-sent events',
+    description: STREAM_DESCRIPTION,
     tag: 'live',
     permission: 'signed-in',
     query: Query,
