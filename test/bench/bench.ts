@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type pg from 'pg';
 import { migrate } from '../../src/adapters/postgres/migrate.ts';
-import { TenantId } from '../../src/events/ids.ts';
+import { TenantId, UserId } from '../../src/events/ids.ts';
 import { createEmbeddedPostgres } from '../../src/local/postgres/embedded-postgres.ts';
 import { loggedIn, startBudApp } from '../e2e/budapp.ts';
 import { openPool } from '../pool.ts';
 import { benchDapr } from './dapr.ts';
 import { benchDeployments } from './deployments.ts';
 import { benchEventStore } from './eventstore.ts';
-import { benchHttp, type Served } from './http.ts';
+import { benchHttp, type ServedProcess } from './http.ts';
 import { benchLatency, type Latency } from './latency.ts';
 import { benchLog } from './log.ts';
 import type { BenchLine } from './measure.ts';
@@ -19,6 +19,7 @@ import { benchOwnWrites } from './own-writes.ts';
 import { benchRebuild } from './rebuild.ts';
 import { machineText, tableText } from './report.ts';
 import { benchReports } from './reports.ts';
+import { benchStream } from './stream/stream.ts';
 import { benchTokens } from './tokens.ts';
 
 const databaseAt = (connectionString: string, database: string): string => {
@@ -49,7 +50,7 @@ interface BudAppPlace extends Pick<Place, 'folder'> {
 const withBudApp = async <T>(
   { folder, name = 'budapp', master_key = randomBytes(32), settings = {} }: BudAppPlace,
   database: string,
-  work: (served: Served) => Promise<T>,
+  work: (served: ServedProcess) => Promise<T>,
 ): Promise<T> => {
   const { hostname, port, username, password, pathname } = new URL(database);
   const budapp = await startBudApp(join(folder, name), {
@@ -64,9 +65,10 @@ const withBudApp = async <T>(
   });
   try {
     const client = await loggedIn(budapp);
-    const { body } = await client.get<{ tenant_id: string }>('/auth/me');
-    const tenant_id = TenantId.parse(body.tenant_id);
-    return await work({ url: budapp.url, token: client.token, tenant_id, connection_string: database });
+    const { body } = await client.get<{ tenant_id: string; user_id: string }>('/auth/me');
+    const ids = { tenant_id: TenantId.parse(body.tenant_id), user_id: UserId.parse(body.user_id) };
+    const { url, pid } = budapp;
+    return await work({ url, pid, token: client.token, connection_string: database, ...ids });
   } catch (error) {
     say(budapp.output());
     throw error;
@@ -102,6 +104,9 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
       withBudApp(unasked, database, (plain) => benchOwnWrites(served, plain)),
     );
   });
+  say('the live stream ...');
+  const streaming = { folder: place.folder, name: 'streaming' };
+  const stream = await place.inDatabase('bench_stream', (database) => withBudApp(streaming, database, benchStream));
   say('deployments ...');
   const deployments = await place.inDatabase('bench_deployments', migrated(benchDeployments));
   say('reports ...');
@@ -121,13 +126,14 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
       rebuild,
       ...api.lines,
       ...ownWrites,
+      ...stream.lines,
       deployments.line,
       reports,
       ...tokens,
       ...eventStore,
       ...throughDapr.lines,
     ],
-    latencies: [...api.latencies, ...deployments.latencies, ...throughDapr.latencies],
+    latencies: [...api.latencies, ...stream.latencies, ...deployments.latencies, ...throughDapr.latencies],
     remarks: [deployments.remark],
   };
 };

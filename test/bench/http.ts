@@ -7,7 +7,7 @@ import { v7 } from 'uuid';
 import { migrate } from '../../src/adapters/postgres/migrate.ts';
 import { type EndpointFact, type Recorded, streamOf, toFact } from '../../src/events/catalog.ts';
 import { Position } from '../../src/events/event.ts';
-import { EndpointId, type TenantId } from '../../src/events/ids.ts';
+import { EndpointId, type TenantId, type UserId } from '../../src/events/ids.ts';
 import { endpoints } from '../../src/projections/endpoints.ts';
 import { reduce } from '../../src/projections/projection.ts';
 import { openPool } from '../pool.ts';
@@ -22,6 +22,13 @@ export interface Served {
   tenant_id: TenantId;
   /** BudApp's own database. */
   connection_string: string;
+}
+
+/** A BudApp whose process is measured from outside. */
+export interface ServedProcess extends Served {
+  pid: number;
+  /** The admin. */
+  user_id: UserId;
 }
 
 const CONNECTIONS = 32;
