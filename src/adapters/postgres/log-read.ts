@@ -6,6 +6,8 @@ import { selectEvents, selectPage } from './log-row.ts';
 
 /** Events per page: few round trips, and at most two pages in memory. */
 const PAGE = 2000;
+/** Events of the first page, so that the first event of a long read comes at once. */
+const FIRST_PAGE = 200;
 
 export interface ReadLog {
   pool: Pool;
@@ -33,8 +35,12 @@ const conditionOf = (filter: LogFilter, values: unknown[]): string => {
   return typesOfAnyStream ? `(${wanted} or ${isAny('type', typesOfAnyStream)})` : wanted;
 };
 
-const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter = {} }: Range): Promise<RecordedEvent[]> => {
-  const values: unknown[] = [after ?? 0, upTo, PAGE];
+const readPage = (
+  { pool, retry }: ReadLog,
+  { after, upTo, filter = {} }: Range,
+  size: number,
+): Promise<RecordedEvent[]> => {
+  const values: unknown[] = [after ?? 0, upTo, size];
   const condition = conditionOf(filter, values);
   const rest = `where "position" > $1 and "position" <= $2 and ${condition} order by "position" limit $3`;
   return retry(() => selectPage(pool, rest, values));
@@ -42,11 +48,14 @@ const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter = {} }: Range)
 
 /** Reads the events of the range that pass the filter, page by page; the next page is fetched while one is handled. */
 export async function* readLog(log: ReadLog, range: Range): AsyncGenerator<readonly RecordedEvent[]> {
-  let page: Promise<RecordedEvent[]> | undefined = readPage(log, range);
+  let size = FIRST_PAGE;
+  let page: Promise<RecordedEvent[]> | undefined = readPage(log, range, size);
   while (page) {
     const events: RecordedEvent[] = await page;
     const last = events.at(-1);
-    page = last && events.length === PAGE ? readPage(log, { ...range, after: last.position }) : undefined;
+    const isFull = events.length === size;
+    size = PAGE;
+    page = last && isFull ? readPage(log, { ...range, after: last.position }, size) : undefined;
     // A reader that stops early never awaits the next page, so its failure must not be unhandled.
     page?.catch(() => undefined);
     if (events.length > 0) yield events;
