@@ -7,7 +7,14 @@ import type { AnyCommand } from '../commands/command.ts';
 import { toEndpointReport } from '../commands/endpoint/endpoint-report.ts';
 import { recordEndpointReport } from '../commands/endpoint/internal/record-endpoint-report.ts';
 import { recordServiceMessage } from '../commands/workflow/internal/record-service-message.ts';
-import { type DeliveryAnswer, Notification, type NotificationPayload, parseResult } from '../contracts/notification.ts';
+import { recordUnreadableMessage } from '../commands/workflow/internal/record-unreadable-message.ts';
+import {
+  type DeliveryAnswer,
+  Notification,
+  NotificationAddress,
+  type NotificationPayload,
+  parseResult,
+} from '../contracts/notification.ts';
 import { Rejected } from '../errors.ts';
 import { streamOf } from '../events/catalog.ts';
 import { CommandId, commandIdOf, newId, TenantId, WorkflowId } from '../events/ids.ts';
@@ -23,6 +30,11 @@ interface Message {
   id: string | null;
   payload: NotificationPayload;
   facts: RequestFacts;
+}
+
+/** What a message needs to be recorded. */
+interface Sent extends Pick<Message, 'id' | 'facts'> {
+  payload: Pick<NotificationPayload, 'source'>;
 }
 
 /**
@@ -47,13 +59,13 @@ export const createNotifications = (services: NotificationServices) => {
   const perform = (
     command: AnyCommand,
     data: unknown,
-    about: { message: Message; tenant_id: TenantId; correlation_id?: string },
+    about: { message: Sent; tenant_id: TenantId; correlation_id?: string },
   ) => {
     const { message, tenant_id, correlation_id = message.facts.correlation_id } = about;
     // Two deliveries with the same id are the same message. A message without an id is always a new one.
     const commandId = message.id === null ? newId(CommandId) : commandIdOf(`message:${message.id}`);
     return handle(command, data, {
-      caller: serviceCaller(tenant_id, message.payload.source ?? 'service'),
+      caller: serviceCaller(tenant_id, message.payload.source || 'service'),
       command_id: commandId,
       correlation_id,
       traceparent: message.facts.traceparent,
@@ -95,6 +107,19 @@ export const createNotifications = (services: NotificationServices) => {
     };
     await perform(recordServiceMessage, data, { message, ...origin });
     return 'SUCCESS';
+  };
+
+  /** Where the message is about a workflow, that one waits for nothing more. */
+  const recordUnreadable = async (content: unknown, issues: readonly z.core.$ZodIssue[], facts: RequestFacts) => {
+    const address = NotificationAddress.safeParse(content).data;
+    const workflow_id = WorkflowId.safeParse(address?.payload.workflow_id).data;
+    const isOurs = (address?.payload.category ?? 'internal') === 'internal';
+    const origin = workflow_id === undefined || !isOurs ? null : await originOf(workflow_id);
+    const why = issues.slice(0, 3).map(({ path, message }) => `${path.join('.')}: ${message}`);
+    logger.warn({ workflow_id, issues: issues.slice(0, 5) }, 'message dropped: it is malformed');
+    if (!address || origin === null) return;
+    const message = { id: address.id ?? null, payload: { source: address.payload.source }, facts };
+    await perform(recordUnreadableMessage, { workflow_id, why: why.join('; ').slice(0, 500) }, { message, ...origin });
   };
 
   /** Looks again once the read models have caught up with the log's present head. */
@@ -150,10 +175,10 @@ export const createNotifications = (services: NotificationServices) => {
   };
 
   /** A refusal of the domain is final; any other error may pass. */
-  const deliveryOf = (error: unknown, message: Message): Delivery => {
+  const deliveryOf = (error: unknown, message: Message | null): Delivery => {
     const isFinal = error instanceof Rejected && error.kind !== 'unavailable' && error.code !== 'concurrent-change';
-    if (isFinal) return drop(message, `refused, ${error.code}`);
-    const about = { err: error, message_id: message.id };
+    if (isFinal) return message === null ? 'DROP' : drop(message, `refused, ${error.code}`);
+    const about = { err: error, message_id: message?.id };
     throttled(() => logger.warn(about, 'messages could not be recorded: the sidecar delivers them again'));
     return 'RETRY';
   };
@@ -168,8 +193,9 @@ export const createNotifications = (services: NotificationServices) => {
       }
       const parsed = Notification.safeParse(body.content);
       if (!parsed.success) {
-        logger.warn({ issues: parsed.error.issues.slice(0, 5) }, 'message dropped: it is malformed');
-        return 'DROP';
+        const { issues } = parsed.error;
+        const recorded = recordUnreadable(body.content, issues, facts).then((): Delivery => 'DROP');
+        return recorded.catch((error) => deliveryOf(error, null));
       }
       // A message without a payload is workflow metadata of the services, which BudApp does not use.
       if (!parsed.data.payload) return 'DROP';

@@ -10,8 +10,8 @@ export type ReportedStepStatus = z.infer<typeof ReportedStepStatus>;
 /** The part of a message that BudApp reads. `event` is a step id, `eta` or `results`. */
 export const NotificationPayload = z.looseObject({
   category: z.string().nullish(),
-  type: z.string(),
-  event: z.string(),
+  type: z.string().min(1),
+  event: z.string().min(1),
   /** BudApp's id of the workflow; absent in status updates, which belong to no workflow. */
   workflow_id: z.string().nullish(),
   source: z.string().nullish(),
@@ -40,6 +40,17 @@ export const Notification = z.looseObject({
   payload: NotificationPayload.nullish(),
 });
 export type Notification = z.infer<typeof Notification>;
+
+/** What a message that is malformed otherwise still says: which workflow it is about. */
+export const NotificationAddress = z.looseObject({
+  id: z.string().nullish().catch(null),
+  payload: z.looseObject({
+    category: z.unknown().optional(),
+    workflow_id: z.string(),
+    source: z.string().nullish().catch(null),
+  }),
+});
+export type NotificationAddress = z.infer<typeof NotificationAddress>;
 
 /** BudApp's answer to a message, which tells the sidecar whether to deliver it again. */
 export const DeliveryAnswer = z.looseObject({ status: z.enum(['SUCCESS', 'RETRY', 'DROP']) });

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { recordClusterRegistered } from '../../src/commands/cluster/internal/record-cluster-registered.ts';
 import type { AnyCommand } from '../../src/commands/command.ts';
+import { completeWorkflow } from '../../src/commands/workflow/internal/complete-workflow.ts';
 import { startWorkflow } from '../../src/commands/workflow/internal/start-workflow.ts';
 import { CommandId, newId, WorkflowId } from '../../src/events/ids.ts';
 import { ServiceFailure } from '../../src/ports/service-invoker.ts';
@@ -130,6 +131,48 @@ describe('what other services tell and are asked', () => {
       expect((await send(body, 'application/json', 'wrong')).status).to.equal(401);
     }
     expect((await send('<p>', 'text/html')).body).to.deep.equal({ status: 'DROP' });
+  });
+
+  it('ends a workflow whose message cannot be read, once, and not for who has no token', async () => {
+    const broken: Record<string, (workflow_id: string) => unknown> = {
+      'without content': (workflow_id) => ({
+        id: 'm-1',
+        payload: { type: 'deploy_model', event: 'results', workflow_id },
+      }),
+      'with a number as type': (workflow_id) => message('m-2', { type: 7, event: 'results', workflow_id, content: {} }),
+      'without an event': (workflow_id) =>
+        message('m-3', { type: 'deploy_model', event: '', workflow_id, content: {} }),
+      'with a list as status': (workflow_id) => ({
+        id: 4,
+        payload: { type: 'deploy_model', event: 'x', workflow_id, source: {}, content: { status: [] } },
+      }),
+    };
+    for (const [what, make] of Object.entries(broken)) {
+      const workflowId = await aWorkflow();
+      const body = make(workflowId) as Record<string, unknown>;
+      expect((await deliver(body, 'wrong')).status).to.equal(401);
+      expect(await eventsOf(`workflow-${workflowId}`), what).to.deep.equal(['WorkflowStarted']);
+      expect((await deliver(body)).body, what).to.deep.equal({ status: 'DROP' });
+      expect((await deliver({ ...body, id: 'again' })).body, what).to.deep.equal({ status: 'DROP' });
+      const types = await eventsOf(`workflow-${workflowId}`);
+      expect(types, what).to.deep.equal(['WorkflowStarted', 'WorkflowStepFailed']);
+      const { body: shown } = await api.admin.get(
+        `/workflows/${workflowId}?min_position=${await api.services.log.head()}`,
+      );
+      expect(shown.steps[0].reason.code, what).to.equal('unreadable-message');
+    }
+  });
+
+  it('leaves alone with unreadable messages what has ended, what is unknown, and what is not meant', async () => {
+    const workflowId = await aWorkflow();
+    const unreadable = (workflow_id: unknown, more: object = {}) => ({ payload: { type: 1, workflow_id, ...more } });
+    expect((await deliver(unreadable(workflowId, { category: 'inapp' }))).body).to.deep.equal({ status: 'DROP' });
+    for (const unknown of [newId(WorkflowId), 'no id', 7, null]) {
+      expect((await deliver(unreadable(unknown))).body).to.deep.equal({ status: 'DROP' });
+    }
+    await perform(completeWorkflow, { workflow_id: workflowId });
+    expect((await deliver(unreadable(workflowId))).body).to.deep.equal({ status: 'DROP' });
+    expect(await eventsOf(`workflow-${workflowId}`)).to.deep.equal(['WorkflowStarted', 'WorkflowSucceeded']);
   });
 
   it('records text that Postgres cannot store with the replacement character, and goes on', async () => {

@@ -54,6 +54,23 @@ const decideEta = (message: ServiceMessage, state: WorkflowState): WorkflowFact 
 const failedStep = ({ steps }: WorkflowState): Step | undefined =>
   steps.find(({ status }) => status === 'running') ?? steps.find((step) => !isOver(step)) ?? steps.at(-1);
 
+/**
+ * A message that nobody can read may have been the one that the workflow waits for: it ends with a reason, rather than at
+ * its deadline. Nothing changes in a workflow that has ended, or has a failed step.
+ */
+export const decideUnreadable = (
+  { workflow_id, why }: { workflow_id: WorkflowId; why: string },
+  state: WorkflowState,
+): WorkflowFact | [] => {
+  const step = failedStep(state);
+  if (state.status !== 'running' || !step || state.steps.some(({ status }) => status === 'failed')) return [];
+  const message = `A message of a service about this workflow cannot be read: ${why}. Look at the service, then try again.`;
+  return {
+    type: 'WorkflowStepFailed',
+    data: { workflow_id, step: step.id, reason: { code: 'unreadable-message', message } },
+  };
+};
+
 const isNewResult = (before: unknown, { message_type, result = null }: ServiceMessage): boolean =>
   SEVERAL_RESULTS.has(message_type) && (result === null || !isDeepStrictEqual(before, result));
 

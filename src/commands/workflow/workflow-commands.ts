@@ -11,6 +11,7 @@ import { recordCallFailure } from './internal/record-call-failure.ts';
 import { recordCommandRefusal } from './internal/record-command-refusal.ts';
 import { recordParkedWorkResumed } from './internal/record-parked-work-resumed.ts';
 import { recordServiceMessage } from './internal/record-service-message.ts';
+import { recordUnreadableMessage } from './internal/record-unreadable-message.ts';
 import { retryWorkflowStep } from './internal/retry-workflow-step.ts';
 import { skipWorkflowStep } from './internal/skip-workflow-step.ts';
 import { startWorkflow } from './internal/start-workflow.ts';
@@ -32,6 +33,7 @@ export const workflowCommands: readonly AnyCommand[] = [
   recordCommandRefusal,
   recordParkedWorkResumed,
   recordServiceMessage,
+  recordUnreadableMessage,
   retryWorkflowStep,
   skipWorkflowStep,
   startWorkflow,
