@@ -106,7 +106,7 @@ const problemResponse = (description: string, headers: HeadersDeclared = {}) => 
 
 const PROBLEM_HEADERS: Readonly<Partial<Record<RejectionKind, HeadersDeclared>>> = {
   unauthenticated: { 'WWW-Authenticate': 'always' },
-  // Where the first request with the same Idempotency-Key is still running.
+  // Where the first request with the same Idempotency-Key is still running, or others kept changing the resource.
   conflict: { 'Retry-After': 'sometimes' },
   'too-many': { 'Retry-After': 'always' },
   unavailable: { 'Retry-After': 'always' },
@@ -210,7 +210,7 @@ const PARAMETERS = [
   header('If-None-Match', `The ETags that the caller has, or *; 304 where the resource has not changed since. ${WEAK}`),
   header(
     'Min-Position',
-    'Waits until the read model has reached this position; 503 where that takes too long.',
+    'Waits until the read model has reached this position; 503 where that takes too long. Own writes need none.',
     Position,
   ),
 ];

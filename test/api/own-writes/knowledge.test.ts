@@ -7,6 +7,7 @@ import type { Actor } from '../../../src/events/event.ts';
 import { ProjectId, UserId } from '../../../src/events/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import { createLogger } from '../../../src/telemetry.ts';
+import { LOGS } from '../../commands/races/logs.ts';
 import { eventually } from '../../eventually.ts';
 import { anEvent } from '../../projections/facts.ts';
 import { TENANT } from '../fake-identity.ts';
@@ -109,4 +110,24 @@ describe('how far a user has written', () => {
       return ownWrites.upTo(ada) === position;
     });
   });
+
+  for (const [where, open] of Object.entries(LOGS)) {
+    it(`is known at once in the process that did not answer, with the log ${where}`, async () => {
+      const { logs, close } = await open();
+      const [theirs, ours] = logs;
+      const ownWrites = follow(ours, { timeout_ms: 10_000 });
+      try {
+        await ownWrites.refresh();
+        const ada = aUser();
+        for (let n = 0; n < 20; n += 1) {
+          const position = await write(theirs, actorOf(ada));
+          await ownWrites.refresh();
+          expect(ownWrites.upTo(ada)).to.equal(position);
+        }
+      } finally {
+        await ownWrites.close();
+        await close();
+      }
+    });
+  }
 });
