@@ -5,6 +5,7 @@ import { keepCompiledCode } from './wiring/compile-cache.ts';
 keepCompiledCode();
 const { ConfigError, loadConfig } = await import('./config/config.ts');
 const { explain } = await import('./failures/failure-text.ts');
+const { armKillPoint } = await import('./resilience/kill-point.ts');
 const { createLogger } = await import('./telemetry.ts');
 const { startBudApp } = await import('./wiring/budapp.ts');
 const { closeAtSignal } = await import('./wiring/close-at-signal.ts');
@@ -16,6 +17,7 @@ const stopping = new AbortController();
 const main = async (): Promise<void> => {
   if (existsSync('.env')) process.loadEnvFile('.env');
   const config = loadConfig();
+  if (config.kill_point) armKillPoint(config.kill_point.point, config.kill_point.passes);
   const logger = createLogger({ level: config.log_level });
   const starting = startBudApp(config, logger, stopping.signal);
   closeAtSignal(starting, logger, stopping);

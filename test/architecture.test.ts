@@ -34,7 +34,7 @@ const PLACES: Readonly<Record<string, readonly string[] | 'all'>> = {
   // It uses BudApp as anybody does: over HTTP and WebSocket.
   demo: [],
   'telemetry.ts': ['failures'],
-  config: [...FACTS, 'failures'],
+  config: [...FACTS, 'failures', 'resilience'],
   wiring: 'all',
   'main.ts': 'all',
   'cli.ts': 'all',

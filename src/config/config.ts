@@ -3,6 +3,7 @@ import { DeadlineSettings, deadlinesOf } from './deadlines.ts';
 import { EventStoreSettings, eventStoreOf } from './eventstore.ts';
 import { type Given, setVariables } from './given.ts';
 import { IdentitySettings, identityOf, identityRules } from './identity.ts';
+import { KillPointSettings, killPointOf, killPointRules } from './kill-point.ts';
 import {
   type LocalServiceConfig,
   type LocalServiceNeeds,
@@ -29,6 +30,7 @@ const Environment = z.object({
   ...ServicesSettings.shape,
   ...DeadlineSettings.shape,
   ...StatusSettings.shape,
+  ...KillPointSettings.shape,
 });
 type Environment = z.output<typeof Environment>;
 
@@ -58,6 +60,7 @@ const configOf = (env: Environment, given: Given) => ({
   ...servicesOf(env),
   ...deadlinesOf(env),
   ...statusOf(env),
+  ...killPointOf(env),
 });
 export type Config = ReturnType<typeof configOf>;
 
@@ -68,6 +71,7 @@ const brokenRules = (given: Given, env: Environment | undefined): string[] => [
   ...objectsRules(given),
   ...servicesRules(given),
   ...statusRules(env),
+  ...killPointRules(env),
   // Where a setting cannot be read, the roles are not known: then only that is a problem, not what might follow from it.
   ...standInRules(given, { roles: env?.ROLES ?? ROLES, allowed: env ? (env.ALLOW_STAND_INS ?? []) : STAND_INS }),
 ];

@@ -12,6 +12,8 @@ export interface BudApp {
   pid: number;
   /** All that it printed. */
   output(): string;
+  /** How the process ended: the signal, or the exit code. */
+  exited(): Promise<string>;
   /** SIGKILL: nothing is tidied up. */
   kill(): Promise<void>;
   /** SIGTERM; answers the exit code. */
@@ -46,7 +48,9 @@ export const startUnprepared = async (dataDir: string, env: Settings = {}): Prom
       output += String(chunk);
     });
   }
-  const exited = once(child, 'exit').then(([code]) => code as number | null);
+  const exit = once(child, 'exit');
+  const exited = exit.then(([code]) => code as number | null);
+  const ended = exit.then(([code, signal]) => String(signal ?? code));
   const url = await new Promise<string>((resolve, reject) => {
     child.on('message', (message) => resolve((message as { ready: { url: string } }).ready.url));
     void exited.then((code) => reject(new Error(`BudApp ended at start with code ${code}:\n${output}`)));
@@ -59,6 +63,7 @@ export const startUnprepared = async (dataDir: string, env: Settings = {}): Prom
     url,
     pid: child.pid ?? 0,
     output: () => output,
+    exited: () => ended,
     kill: async () => {
       await end('SIGKILL');
     },

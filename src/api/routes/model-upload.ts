@@ -9,6 +9,7 @@ import { streamOf } from '../../events/catalog.ts';
 import { deriveId } from '../../events/ids.ts';
 import { atMost } from '../../events/text.ts';
 import type { StoredObject } from '../../ports/object-store.ts';
+import { killPoint } from '../../resilience/kill-point.ts';
 import { type FormFields, type FormFile, isMultipart, readForm } from '../http/multipart.ts';
 import type { CommandAttempt } from '../idempotency.ts';
 import { requestHash } from '../idempotency.ts';
@@ -126,6 +127,7 @@ const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile
   const key = `${folder}/${crypto.randomUUID()}/${keyNameOf(file.name)}`;
   const options = { maxBytes: services.settings.max_upload_bytes, ...(sha256 === undefined ? {} : { sha256 }) };
   const stored = await services.objects.put(key, file.stream, options);
+  killPoint('upload: file stored');
   return { ...stored, file_name: file.name } satisfies Stored;
 };
 
@@ -157,6 +159,7 @@ const register = async (upload: Upload, fields: FormFields, stored: Stored): Pro
     const request_hash = requestHash('POST', path, content);
     const keyed = attempt.request_hash === undefined ? attempt : { ...attempt, request_hash };
     outcome = await perform(services, uploadLocalModel, { data, exchange, attempt: keyed });
+    killPoint('upload: model registered');
   } catch (error) {
     await services.uploads.settle({ key: stored.key, stream: streamOfModel(attempt) }, error);
     throw error;

@@ -5,6 +5,7 @@ import { type CommandId, deriveId, type EventId, eventIdOf, type TenantId } from
 import type { Clock } from '../../ports/clock.ts';
 import type { Log } from '../../ports/log.ts';
 import type { Vault } from '../../ports/vault.ts';
+import { killPoint } from '../../resilience/kill-point.ts';
 import type { Caller } from '../access.ts';
 import type { AnyCommand, ClusterConfiguration, DecisionContext, Need, UsedArea } from '../command.ts';
 import { DEFAULT_DEADLINES, type Deadlines } from '../deadlines.ts';
@@ -200,6 +201,7 @@ export const createCommandHandler = ({
     const { stream, state, revision } = loaded;
     const claim = command.reserves?.(data, state) ?? null;
     const reservation = claim ? await names.reserve(claim, holder) : null;
+    if (reservation) killPoint('command: name reserved');
     try {
       reservation?.assertFresh();
       turn?.assertFresh();
@@ -253,7 +255,9 @@ export const createCommandHandler = ({
     if (alone !== null) return names.inTurn(alone, holder, (turn) => attempt(command, data, { ...request, turn }));
     const events = newEvents(loaded.stream, facts, meta);
     const { after, recorded } = await commit(command, { data, loaded, events, id }, { meta, turn });
-    await names.releaseDropped(state, after.state, holder);
+    killPoint('command: facts appended');
+    const isReleased = await names.releaseDropped(state, after.state, holder);
+    if (isReleased) killPoint('command: names released');
     const now = { state: after.state, revision: after.revision ?? 0, position: after.position };
     return { area, id, ...now, events: recorded, repeated: false };
   };

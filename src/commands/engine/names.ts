@@ -233,15 +233,16 @@ export const createNames = ({ log, loader, clock, alone_since, findNamesakes }: 
         throw error;
       }
     },
-    /** Releases the name that the aggregate held before and does not hold afterwards. */
-    async releaseDropped<State>(before: State | null, after: State | null, holder: Holder<State>): Promise<void> {
+    /** Releases the name that the aggregate held before and does not hold afterwards; false where there is none. */
+    async releaseDropped<State>(before: State | null, after: State | null, holder: Holder<State>): Promise<boolean> {
       const old = before === null ? null : holder.aggregate.nameOf(before);
       const now = after === null ? null : holder.aggregate.nameOf(after);
-      if (!old) return;
+      if (!old) return false;
       const { tenant_id } = holder.meta;
       const kept: readonly string[] = now === null ? [] : nameStreams(tenant_id, now);
       const dropped = nameStreams(tenant_id, old).filter((stream) => !kept.includes(stream));
       for (const stream of dropped) await release({ claim: old, stream }, holder as Holder<never>);
+      return dropped.length > 0;
     },
   };
 };

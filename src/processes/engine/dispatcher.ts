@@ -3,6 +3,7 @@ import pTimeout from 'p-timeout';
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import { backoff, waitForRetry } from '../../resilience/backoff.ts';
+import { killPoint } from '../../resilience/kill-point.ts';
 import { createOutage } from '../../resilience/outage.ts';
 import { createFinisher } from './finisher.ts';
 import {
@@ -104,7 +105,12 @@ export const createDispatcher = ({
   const perform = async (intent: ClaimedIntent): Promise<void> => {
     if (intent.expired) return giveUp(intent);
     const attempt = await performer.attempt(intent);
-    if ('done' in attempt) return finisher.finish(intent.id, attempt.done);
+    killPoint('dispatcher: attempt made, not stored');
+    if ('done' in attempt) {
+      await finisher.finish(intent.id, attempt.done);
+      killPoint('dispatcher: attempt stored');
+      return;
+    }
     const failed = { ...intent, attempts: intent.attempts + 1, last_error: attempt.again };
     if (isUsedUp(intent, attempt)) return park(failed);
     return postponeIntent(pool, intent.id, { error: attempt.again, delay_ms: backoff(failed.attempts, BACKOFF) });
@@ -130,6 +136,7 @@ export const createDispatcher = ({
     const limit = concurrency - working.size;
     if (limit <= 0) return 0;
     const claimed = await claimIntents(pool, { owner, limit, claim_ms });
+    if (claimed.length > 0) killPoint('dispatcher: intents claimed');
     claimed.forEach(start);
     return claimed.length;
   };
@@ -156,7 +163,8 @@ export const createDispatcher = ({
     while (!signal.aborted) {
       wakeUp = Promise.withResolvers<void>();
       try {
-        await fireDueTimers(pool);
+        const fired = await fireDueTimers(pool);
+        if (fired > 0) killPoint('dispatcher: timers fired');
         await claim();
         failures = 0;
         outage.ok();

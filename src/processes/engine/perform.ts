@@ -11,6 +11,7 @@ import { failureText } from '../../failures/failure-text.ts';
 import type { ObjectStore } from '../../ports/object-store.ts';
 import { ServiceFailure, type ServiceInvoker } from '../../ports/service-invoker.ts';
 import type { Vault } from '../../ports/vault.ts';
+import { killPoint } from '../../resilience/kill-point.ts';
 import type { CallIntent, ClustersFound, CommandIntent, LookupClustersIntent } from '../process.ts';
 import type { ClaimedIntent } from './intent-queue.ts';
 import { openSealed, SecretErased } from './open-sealed.ts';
@@ -107,6 +108,7 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
       hasSecret = secret;
       const request = contract.toRequest(opened);
       const raw = await invoker.invoke({ ...request, traceparent: intent.meta.traceparent });
+      killPoint('dispatcher: call answered, not recorded');
       const answer = contract.parseAnswer(raw);
       if (contract.asynchronous) {
         const { workflow_id } = WorkflowMetadata.parse(answer);

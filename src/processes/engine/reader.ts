@@ -4,6 +4,7 @@ import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Log } from '../../ports/log.ts';
 import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
 import { inTransaction, isDataError } from '../../postgres/transaction.ts';
+import { killPoint } from '../../resilience/kill-point.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { mayConcern } from './delivery.ts';
@@ -48,6 +49,7 @@ export const createReader = (options: ReaderOptions) => {
       await assertLease(client, lease);
       const result = await takeEvents(client, processes, events, { guarded });
       await moveCheckpoint(client, READER, move);
+      killPoint('reader: batch taken, not committed');
       return result;
     };
     // Not durable: a crash of the database server loses the batch together with its checkpoint. The same events then make
@@ -57,6 +59,7 @@ export const createReader = (options: ReaderOptions) => {
       return inTransaction(pool, take(true), { durable: false });
     });
     for (const handlerFailure of taken.handlerFailures) reportHandlerFailure(logger, handlerFailure);
+    killPoint('reader: batch committed');
     if (taken.intents > 0) onIntents();
   };
 

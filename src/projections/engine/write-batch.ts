@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { RecordedEvent } from '../../events/event.ts';
 import { inTransaction, isDataError } from '../../postgres/transaction.ts';
+import { killPoint } from '../../resilience/kill-point.ts';
 import type { Batch } from './batches.ts';
 import { type CheckpointTable, fence, moveCheckpoints, type Writer } from './checkpoint.ts';
 import { byStream, type Failure, type Folded, foldStreams } from './fold.ts';
@@ -117,11 +118,15 @@ export const applyBatch = async (
     names: tables.map(({ model }) => model.name),
     position: batch.position,
   });
+  killPoint('projector: batch written, not committed');
   return parked;
 };
 
 /** `applyBatch` in its own transaction. */
-export const writeBatch = (pool: Pool, writing: Writing, options: WriteOptions): Promise<Failure[]> =>
+export const writeBatch = async (pool: Pool, writing: Writing, options: WriteOptions): Promise<Failure[]> => {
   // Not durable, so that it does not wait for the disk: a crash of the server loses the rows together with the
   // checkpoint, and they are written again from the log.
-  inTransaction(pool, (client) => applyBatch(client, writing, options), { durable: false });
+  const parked = await inTransaction(pool, (client) => applyBatch(client, writing, options), { durable: false });
+  killPoint('projector: batch committed');
+  return parked;
+};
