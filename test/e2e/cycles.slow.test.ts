@@ -121,7 +121,7 @@ describe('twenty cycles of creation, failure, cancellation and deletion', functi
     const settled = () =>
       eventually('all work is done', async () => {
         const found = await holdings();
-        return found.rows['open_intents'] === 0 && found.replicas === 0 ? found : null;
+        return found.rows.open_intents === 0 && found.replicas === 0 ? found : null;
       });
     const before = await settled();
     const filesBefore = await openFiles();
