@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Time } from './event.ts';
-import { atMost, visibleName } from './text.ts';
+import { visibleName } from './visible-name.ts';
 
 /** Small values that several kinds of event share. */
 
@@ -16,8 +16,8 @@ export const EndpointName = z
   .transform((name) => name.toLowerCase());
 /** Names of projects, models and clusters; surrounding white space is removed. */
 export const ResourceName = visibleName(100);
-export const Description = atMost(400);
-export const Tags = z.array(atMost(50, z.string().min(1))).max(20);
+export const Description = z.string().max(400);
+export const Tags = z.array(z.string().min(1).max(50)).max(20);
 const MOST_REPLICAS = 64;
 export const Replicas = z.int().min(1).max(MOST_REPLICAS);
 /** Of an endpoint that is deployed: with 0 it is stopped. */

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { Rejected } from '../../errors.ts';
 import { ProjectId, TenantId, UserId } from '../../events/ids.ts';
-import { atMost, visibleName } from '../../events/text.ts';
 import { Role, Scope } from '../../events/values.ts';
+import { visibleName } from '../../events/visible-name.ts';
 import { createRepeatedAnswers, type RepeatedAnswers } from '../../postgres/repeated-answers.ts';
 import { bearerTokenOf } from '../callers/caller.ts';
 import { HttpRefusal } from '../http/problem.ts';
@@ -27,8 +27,8 @@ const Me = z.object({
   expires_at: z.iso.datetime(),
 });
 
-const Email = atMost(255, z.string().trim().min(3));
-const Credentials = z.strictObject({ email: Email, password: atMost(200, z.string().min(1)) });
+const Email = z.string().trim().min(3).max(255);
+const Credentials = z.strictObject({ email: Email, password: z.string().min(1).max(200) });
 /** `realm` names a realm of the identity provider; each has its own users. Default: the first. */
 const Login = Credentials.extend({ realm: RealmName.optional() });
 const example = { email: 'admin@budapp.local', password: '…' };

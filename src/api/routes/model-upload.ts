@@ -7,7 +7,6 @@ import { uploadLocalModel } from '../../commands/model/upload-local-model.ts';
 import { type InputError, Rejected, rejected } from '../../errors.ts';
 import { streamOf } from '../../events/catalog.ts';
 import { deriveId } from '../../events/ids.ts';
-import { atMost } from '../../events/text.ts';
 import type { StoredObject } from '../../ports/object-store.ts';
 import { killPoint } from '../../resilience/kill-point.ts';
 import { type FormFields, type FormFile, isMultipart, readForm } from '../http/multipart.ts';
@@ -32,7 +31,10 @@ const Form = z.object({
 const Sha256 = z.string().regex(/^[0-9a-fA-F]{64}$/);
 
 /** As long as a name can be on the usual file systems. */
-const FILE_NAME = atMost(255, z.string().regex(/^\P{Cc}+$/u, 'contains a control character'));
+const FILE_NAME = z
+  .string()
+  .max(255)
+  .regex(/^\P{Cc}+$/u, 'contains a control character');
 
 /** The file name as the last part of an object key: without characters that have a meaning there. */
 const keyNameOf = (name: string): string =>

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { ModelId, WorkflowId } from '../../events/ids.ts';
 import { ModelSource } from '../../events/model-events.ts';
-import { atMost } from '../../events/text.ts';
 import { Description, ResourceName, Tags } from '../../events/values.ts';
 import { deadlineAfter } from '../deadlines.ts';
 import { modelCreation } from './model-state.ts';
@@ -15,7 +14,7 @@ export const registerCloudModel = modelCreation({
       name: ResourceName,
       source: ModelSource.default('huggingface'),
       /** The provider's id of the model; `org/name` on Hugging Face. */
-      repo_id: atMost(500, z.string().trim().min(1)),
+      repo_id: z.string().trim().min(1).max(500),
       description: Description.default(''),
       tags: Tags.default([]),
     })

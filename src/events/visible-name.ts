@@ -1,21 +1,5 @@
 import { z } from 'zod';
 
-/** The length in code points is at least half of that in UTF-16 units, and at most all of it. */
-const hasMoreThan = (text: string, most: number): boolean =>
-  text.length > most && (text.length > 2 * most || [...text].length > most);
-
-/**
- * Limits the length of a text in code points ("characters"), as JSON Schema counts them. `.max` of zod counts UTF-16
- * units, of which an emoji has two. Returns the schema with the limit in its JSON Schema.
- */
-export const atMost = (most: number, schema: z.ZodString = z.string()): z.ZodString =>
-  schema
-    .check(({ value, issues }) => {
-      if (!hasMoreThan(value, most)) return;
-      issues.push({ code: 'too_big', origin: 'string', maximum: most, inclusive: true, input: value });
-    })
-    .meta({ ...schema.meta(), maxLength: most });
-
 /**
  * Characters that show nothing, that turn the direction of the text around them, or that have no meaning in this version
  * of Unicode: names that differ in them alone look alike. The zero-width joiner of emoji sequences is one of them.
@@ -31,11 +15,12 @@ const NAME_RULE =
   'Characters (code points) of any script, without control, zero-width and direction characters. Names are compared by NFKC and case folding.';
 
 /** A name for people to read, in any script; surrounding white space is removed. */
-export const visibleName = (most: number) => {
-  const visible = z
+export const visibleName = (most: number) =>
+  z
     .string()
     .trim()
     .min(1)
+    .max(most)
     .check(({ value, issues }) => {
       const [unseen] = UNSEEN.exec(value.replaceAll(EMOJI_STYLE, '')) ?? [];
       if (unseen === undefined) return;
@@ -43,5 +28,3 @@ export const visibleName = (most: number) => {
       issues.push({ code: 'custom', message, input: value });
     })
     .meta({ description: NAME_RULE });
-  return atMost(most, visible);
-};
