@@ -170,10 +170,7 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
     EndpointRecoveryOverdue: (row, { data }) => ({ ...row, reason: data.reason, deadline: data.deadline }),
     EndpointRecovered: (row, { data, at }) => ({
       ...row,
-      status: 'running',
-      reason: null,
-      since: at,
-      deadline: null,
+      ...scaledTo(row.desired.replicas, at),
       observed: observedAt(data, at),
     }),
     EndpointBecameUnknown: (row, { data, at }) => ({
@@ -256,10 +253,7 @@ export const endpoints = projection<EndpointRow, EndpointFact, 'EndpointRequeste
     }),
     EndpointDeletionCancelled: (row, { data, at }) => ({
       ...row,
-      status: 'running',
-      reason: null,
-      since: at,
-      deadline: null,
+      ...scaledTo(row.desired.replicas, at),
       rollout: settled(row, 'cancelled', data.reason),
     }),
     EndpointCleanupPending: (row, { data, at }) => {

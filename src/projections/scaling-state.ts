@@ -20,7 +20,7 @@ export const scalingText = ({
     : `From ${previous_replicas} to ${replicas} replicas.`;
 };
 
-/** The state once a scaling is over: with 0 replicas the endpoint is stopped. */
+/** The state of an endpoint that is as desired: with 0 replicas it is stopped. */
 export const scaledTo = (
   replicas: number,
   at: string,

@@ -245,9 +245,24 @@ describe('endpoint commands', () => {
       .then({ type: 'EndpointScalingRequested', data: { previous_replicas: 0, replicas: 1 } });
     stopped.when(scaleEndpoint, scale(64)).thenRefused('cluster-full');
     stopped.when(deleteEndpoint, { endpoint_id }).then({ type: 'EndpointDeletionRequested' });
-    // Nothing that is reported makes it degraded.
+    // Nothing is missing of it; but what is left over is removed, and then it is stopped again.
     stopped.when(recordEndpointReport, { endpoint_id, status: 'failed', ...none }).thenNothing();
     stopped.when(recordEndpointReport, { endpoint_id, status: 'missing', ...none }).thenNothing();
+    const workers = [{ name: 'w1', status: 'Running', node_name: null, device_name: null }];
+    const left = {
+      endpoint_id,
+      status: 'ready',
+      ...none,
+      replicas: { ...none.replicas, total: 1, available: 1 },
+      workers,
+    };
+    stopped.when(recordEndpointReport, left).then({ type: 'EndpointDegraded' });
+    const surplus = fact('EndpointDegraded', { ...none, workers });
+    const removed = given(...stopping, fact('EndpointScaled', none), surplus);
+    removed.when(recordEndpointReport, { endpoint_id, status: 'failed', ...none }).then({ type: 'EndpointRecovered' });
+    given(...stopping, fact('EndpointScaled', none), surplus, fact('EndpointRecovered', none))
+      .when(recordEndpointReport, { endpoint_id, status: 'failed', ...none })
+      .thenNothing();
     const startFails = [
       fact('EndpointScaled', none),
       fact('EndpointScalingRequested', { previous_replicas: 0, replicas: 1 }),

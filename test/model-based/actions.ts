@@ -56,7 +56,7 @@ export const anAction: fc.Arbitrary<Action> = fc.oneof(
       cluster: fc.option(which),
     }),
   ),
-  weighted(5, what('scale', { which, replicas: fc.integer({ min: 1, max: 5 }) })),
+  weighted(5, what('scale', { which, replicas: fc.integer({ min: 0, max: 5 }) })),
   weighted(4, what('delete-endpoint', { which })),
   weighted(4, what('cancel', { which })),
   weighted(1, what('create-project', { name: resourceName })),

@@ -101,7 +101,7 @@ const openWork = (world: World): Violation[] => [
 ];
 
 const STABLE: Readonly<Record<string, readonly string[]>> = {
-  endpoints: ['running', 'degraded', 'failed', 'cancelled', 'deleted'],
+  endpoints: ['running', 'degraded', 'stopped', 'failed', 'cancelled', 'deleted'],
   clusters: ['available', 'error', 'deleted'],
   models: ['active', 'failed', 'deleted'],
 };
@@ -135,7 +135,7 @@ const openWorkflows = (world: World): Violation[] =>
         : [],
     );
 
-/** Fault 7's five counts of a running endpoint; a process of the machine is a worker here. */
+/** Fault 7's five counts of an endpoint that runs or is stopped; a process of the machine is a worker here. */
 const differentCounts = (world: World): Violation[] => {
   const reserved = new Map(
     world.aggregates
@@ -143,7 +143,7 @@ const differentCounts = (world: World): Violation[] => {
       .flatMap(({ state }) => Object.entries(state.reservations).map(([id, { replicas }]) => [id, replicas] as const)),
   );
   return world.endpoints().flatMap(({ id, status, desired, observed, namespace }) => {
-    if (status !== 'running') return [];
+    if (status !== 'running' && status !== 'stopped') return [];
     const workers = world.services.namespaces.get(namespace ?? '')?.workers.length ?? 0;
     const counts = {
       desired: desired.replicas,

@@ -137,7 +137,7 @@ const sound = (data: Observed, repair: Repair | null) => ({
   repair: repair?.under_way ? repair : null,
 });
 
-/** The status once a scaling is over. */
+/** The status of an endpoint that is as desired. */
 const scaledTo = (replicas: number) => (replicas === 0 ? 'stopped' : 'running');
 
 type ServingFact = Extract<
@@ -180,7 +180,6 @@ const evolveServing = (state: EndpointState, { type, data }: ServingFact): Endpo
       return state.status === 'degraded' ? { ...state, deadline, recovery } : state;
     }
     case 'EndpointRecovered':
-      return { ...state, status: 'running', ...sound(data, state.repair) };
     case 'EndpointScaled':
       return { ...state, status: scaledTo(state.replicas), ...sound(data, state.repair) };
     case 'EndpointScalingRequested': {
@@ -257,7 +256,9 @@ const evolve = (state: EndpointState | null, event: Recorded<EndpointFact>): End
     case 'EndpointChangeEnded':
       return state.status === 'deleting' ? { ...state, ends: null } : state;
     case 'EndpointDeletionCancelled':
-      return state.status === 'deleting' && state.before ? { ...state.before, status: 'running' } : state;
+      return state.status === 'deleting' && state.before
+        ? { ...state.before, status: scaledTo(state.before.replicas) }
+        : state;
     case 'EndpointCleanupPending': {
       if (!isBeingDeployed(state)) return state;
       const { placement, namespace } = state;

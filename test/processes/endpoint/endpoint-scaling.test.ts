@@ -162,8 +162,13 @@ describe('stopping and starting', () => {
   it('removes every replica, and reserves nothing from then on', () => {
     const stop = requested(1, 0);
     expect(given(stop, workers('a')).callInput('cluster.delete-worker')).to.include({ worker_id: 'id-a' });
-    const { names, commandData } = given(stop, workers('a'), workers());
-    expect(names).to.deep.equal(['cancel-timer recount', 'ReserveCapacity', 'RecordEndpointScaled']);
+    const confirming = happened('WorkflowStepStarted', {
+      step: 'confirm_replicas',
+      message: '',
+      deadline: DEADLINE_AT,
+    });
+    const { names, commandData } = given(stop, workers('a'), workers(), confirming);
+    expect(names).to.deep.equal(['ReserveCapacity', 'RecordEndpointScaled']);
     expect(commandData('ReserveCapacity')).to.deep.include({
       replicas: 0,
       resources: { cpu_millis: 0, memory_mib: 0 },
@@ -176,7 +181,7 @@ describe('stopping and starting', () => {
       concurrency: 2,
       existing_deployment_namespace: 'bud-ocr-1',
     });
-    const { commandData } = given(start, refused('ReserveCapacity', 'cluster-full'));
+    const { commandData } = given(start, refused('ReserveCapacity', 'cluster-full'), workers());
     expect(commandData('ReserveCapacity')).to.include({ replicas: 0 });
   });
 });

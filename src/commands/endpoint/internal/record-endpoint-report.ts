@@ -31,8 +31,11 @@ export const recordEndpointReport = endpointCommand({
     // During a rollout, the rollout's workflow decides the status.
     if (state.status === 'updating')
       return isSame(state.observed, data) ? [] : { type: 'EndpointReplicasReported', data };
-    if (!isSettled(state)) return [];
+    const isStopped = state.status === 'stopped';
+    if (!isSettled(state) && !isStopped) return [];
     const reason = degradationOf(report, state);
+    // What is reported of an endpoint that is stopped is late, unless replicas are left: they are removed then.
+    if (isStopped && !reason) return [];
     if (!reason && state.status !== 'running') {
       return { type: 'EndpointRecovered', data: { ...data, ...endOfRecovery(state) } };
     }
