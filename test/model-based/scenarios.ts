@@ -125,6 +125,14 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'the cluster service forgets a cluster',
+    resource: { table: 'clusters', which: 'prepared' },
+    begin: async (world) => {
+      world.services.wipeCluster();
+      await lookRepeatedly(world);
+    },
+  },
+  {
     name: 'a model is deployed',
     resource: { table: 'endpoints', which: 'newest' },
     begin: async (world) => void (await deploy(world)),

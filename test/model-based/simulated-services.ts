@@ -500,6 +500,8 @@ export const createSimulatedServices = ({ advance, deliver }: Options) => {
       began = false;
     },
     hasBegun: (): boolean => began,
+    /** The cluster service loses everything that it knew. */
+    wipeCluster: (): void => wipe('budcluster'),
     /** The jobs that a live service works on. */
     running: (): Job[] =>
       [...jobs.values()].filter(({ status, service }) => {
