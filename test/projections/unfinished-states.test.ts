@@ -61,7 +61,7 @@ describe('a status that is not final', () => {
 
     it(`carries reason, since and deadline: ${area} ${unfinished.join(', ')}`, () => {
       const { rows, reached } = explore(projection, firsts);
-      expect(reached, 'each status is reached').to.include.members([...statuses]);
+      expect(reached, 'each of them is reached').to.include.members(unfinished);
       for (const { by, row } of rows.filter(({ row }) => unfinished.includes(row.status))) {
         expect(row.reason, `the reason of ${row.status} after ${by}`).to.include.keys('code', 'message');
         expect(row.since, `since when it is ${row.status} after ${by}`).to.be.a('string');
