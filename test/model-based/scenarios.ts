@@ -221,6 +221,14 @@ export const SCENARIOS: readonly Scenario[] = [
       await lookRepeatedly(world);
     },
   },
+  {
+    name: 'the cluster service forgets a cluster',
+    resource: { table: 'clusters', which: 'prepared' },
+    begin: async (world) => {
+      world.services.wipeCluster();
+      await lookRepeatedly(world);
+    },
+  },
 ];
 
 export const rowOf = (world: World, { resource: { table, which } }: Scenario) => {
