@@ -31,6 +31,8 @@ export const createClusterService = async (folder: string) => {
       PORT: String(budappPort),
       APP_API_TOKEN: TOKEN,
       BUDCLUSTER_SERVICE_URL: url,
+      // A real cluster service wants a kubeconfig; this one takes any text.
+      CLUSTER_CONFIGURATION: 'any',
       STATUS_INTERVAL_SECONDS: '1',
       STATUS_SILENCE_SECONDS: '4',
     },

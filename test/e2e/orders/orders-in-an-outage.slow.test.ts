@@ -18,11 +18,7 @@ describe('orders while the cluster service is away', function () {
   let ids = { cluster: '', endpoint: '' };
 
   const start = async () => {
-    budapp = await startBudApp(dataDir, {
-      ...service.env,
-      CLUSTER_CONFIGURATION: 'any',
-      DELETION_DEADLINE_SECONDS: '2',
-    });
+    budapp = await startBudApp(dataDir, { ...service.env, DELETION_DEADLINE_SECONDS: '2' });
     ({ ask } = await admin(budapp.url));
   };
 
