@@ -9,7 +9,11 @@ export interface Target {
   url(): string;
 }
 
-const Resource = z.looseObject({ id: z.string(), status: z.string() });
+const Resource = z.looseObject({
+  id: z.string(),
+  status: z.string(),
+  rollout: z.looseObject({ kind: z.string(), status: z.string() }).optional(),
+});
 type Resource = z.output<typeof Resource>;
 
 const PATIENCE_MS = 150_000;
@@ -73,6 +77,13 @@ const createPersistentClient = (target: Target) => {
         const resource = Resource.parse(await answer.json());
         return statuses.includes(resource.status) ? resource : null;
       }),
+    untilScaled: (id: string) =>
+      persist(`endpoint ${id} is scaled`, async () => {
+        const answer = await attempt('GET', `/endpoints/${id}`, {});
+        if (!answer?.ok) return null;
+        const resource = Resource.parse(await answer.json());
+        return resource.rollout?.kind === 'scale' && resource.rollout.status !== 'running' ? resource : null;
+      }),
     get: (path: string): Promise<unknown> =>
       persist(`GET ${path}`, async () => {
         const answer = await attempt('GET', path, {});
@@ -92,7 +103,7 @@ const factsOf = async (client: PersistentClient, area: string, id: string): Prom
     .filter((type) => type !== 'EndpointReplicasReported');
 };
 
-/** The main job: a model is uploaded, deployed, and everything is deleted. Answers what there is to see of it in the end. */
+/** The main job: a model is uploaded, deployed and scaled, and everything is deleted. Answers what there is to see of it in the end. */
 export const doJob = async (target: Target, name: string): Promise<unknown> => {
   const client = createPersistentClient(target);
   const file = new Blob([await readFile(MODEL_FILE)]);
@@ -104,14 +115,17 @@ export const doJob = async (target: Target, name: string): Promise<unknown> => {
   };
   const model = await client.postForm('/models/local', `${name}-upload`, upload);
   const onboarded = await client.until('model', model.id, ['active', 'failed']);
-  const endpoint = await client.post('/endpoints', `${name}-deploy`, { name, model_id: model.id, replicas: 1 });
+  const endpoint = await client.post('/endpoints', `${name}-deploy`, { name, model_id: model.id, replicas: 2 });
   const deployed = await client.until('endpoint', endpoint.id, ['running', 'failed', 'cancelled']);
+  // A recount follows, by a timer.
+  await client.post(`/endpoints/${endpoint.id}/scale`, `${name}-scale`, { replicas: 1 });
+  const scaled = await client.untilScaled(endpoint.id);
   await client.delete(`/endpoints/${endpoint.id}`, `${name}-delete-endpoint`);
   const undeployed = await client.until('endpoint', endpoint.id, ['deleted']);
   await client.delete(`/models/${model.id}`, `${name}-delete-model`);
   const removed = await client.until('model', model.id, ['deleted']);
   return {
-    statuses: [onboarded, deployed, undeployed, removed].map(({ status }) => status),
+    statuses: [onboarded, deployed, scaled, undeployed, removed].map(({ status }) => status),
     model: await factsOf(client, 'model', model.id),
     endpoint: await factsOf(client, 'endpoint', endpoint.id),
   };
