@@ -33,6 +33,8 @@ export const ClusterRegistrationRequested = event(
     configuration: Sealed,
     workflow_id: WorkflowId,
     deadline: Deadline,
+    /** The workflow that failed or was cancelled, and is tried again with this. */
+    retries: WorkflowId.optional(),
   }),
 );
 export const ClusterRegistered = event(

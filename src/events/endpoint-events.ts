@@ -45,6 +45,8 @@ export const EndpointRequested = event(
     deploy_config: DeployConfig,
     workflow_id: WorkflowId,
     deadline: Deadline,
+    /** The workflow that failed or was cancelled, and is tried again with this. */
+    retries: WorkflowId.optional(),
   }),
 );
 export const EndpointPlacementStarted = event(

@@ -66,6 +66,7 @@ const PROMISED: Readonly<Record<string, string>> = {
   '/workflows': 'get',
   '/workflows/{workflow_id}': 'get',
   '/workflows/{workflow_id}/cancel': 'post',
+  '/workflows/{workflow_id}/retry': 'post',
   '/commands': 'get',
   '/audit/events': 'get',
   '/audit/events/{position}': 'get',

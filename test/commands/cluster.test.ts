@@ -7,6 +7,7 @@ import { recordClusterStatus } from '../../src/commands/cluster/internal/record-
 import { releaseCapacity } from '../../src/commands/cluster/internal/release-capacity.ts';
 import { reserveCapacity } from '../../src/commands/cluster/internal/reserve-capacity.ts';
 import { registerCluster } from '../../src/commands/cluster/register-cluster.ts';
+import { retryRegistration } from '../../src/commands/cluster/retry-registration.ts';
 import { updateCluster } from '../../src/commands/cluster/update-cluster.ts';
 import { capacityOf } from '../../src/events/capacity.ts';
 import { EndpointId, newId, WorkflowId } from '../../src/events/ids.ts';
@@ -34,6 +35,23 @@ describe('cluster commands', () => {
         type: 'ClusterRegistrationRequested',
         data: { name: 'home', cluster_type: 'ON_PREM', configuration: sealedAs('apiVersion: v1') },
       });
+  });
+
+  it('register a cluster again whose registration failed, with the configuration that it had', () => {
+    const { workflow_id: first, deadline: _earlier, ...asked } = requested.data;
+    const failed = [requested, fact('ClusterRegistrationFailed')];
+    given(...failed)
+      .when(retryRegistration, { cluster_id, workflow_id: first })
+      .then({
+        type: 'ClusterRegistrationRequested',
+        data: { ...asked, workflow_id: made('workflow'), retries: first },
+      });
+    given(...failed)
+      .when(retryRegistration, { cluster_id, workflow_id: newId(WorkflowId) })
+      .thenRefused('workflow-not-retryable');
+    given(...available)
+      .when(retryRegistration, { cluster_id, workflow_id: first })
+      .thenRefused('workflow-not-retryable');
   });
 
   it('tell only what is new of a cluster, and nothing of one whose registration failed', () => {

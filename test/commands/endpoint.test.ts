@@ -8,6 +8,7 @@ import { placeEndpoint } from '../../src/commands/endpoint/internal/place-endpoi
 import { recordEndpointDeployed } from '../../src/commands/endpoint/internal/record-endpoint-deployed.ts';
 import { recordEndpointRecoveryOverdue } from '../../src/commands/endpoint/internal/record-endpoint-recovery-overdue.ts';
 import { recordEndpointReport } from '../../src/commands/endpoint/internal/record-endpoint-report.ts';
+import { retryDeployment } from '../../src/commands/endpoint/retry-deployment.ts';
 import { scaleEndpoint } from '../../src/commands/endpoint/scale-endpoint.ts';
 import { newId, WorkflowId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
@@ -37,6 +38,39 @@ describe('endpoint commands', () => {
       deadline: later(900),
     };
     given().knowing(around).when(deployModel, ask).then({ type: 'EndpointRequested', data });
+  });
+
+  it('deploy an endpoint again that failed or was cancelled, as it was asked for', () => {
+    const again = { endpoint_id, workflow_id };
+    for (const end of ['EndpointFailed', 'EndpointCancelled'] as const) {
+      const { workflow_id: _first, deadline: _earlier, ...asked } = requested.data;
+      given(...deploying, fact(end))
+        .knowing(around)
+        .when(retryDeployment, again)
+        .then({
+          type: 'EndpointRequested',
+          data: { ...asked, workflow_id: made('workflow'), deadline: later(900), retries: workflow_id },
+        });
+    }
+  });
+
+  it('do not deploy again what is not undone, not the last, or has nothing to be made of', () => {
+    const again = { endpoint_id, workflow_id };
+    const failed = [...deploying, fact('EndpointFailed')];
+    for (const history of [deploying, running, [...deploying, fact('EndpointCleanupPending')]]) {
+      given(...history)
+        .knowing(around)
+        .when(retryDeployment, again)
+        .thenRefused('workflow-not-retryable');
+    }
+    given(...failed)
+      .knowing(around)
+      .when(retryDeployment, { endpoint_id, workflow_id: newId(WorkflowId) })
+      .thenRefused('workflow-not-retryable');
+    given(...failed)
+      .knowing({ ...around, model: [] })
+      .when(retryDeployment, again)
+      .thenRefused('model-not-found');
   });
 
   it('refuse to deploy a model that is not active, into no project, or on a full cluster', () => {

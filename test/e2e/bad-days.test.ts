@@ -183,6 +183,34 @@ describe('deployments on bad days', function () {
   });
 
   describe('cancelling', () => {
+    it('deploys again what was cancelled, on request', async () => {
+      const retry = (id: string, key = 'first') =>
+        ask('POST', `/workflows/${id}/retry`, { headers: { 'idempotency-key': `${id}-${key}` } });
+      const { body: accepted } = await deploy('second-chance');
+      await ask('POST', `/workflows/${accepted.workflow_id}/cancel`);
+      expect((await workflowOf(accepted.workflow_id)).status).to.equal('cancelled');
+      expect((await ask('GET', `/endpoints/${accepted.id}`)).body.status).to.equal('cancelled');
+
+      const again = await retry(accepted.workflow_id);
+      expect(again.body.workflow_id).not.to.equal(accepted.workflow_id);
+      const endpoint = await settled(again);
+      expect(endpoint).to.include({ id: accepted.id, status: 'running', name: 'second-chance' });
+      expect((await retry(accepted.workflow_id)).body.workflow_id).to.equal(again.body.workflow_id);
+      expectProblem(await retry(accepted.workflow_id, 'other'), 409, 'workflow-not-retryable');
+      expectProblem(await retry(again.body.workflow_id), 409, 'workflow-not-retryable');
+      expectProblem(await retry(NOBODY), 404, 'workflow-not-found');
+      expectProblem(await retry(model.workflow_id ?? ''), 409, 'workflow-not-retryable');
+      const { body: facts } = await ask('GET', `/audit/endpoint/${accepted.id}`);
+      const requests = facts.items.filter(
+        ({ event_type }: { event_type: string }) => event_type === 'EndpointRequested',
+      );
+      expect(requests.map(({ data }: { data: { retries?: string } }) => data.retries)).to.deep.equal([
+        undefined,
+        accepted.workflow_id,
+      ]);
+      await gone(endpoint);
+    });
+
     it('calls a deployment off in any state that is not final, and gives everything back', async () => {
       for (const state of ['pending', 'placing', 'deploying']) {
         const accepted = await deploy('called-off', { replicas: 2 });

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { WorkflowTarget } from '../../src/events/workflow-events.ts';
 import { FAULTS, type Fault, SERVICES, type ServiceName } from './simulated-services.ts';
 import type { World } from './world.ts';
 
@@ -18,6 +19,7 @@ export type Action =
   | { do: 'scale'; which: Which; replicas: number }
   | { do: 'delete-endpoint'; which: Which }
   | { do: 'cancel'; which: Which }
+  | { do: 'retry'; which: Which }
   | { do: 'work'; rounds: number }
   | { do: 'read'; events: number }
   | { do: 'perform'; which: Which }
@@ -59,6 +61,7 @@ export const anAction: fc.Arbitrary<Action> = fc.oneof(
   weighted(5, what('scale', { which, replicas: fc.integer({ min: 0, max: 5 }) })),
   weighted(4, what('delete-endpoint', { which })),
   weighted(4, what('cancel', { which })),
+  weighted(4, what('retry', { which })),
   weighted(1, what('create-project', { name: resourceName })),
   weighted(1, what('delete-project', { which })),
   weighted(2, what('upload-model', { name: resourceName })),
@@ -134,6 +137,19 @@ const poison = (world: World, kind: number, index: Which): unknown => {
   }
 };
 
+/** As the API does it, where the workflow's command must know which workflow it retries. */
+const retry = async (world: World, index: Which): Promise<string> => {
+  const commands = { 'endpoint-deployment': 'RetryDeployment', 'cluster-onboarding': 'RetryRegistration' };
+  const over = world.rows('workflows').flatMap(({ id, kind, target, status }) => {
+    const command = Object.entries(commands).find(([name]) => name === kind)?.[1];
+    const about = WorkflowTarget.parse(target);
+    const data = { [`${about.area}_id`]: about.id, workflow_id: id };
+    return command !== undefined && (status === 'failed' || status === 'cancelled') ? [{ command, data }] : [];
+  });
+  const order = pick(over, index);
+  return order === undefined ? 'there is none' : world.send(order.command, order.data);
+};
+
 const deliver = async (world: World, index: Which, { twice = false } = {}): Promise<string> => {
   const { length } = world.services.outbox();
   if (length === 0) return 'nothing to deliver';
@@ -182,6 +198,8 @@ export const perform = async (world: World, action: Action): Promise<string> => 
       const workflow_id = pick(running, action.which);
       return workflow_id === undefined ? 'there is none' : send('CancelWorkflow', { workflow_id });
     }
+    case 'retry':
+      return retry(world, action.which);
     case 'work':
       return world.work(action.rounds).then(() => 'done');
     case 'read':

@@ -9,6 +9,7 @@ import { resources } from '../resource.ts';
 import type { Route } from '../route.ts';
 import { waitForStartedWorkflow } from '../wait-for-started-workflow.ts';
 import type { WriteServices } from '../write.ts';
+import { workflowRetryRoute } from './workflow-retry.ts';
 
 const tag = 'workflows';
 
@@ -31,5 +32,6 @@ export const workflowRoutes = (services: WriteServices): Route[] => {
     waitForStartedWorkflow(
       command('POST', '/workflows/{workflow_id}/cancel', cancelWorkflow, { tag, starts_process: true }),
     ),
+    workflowRetryRoute(services, tag),
   ];
 };

@@ -14,12 +14,14 @@ import { releaseCapacity } from './internal/release-capacity.ts';
 import { requestClusterReregistration } from './internal/request-cluster-reregistration.ts';
 import { reserveCapacity } from './internal/reserve-capacity.ts';
 import { registerCluster } from './register-cluster.ts';
+import { retryRegistration } from './retry-registration.ts';
 import { updateCluster } from './update-cluster.ts';
 
 /** The commands of the area cluster. */
 export const clusterCommands: readonly AnyCommand[] = [
   deleteCluster,
   registerCluster,
+  retryRegistration,
   updateCluster,
   // Sent by BudApp only.
   cancelClusterDeletion,

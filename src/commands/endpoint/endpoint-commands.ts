@@ -18,12 +18,14 @@ import { recordEndpointReport } from './internal/record-endpoint-report.ts';
 import { recordEndpointScaled } from './internal/record-endpoint-scaled.ts';
 import { recordEndpointSilence } from './internal/record-endpoint-silence.ts';
 import { requestEndpointRepair } from './internal/request-endpoint-repair.ts';
+import { retryDeployment } from './retry-deployment.ts';
 import { scaleEndpoint } from './scale-endpoint.ts';
 
 /** The commands of the area endpoint. */
 export const endpointCommands: readonly AnyCommand[] = [
   deleteEndpoint,
   deployModel,
+  retryDeployment,
   scaleEndpoint,
   // Sent by BudApp only.
   beginPlacement,

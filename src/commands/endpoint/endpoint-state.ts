@@ -25,12 +25,11 @@ interface EndpointSpec {
   replicas: number;
   resources_per_replica: Resources;
   deploy_config: DeployConfig;
+  /** The only cluster allowed; null where the request named none. */
+  wanted_cluster_id: ClusterId | null;
   /** The workflow of the current or last rollout. */
   workflow_id: WorkflowId;
-  /**
-   * False once the endpoint has failed, was cancelled or deleted, and nothing of it is left: the name is free for
-   * another endpoint then.
-   */
+  /** False once nothing of the endpoint is left: the name is free for another endpoint then. */
   holds_name: boolean;
 }
 
@@ -110,9 +109,10 @@ const NOWHERE = { placement: null, namespace: null } as const;
 const requested = ({ data, meta }: Extract<Recorded<EndpointFact>, { type: 'EndpointRequested' }>): EndpointState => {
   const { endpoint_id, project_id, model_id, model_source, name, replicas, workflow_id } = data;
   const { resources_per_replica, deploy_config } = data;
-  const asked = { endpoint_id, project_id, model_id, model_source, name, replicas, resources_per_replica };
+  const spec = { endpoint_id, project_id, model_id, model_source, name, replicas, resources_per_replica };
+  const asked = { ...spec, deploy_config, wanted_cluster_id: data.cluster_id };
   const requested_by = UserId.safeParse(meta.actor.id).data ?? null;
-  return { ...asked, requested_by, deploy_config, workflow_id, holds_name: true, status: 'pending', ...NOWHERE };
+  return { ...asked, requested_by, workflow_id, holds_name: true, status: 'pending', ...NOWHERE };
 };
 
 const observedOf = ({ replicas, ingress_healthy, workers }: Observed): Observed => ({

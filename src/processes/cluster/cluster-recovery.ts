@@ -70,8 +70,10 @@ export const clusterRecovery = createRecovery({
       case 'ClusterDeletionRequested':
         // It goes on as before where the deletion is cancelled in time.
         return { type: 'superseded', message: 'The cluster is being deleted.' };
-      case 'ClusterDeleted':
       case 'ClusterRegistrationFailed':
+        // It may be tried again.
+        return { type: 'superseded', message: 'The cluster is gone.' };
+      case 'ClusterDeleted':
         return { type: 'gone', message: 'The cluster is gone.' };
     }
   },

@@ -88,9 +88,11 @@ export const endpointRecovery = createRecovery({
       case 'EndpointDeletionRequested':
         // It goes on as before where the deletion is cancelled in time.
         return { type: 'superseded', message: 'The endpoint is being deleted.' };
-      case 'EndpointDeleted':
       case 'EndpointFailed':
       case 'EndpointCancelled':
+        // Its deployment may be tried again.
+        return { type: 'superseded', message: 'The endpoint is gone.' };
+      case 'EndpointDeleted':
         return { type: 'gone', message: 'The endpoint is gone.' };
     }
   },
