@@ -15,6 +15,7 @@ import { upgradeRoute } from './live/upgrade-route.ts';
 import { createViewers } from './live/viewers.ts';
 import { attachWebSocket } from './live/websocket.ts';
 import { createOwnWrites } from './own-writes.ts';
+import { createPendingUploads } from './pending-uploads.ts';
 import type { Route } from './route.ts';
 import { auditRoutes } from './routes/audit.ts';
 import { authRoutes } from './routes/auth.ts';
@@ -74,7 +75,9 @@ export const createApi = async (services: ApiServices): Promise<Api> => {
     timeout_ms: services.settings.own_writes_timeout_ms,
   });
   const idempotency = createIdempotency({ pool, logger });
-  const uploads = createUploadCleanup({ log, objects, logger });
+  const pending = createPendingUploads({ pool, alone: services.settings.alone });
+  const uploads = createUploadCleanup({ log, objects, logger, pending });
+  void uploads.watch();
   const hub = await createHub({ log, bus, mapper: createStatusMapper({ log }), logger });
   const throttled = createThrottle();
   const viewers = createViewers({ hub, log, callers });

@@ -33,6 +33,8 @@ export interface ApiSettings {
   pubsub_name: string;
   /** Milliseconds for which a read waits until it shows what the caller has written; 0: it does not wait. */
   own_writes_timeout_ms: number;
+  /** Whether no other process works on this database. */
+  alone: boolean;
   /** Whether `/metrics` is served. */
   enable_metrics: boolean;
 }

@@ -42,6 +42,8 @@ const settingsOf = async (config: Config, local_url: string): Promise<ApiSetting
   max_upload_bytes: config.max_upload_bytes,
   dapr_api_token: await serviceTokenOf(config),
   own_writes_timeout_ms: config.own_writes_timeout_ms,
+  // The lock on the embedded server's folder keeps others away.
+  alone: config.postgres === null,
   enable_metrics: config.enable_metrics,
   pubsub_name: config.pubsub_name,
 });

@@ -117,6 +117,7 @@ export const startApi = async (overrides: Partial<ApiServices> = {}) => {
     max_upload_bytes: MAX_UPLOAD_BYTES,
     dapr_api_token: SERVICE_TOKEN,
     own_writes_timeout_ms: 2000,
+    alone: false,
     enable_metrics: true,
     pubsub_name: 'pubsub-redis',
   };

@@ -17,7 +17,6 @@ export const CLAIMS = {
   reservations: 'in the end only endpoints that are there hold capacity',
   leftovers: 'in the end nothing is left on the cluster that no endpoint owns',
   objects: 'in the end exactly the files of the models that are there are stored',
-  'killed-uploads': 'in the end the file of an upload that was killed is gone, or has its model',
   replay: 'a replay of the log makes the live state',
 } as const;
 export type Claim = keyof typeof CLAIMS;
@@ -192,7 +191,7 @@ const strayObjects = (world: World): Violation[] => {
   const missing = [...wanted].filter((key) => !world.objects.has(key));
   return [
     ...left.map((key) => ({
-      claim: world.killedUploads.has(key) ? ('killed-uploads' as const) : ('objects' as const),
+      claim: 'objects' as const,
       text: `${key} is left`,
     })),
     ...missing.map((key) => ({ claim: 'objects' as const, text: `${key} is missing` })),

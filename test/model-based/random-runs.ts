@@ -1,18 +1,12 @@
 import fc from 'fast-check';
 import { type Action, anAction } from './actions.ts';
-import { CLAIMS, type Claim } from './invariants.ts';
+import { CLAIMS } from './invariants.ts';
 import { runActions } from './run.ts';
-
-/** What is known not to hold yet, with the reason: a test that is skipped names each. */
-const KNOWN: Partial<Record<Claim, string>> = {
-  'killed-uploads': 'nothing removes a file that was stored before BudApp was killed, and has no model',
-};
 
 const check = async (actions: readonly Action[]): Promise<void> => {
   const { violations, trace } = await runActions(actions);
-  const broken = violations.filter(({ claim }) => KNOWN[claim] === undefined);
-  if (broken.length === 0) return;
-  const lines = broken.map(({ claim, text }) => `${CLAIMS[claim]}: ${text}`);
+  if (violations.length === 0) return;
+  const lines = violations.map(({ claim, text }) => `${CLAIMS[claim]}: ${text}`);
   throw new Error([...lines, 'after', ...trace.map((line) => `  ${line}`)].join('\n'));
 };
 
@@ -31,11 +25,4 @@ export const itHoldsInRandomRuns = (runs: number): void => {
   const actions = fc.array(anAction, { minLength: 4, maxLength: 60, size: 'max' });
   it(`holds what it claims in ${numRuns} random runs`, () =>
     fc.assert(fc.asyncProperty(actions, check), { numRuns, ...(seed === undefined ? {} : { seed }) }));
-};
-
-export const itIsKnownNotToHold = (): void => {
-  for (const [claim, text] of Object.entries(CLAIMS)) {
-    const reason = Object.entries(KNOWN).find(([name]) => name === claim)?.[1];
-    if (reason !== undefined) it.skip(`${text}, but ${reason}`);
-  }
 };

@@ -2,12 +2,14 @@ import { pino } from 'pino';
 import type { z } from 'zod';
 import { createMemoryLog } from '../../src/adapters/memory-log.ts';
 import { createNotifications } from '../../src/api/notifications.ts';
+import { createUploadCleanup } from '../../src/api/upload-cleanup.ts';
 import type { Caller } from '../../src/commands/access.ts';
 import { findCommand } from '../../src/commands/catalog.ts';
 import { createCommandHandler, type HandleCommand } from '../../src/commands/engine/handle.ts';
 import { Rejected } from '../../src/errors.ts';
+import { streamOf } from '../../src/events/catalog.ts';
 import type { RecordedEvent } from '../../src/events/event.ts';
-import { ClusterId, type CommandId, commandIdOf, ProjectId, TenantId, UserId } from '../../src/events/ids.ts';
+import { ClusterId, type CommandId, commandIdOf, deriveId, ProjectId, TenantId, UserId } from '../../src/events/ids.ts';
 import { createProcesses } from '../../src/processes/catalog.ts';
 import { createPerformer, type Performer } from '../../src/processes/engine/perform.ts';
 import { ClusterRow } from '../../src/projections/clusters.ts';
@@ -15,6 +17,7 @@ import { EndpointRow } from '../../src/projections/endpoints.ts';
 import type { ReadModels } from '../../src/projections/queries/read.ts';
 import { rowSchemaOf } from '../../src/projections/queries/row-schema.ts';
 import type { Row } from '../../src/projections/read-model.ts';
+import { memoryPending } from '../api/uploads/memory-pending.ts';
 import { createAggregates } from './aggregates.ts';
 import { Crashed, createGate, gatedLog } from './gate.ts';
 import { createMemoryEngine, type HeardReaction } from './memory-engine.ts';
@@ -63,8 +66,12 @@ export const createWorld = ({ onReaction }: { onReaction?: (heard: HeardReaction
   const readModels = createMemoryReadModels();
   const aggregates = createAggregates();
   const objects = new Set<string>();
-  /** The files of uploads during which BudApp was killed. */
-  const killedUploads = new Set<string>();
+  const uploads = createUploadCleanup({
+    log,
+    objects: { remove: async (key) => void objects.delete(key) },
+    pending: memoryPending(),
+    logger: pino({ level: 'silent' }),
+  });
   const history: RecordedEvent[] = [];
 
   const endpoints = () => readModels.rows('endpoints').map(endpointOf);
@@ -231,7 +238,10 @@ export const createWorld = ({ onReaction }: { onReaction?: (heard: HeardReaction
       if (!gate.isDown() && !(error instanceof Crashed)) throw error;
       return null;
     } finally {
-      if (gate.isDown()) restart();
+      if (gate.isDown()) {
+        restart();
+        await uploads.sweep();
+      }
       await followLog();
     }
   };
@@ -295,7 +305,6 @@ export const createWorld = ({ onReaction }: { onReaction?: (heard: HeardReaction
     readModels,
     aggregates,
     objects,
-    killedUploads,
     endpoints,
     clusters,
     gate,
@@ -309,12 +318,13 @@ export const createWorld = ({ onReaction }: { onReaction?: (heard: HeardReaction
     async upload(name: string): Promise<string> {
       const command_id = newCommandId();
       const object_key = `models/${tenant_id}/${command_id}/model.onnx`;
+      await uploads.begin({ key: object_key, stream: streamOf('model', deriveId(command_id, 'model')) });
       objects.add(object_key);
       const artefact = { object_key, file_name: 'model.onnx', size_bytes: 1000, sha256: 'a'.repeat(64) };
       const answer = await send('UploadLocalModel', { name, artefact }, command_id);
       // The API removes the file of a refused upload.
-      if (answer.startsWith('refused')) objects.delete(object_key);
-      if (answer === 'killed') killedUploads.add(object_key);
+      if (answer.startsWith('refused')) await uploads.discard(object_key);
+      if (answer === 'done') await uploads.keep(object_key);
       return answer;
     },
     read: (limit: number) => inBudApp(async () => engine.read(history, limit)),

@@ -47,6 +47,7 @@ describe('MinIO behind the API and the local services', function () {
       version: '0',
       dapr_api_token: 'x',
       own_writes_timeout_ms: 2000,
+      alone: false,
       enable_metrics: false,
       pubsub_name: '',
     };

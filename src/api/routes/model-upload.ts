@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { z } from 'zod';
 import { allows } from '../../commands/access.ts';
 import { notPermitted } from '../../commands/engine/authorise.ts';
@@ -116,6 +117,20 @@ interface Stored extends StoredObject {
   file_name: string;
 }
 
+/** A file that cannot be stored leaves nothing behind. */
+const putOrDiscard = async (
+  { objects, uploads }: WriteServices,
+  { key, stream }: { key: string; stream: Readable },
+  options: Parameters<WriteServices['objects']['put']>[2],
+): Promise<StoredObject> => {
+  try {
+    return await objects.put(key, stream, options);
+  } catch (error) {
+    await uploads.discard(key);
+    throw error;
+  }
+};
+
 const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile, before: FormFields) => {
   validateFieldsBefore(before);
   const named = FILE_NAME.safeParse(file.name);
@@ -128,7 +143,8 @@ const storeFile = async ({ services, exchange, attempt }: Upload, file: FormFile
   const folder = `models/${exchange.caller.tenant_id}/${attempt.command_id}`;
   const key = `${folder}/${crypto.randomUUID()}/${keyNameOf(file.name)}`;
   const options = { maxBytes: services.settings.max_upload_bytes, ...(sha256 === undefined ? {} : { sha256 }) };
-  const stored = await services.objects.put(key, file.stream, options);
+  await services.uploads.begin({ key, stream: streamOfModel(attempt) });
+  const stored = await putOrDiscard(services, { key, stream: file.stream }, options);
   killPoint('upload: file stored');
   return { ...stored, file_name: file.name } satisfies Stored;
 };
@@ -166,7 +182,7 @@ const register = async (upload: Upload, fields: FormFields, stored: Stored): Pro
     await services.uploads.settle({ key: stored.key, stream: streamOfModel(attempt) }, error);
     throw error;
   }
-  if (outcome.repeated) await services.uploads.discard(stored.key);
+  await (outcome.repeated ? services.uploads.discard(stored.key) : services.uploads.keep(stored.key));
   return writeAnswer(services, uploadLocalModel, { outcome, attempt });
 };
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
+import { createPendingUploads } from '../../../src/api/pending-uploads.ts';
 import { createUploadCleanup } from '../../../src/api/upload-cleanup.ts';
 import { createCommandHandler, type HandleCommand } from '../../../src/commands/engine/handle.ts';
 import { Rejected } from '../../../src/errors.ts';
@@ -11,6 +12,7 @@ import { fact } from '../../commands/fixture.ts';
 import { requester, tenant } from '../../commands/given.ts';
 import { eventually } from '../../eventually.ts';
 import { type Reply, type RunningApi, startApi } from '../running-api.ts';
+import { memoryPending } from './memory-pending.ts';
 
 const unavailable = () => new Rejected('unavailable', 'log-unavailable', 'The log cannot be reached.');
 
@@ -87,6 +89,22 @@ describe('uploads whose command fails', () => {
     }
     expect(await api.storedFiles()).to.deep.equal(before);
   });
+
+  it('leave a note of each file that was not settled when the process was killed', async () => {
+    const { pool } = api.services;
+    expect((await pool.query('select * from pending_uploads')).rows).to.deep.equal([]);
+    const killed = createPendingUploads({ pool, alone: true });
+    const file = { key: 'models/killed', stream: `model-${newId(ModelId)}` };
+    await killed.add(file);
+    expect(await killed.listAbandoned()).to.deep.equal([]);
+    expect(await createPendingUploads({ pool, alone: true }).listAbandoned()).to.deep.equal([file]);
+    const other = createPendingUploads({ pool, alone: false });
+    expect(await other.listAbandoned()).to.deep.equal([]);
+    await pool.query("update pending_uploads set started_at = now() - interval '2 days'");
+    expect(await other.listAbandoned()).to.deep.equal([file]);
+    await other.remove(file.key);
+    expect(await other.listAbandoned()).to.deep.equal([]);
+  });
 });
 
 describe('the cleanup after an upload with an unknown outcome', () => {
@@ -109,6 +127,7 @@ describe('the cleanup after an upload with an unknown outcome', () => {
       log: reading,
       objects: { remove: async (key) => void stored.delete(key) },
       logger: createLogger({ level: 'silent' }),
+      pending: memoryPending(),
       first_check: { first_ms: 10, longest_ms: 20 },
     });
     const back = () => {
@@ -125,6 +144,17 @@ describe('the cleanup after an upload with an unknown outcome', () => {
     expect([...stored]).to.deep.equal([file.key]);
     back();
     await eventually('the file is removed', async () => stored.size === 0);
+    await cleanup.close();
+  });
+
+  it('removes what an upload has left whose process was killed', async () => {
+    const { stored, cleanup, back } = await start();
+    await cleanup.begin(file);
+    await cleanup.sweep();
+    expect([...stored]).to.deep.equal([file.key]);
+    back();
+    await cleanup.sweep();
+    expect([...stored]).to.deep.equal([]);
     await cleanup.close();
   });
 
