@@ -95,12 +95,25 @@ type PersistentClient = ReturnType<typeof createPersistentClient>;
 
 const EventTypes = z.object({ items: z.array(z.object({ event_type: z.string() })) });
 
-/** The facts of a resource, in order. What a service reports of itself in between may differ in number. */
+/**
+ * What the cluster reports, and what follows from it: replicas die with the process that is killed, and are started again by
+ * the next one.
+ */
+const FROM_REPORTS: ReadonlySet<string> = new Set([
+  'EndpointReplicasReported',
+  'EndpointDegraded',
+  'EndpointRecovered',
+  'EndpointBecameUnknown',
+  'EndpointRepairRequested',
+  'EndpointRepaired',
+]);
+
+/** The facts of a resource, in order, without those that follow from reports. */
 const factsOf = async (client: PersistentClient, area: string, id: string): Promise<string[]> => {
   const answer = await client.get(`/audit/events?area=${area}&resource_id=${id}&limit=200&order=oldest-first`);
   return EventTypes.parse(answer)
     .items.map(({ event_type }) => event_type)
-    .filter((type) => type !== 'EndpointReplicasReported');
+    .filter((type) => !FROM_REPORTS.has(type));
 };
 
 /** The main job: a model is uploaded, deployed and scaled, and everything is deleted. Answers what there is to see of it in the end. */
@@ -119,7 +132,9 @@ export const doJob = async (target: Target, name: string): Promise<unknown> => {
   const deployed = await client.until('endpoint', endpoint.id, ['running', 'failed', 'cancelled']);
   // A recount follows, by a timer.
   await client.post(`/endpoints/${endpoint.id}/scale`, `${name}-scale`, { replicas: 1 });
-  const scaled = await client.untilScaled(endpoint.id);
+  await client.untilScaled(endpoint.id);
+  // The replicas of a process that was killed come back.
+  const scaled = await client.until('endpoint', endpoint.id, ['running', 'failed']);
   await client.delete(`/endpoints/${endpoint.id}`, `${name}-delete-endpoint`);
   const undeployed = await client.until('endpoint', endpoint.id, ['deleted']);
   await client.delete(`/models/${model.id}`, `${name}-delete-model`);
