@@ -1,26 +1,7 @@
 import { z } from 'zod';
-import { ClusterId, EndpointId, UserId, WorkflowId } from '../../events/ids.ts';
-import { DeployConfig, Resources } from '../../events/values.ts';
+import { DeployedSpec } from './deployed-spec.ts';
 
-/** The request, with what every phase needs of it. */
-export const RepairSpec = z.object({
-  workflow_id: WorkflowId,
-  user_id: UserId,
-  endpoint_id: EndpointId,
-  name: z.string(),
-  model_uri: z.string(),
-  provider: z.string(),
-  size_bytes: z.int(),
-  deploy_config: DeployConfig,
-  resources_per_replica: Resources,
-  cluster_id: ClusterId,
-  bud_cluster_id: z.string(),
-  simulator_id: z.string(),
-  namespace: z.string(),
-  replicas: z.int(),
-  known_workers: z.array(z.string()),
-  deadline: z.string(),
-});
+export const RepairSpec = DeployedSpec.extend({ known_workers: z.array(z.string()) });
 export type RepairSpec = z.output<typeof RepairSpec>;
 
 const wanted = RepairSpec;

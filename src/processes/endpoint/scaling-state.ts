@@ -1,27 +1,9 @@
 import { z } from 'zod';
 import { observedFields } from '../../commands/endpoint/observed.ts';
-import { ClusterId, EndpointId, UserId, WorkflowId } from '../../events/ids.ts';
-import { DeployConfig, Reason, Resources } from '../../events/values.ts';
+import { Reason } from '../../events/values.ts';
+import { DeployedSpec } from './deployed-spec.ts';
 
-/** The request, with what every phase needs of it. */
-export const ScalingSpec = z.object({
-  workflow_id: WorkflowId,
-  user_id: UserId,
-  endpoint_id: EndpointId,
-  name: z.string(),
-  model_uri: z.string(),
-  provider: z.string(),
-  size_bytes: z.int(),
-  deploy_config: DeployConfig,
-  resources_per_replica: Resources,
-  cluster_id: ClusterId,
-  bud_cluster_id: z.string(),
-  simulator_id: z.string(),
-  namespace: z.string(),
-  replicas: z.int(),
-  previous_replicas: z.int(),
-  deadline: z.string(),
-});
+export const ScalingSpec = DeployedSpec.extend({ previous_replicas: z.int() });
 export type ScalingSpec = z.output<typeof ScalingSpec>;
 
 export const ScalingState = z.discriminatedUnion('phase', [
