@@ -122,7 +122,9 @@ describe('BudApp with Keycloak', function () {
       const refreshed = await ask('POST', '/auth/refresh', { json: { refresh_token: session.refresh_token } });
       expect(refreshed.status).to.equal(200);
       const again = await ask('POST', '/auth/refresh', { json: { refresh_token: session.refresh_token } });
-      expectProblem(again, 401, 'invalid-refresh-token');
+      // The answer may have been lost: for some seconds the same token has the same successor.
+      expect(again.status).to.equal(200);
+      expect(again.body.refresh_token).to.equal(refreshed.body.refresh_token);
       const { access_token, refresh_token } = (await login({ ...who, realm })) as Reply['body'];
       const own = asking(budapp.url, access_token);
       expect((await own('POST', '/auth/logout', { json: { refresh_token } })).status).to.equal(204);
