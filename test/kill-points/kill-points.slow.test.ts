@@ -7,6 +7,7 @@ import { loadConfig } from '../../src/config/config.ts';
 import { KILL_POINTS, type KillPoint } from '../../src/resilience/kill-point.ts';
 import { type BudApp, inferenceProcesses, loggedIn, startBudApp } from '../e2e/budapp.ts';
 import { aCluster } from '../e2e/deployment.ts';
+import { createEventStoreDouble } from '../eventstore-double/double.ts';
 import { eventually } from '../eventually.ts';
 import { doJob } from './job.ts';
 
@@ -36,23 +37,68 @@ const objectsIn = async (dataDir: string): Promise<string[]> => {
   return files.filter((entry) => entry.isFile()).map(({ name }) => name);
 };
 
-describe('a kill between two writes', function () {
-  this.timeout(300_000);
+/** The points around what the log takes; of the others it knows nothing. */
+const OVER_EVENTSTORE: readonly KillPoint[] = [
+  'command: name reserved',
+  'command: facts appended',
+  'command: names released',
+  'reader: batch committed',
+  'dispatcher: attempt made, not stored',
+  'projector: batch committed',
+];
+
+interface Place {
+  env: Readonly<Record<string, string>>;
+  close(): Promise<void>;
+}
+
+/** In the end the job has led to what it leads to without a kill. */
+const changesNothing = (open: () => Promise<Place>, points: readonly KillPoint[]): void => {
   let dataDir = '';
   let budapp: BudApp;
+  let place: Place;
   let undisturbed: unknown;
   const target = { url: () => budapp.url };
+  const start = async (env: Readonly<Record<string, string>> = {}) => {
+    budapp = await startBudApp(dataDir, { ...place.env, ...env });
+  };
 
   before(async () => {
     dataDir = await mkdtemp(join(tmpdir(), 'budapp-kill-'));
-    budapp = await startBudApp(dataDir);
+    place = await open();
+    await start();
     expect((await aCluster(await loggedIn(budapp))).status).to.equal('available');
     undisturbed = await doJob(target, 'undisturbed');
   });
   after(async () => {
-    await budapp.stop();
+    await budapp?.stop();
+    await place?.close();
     await rm(dataDir, { recursive: true, force: true });
   });
+
+  for (const [index, point] of points.entries()) {
+    it(`changes nothing in the end: ${point}`, async () => {
+      await budapp.stop();
+      const before = await objectsIn(dataDir);
+      await start({ KILL_POINT: `${point}@${PASSES[point] ?? 0}` });
+      const killed = budapp.exited();
+      const job = doJob(target, `killed-${index}`);
+      const signal = await Promise.race([killed, job.then(() => 'the job was done without passing the point')]);
+      expect(signal).to.equal('SIGKILL');
+      await start();
+      expect(await job).to.deep.equal(undisturbed);
+      await eventually('no replica is left', async () =>
+        (await inferenceProcesses(dataDir)).length === 0 ? true : null,
+      );
+      await eventually('no file is left', async () =>
+        (await objectsIn(dataDir)).length <= before.length ? true : null,
+      );
+    });
+  }
+};
+
+describe('a kill between two writes', function () {
+  this.timeout(300_000);
 
   it('is tried at every point of the code, each of which is there once', () => {
     expect(namesInCode().toSorted()).to.deep.equal([...KILL_POINTS].toSorted());
@@ -63,23 +109,15 @@ describe('a kill between two writes', function () {
     expect(() => loadConfig(settings)).to.throw('KILL_POINT is for tests');
   });
 
-  for (const [index, point] of KILL_POINTS.entries()) {
-    it(`changes nothing in the end: ${point}`, async () => {
-      await budapp.stop();
-      const before = await objectsIn(dataDir);
-      budapp = await startBudApp(dataDir, { KILL_POINT: `${point}@${PASSES[point] ?? 0}` });
-      const killed = budapp.exited();
-      const job = doJob(target, `killed-${index}`);
-      const signal = await Promise.race([killed, job.then(() => 'the job was done without passing the point')]);
-      expect(signal).to.equal('SIGKILL');
-      budapp = await startBudApp(dataDir);
-      expect(await job).to.deep.equal(undisturbed);
-      await eventually('no replica is left', async () =>
-        (await inferenceProcesses(dataDir)).length === 0 ? true : null,
-      );
-      await eventually('no file is left', async () =>
-        (await objectsIn(dataDir)).length <= before.length ? true : null,
-      );
-    });
-  }
+  describe('with the log in Postgres', () => {
+    changesNothing(async () => ({ env: {}, close: async () => {} }), KILL_POINTS);
+  });
+
+  describe('with the log in EventStoreDB, here its test double', () => {
+    const open = async () => {
+      const double = await createEventStoreDouble();
+      return { env: { EVENTSTORE_URL: double.url }, close: () => double.close() };
+    };
+    changesNothing(open, OVER_EVENTSTORE);
+  });
 });
