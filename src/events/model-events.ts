@@ -11,7 +11,12 @@ export type ModelSource = z.output<typeof ModelSource>;
 export const LocalPath = z.string().min(1);
 
 const described = { model_id: ModelId, name: z.string(), description: Description, tags: Tags };
-const onboarding = { workflow_id: WorkflowId, deadline: Deadline };
+const onboarding = {
+  workflow_id: WorkflowId,
+  deadline: Deadline,
+  /** The workflow that failed, and is tried again with this. */
+  retries: WorkflowId.optional(),
+};
 
 export const CloudModelRegistered = event(
   'CloudModelRegistered',
@@ -32,7 +37,15 @@ export const ModelMetadataRecorded = event(
     local_path: LocalPath.optional(),
   }),
 );
-export const ModelOnboardingFailed = event('ModelOnboardingFailed', z.object({ model_id: ModelId, reason: Reason }));
+export const ModelOnboardingFailed = event(
+  'ModelOnboardingFailed',
+  z.object({
+    model_id: ModelId,
+    reason: Reason,
+    /** True: a service did not answer, so the uploaded file is kept for another attempt. */
+    artefact_kept: z.boolean().optional(),
+  }),
+);
 export const ModelRenamed = event(
   'ModelRenamed',
   z.object({ model_id: ModelId, name: z.string(), previous_name: z.string() }),

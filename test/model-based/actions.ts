@@ -139,7 +139,11 @@ const poison = (world: World, kind: number, index: Which): unknown => {
 
 /** As the API does it, where the workflow's command must know which workflow it retries. */
 const retry = async (world: World, index: Which): Promise<string> => {
-  const commands = { 'endpoint-deployment': 'RetryDeployment', 'cluster-onboarding': 'RetryRegistration' };
+  const commands = {
+    'endpoint-deployment': 'RetryDeployment',
+    'cluster-onboarding': 'RetryRegistration',
+    'model-onboarding': 'RetryOnboarding',
+  };
   const over = world.rows('workflows').flatMap(({ id, kind, target, status }) => {
     const command = Object.entries(commands).find(([name]) => name === kind)?.[1];
     const about = WorkflowTarget.parse(target);

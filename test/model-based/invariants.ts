@@ -181,11 +181,11 @@ const leftovers = (world: World): Violation[] =>
 
 const strayObjects = (world: World): Violation[] => {
   const wanted = new Set(
-    world.aggregates
-      .models()
-      .flatMap(({ state: { status, artefact } }) =>
-        artefact && (status === 'active' || status === 'onboarding') ? [artefact.object_key] : [],
-      ),
+    world.aggregates.models().flatMap(({ state }) => {
+      const { status, artefact } = state;
+      const isWanted = status === 'active' || status === 'onboarding' || (status === 'failed' && state.artefact_kept);
+      return artefact && isWanted ? [artefact.object_key] : [];
+    }),
   );
   const left = [...world.objects].filter((key) => !wanted.has(key));
   const missing = [...wanted].filter((key) => !world.objects.has(key));

@@ -5,6 +5,7 @@ import type { AnyCommand } from '../../commands/command.ts';
 import { deleteEndpoint } from '../../commands/endpoint/delete-endpoint.ts';
 import { retryDeployment } from '../../commands/endpoint/retry-deployment.ts';
 import { scaleEndpoint } from '../../commands/endpoint/scale-endpoint.ts';
+import { retryOnboarding } from '../../commands/model/retry-onboarding.ts';
 import { notRetryable } from '../../commands/retry.ts';
 import { streamOf, toFact } from '../../events/catalog.ts';
 import { WorkflowId } from '../../events/ids.ts';
@@ -59,10 +60,7 @@ const orderOf = (services: WriteServices, { kind }: Workflow, workflow_id: Workf
     case 'cluster-deletion':
       return { command: deleteCluster, dataOf: (cluster_id) => ({ cluster_id }) };
     case 'model-onboarding':
-      throw notRetryable(
-        'What was uploaded is removed when an onboarding fails.',
-        'Upload or register the model again.',
-      );
+      return { command: retryOnboarding, dataOf: (model_id) => ({ model_id, workflow_id }) };
     case 'endpoint-recovery':
     case 'endpoint-repair':
     case 'cluster-recovery':
@@ -88,14 +86,14 @@ export const workflowRetryRoute = (services: WriteServices, tag: string): Route 
     operation_id: 'RetryWorkflow',
     summary: 'Retry a workflow that failed or was cancelled',
     description:
-      'Starts a new workflow that does again what this one was to do, on the same endpoint or cluster: under the same name, with the same settings, and with no second upload. It is refused with `workflow-not-retryable` where a later workflow has changed the target, where something is still being removed, and for the onboarding of a model, whose file is removed when it fails.',
+      'Starts a new workflow that does again what this one was to do, on the same endpoint, cluster or model: under the same name, with the same settings, and with no second upload. It is refused with `workflow-not-retryable` where a later workflow has changed the target, where something is still being removed, and for the onboarding of a model that was cancelled, or whose file no service can read: that file is removed.',
     tag,
-    permission: ['endpoint:manage', 'cluster:manage'],
+    permission: ['endpoint:manage', 'cluster:manage', 'model:manage'],
     params: z.strictObject({ workflow_id: WorkflowId }),
     answers: {
       accepted: {
-        description: 'The endpoint or cluster; `workflow_id` names the new workflow',
-        schema: z.union([resources.endpoint.schema, resources.cluster.schema]),
+        description: 'The endpoint, cluster or model; `workflow_id` names the new workflow',
+        schema: z.union([resources.endpoint.schema, resources.cluster.schema, resources.model.schema]),
         headers: { Location: 'always', ETag: 'always', Position: 'always' },
       },
       ok: {

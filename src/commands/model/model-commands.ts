@@ -3,6 +3,7 @@ import { deleteModel } from './delete-model.ts';
 import { failModelOnboarding } from './internal/fail-model-onboarding.ts';
 import { recordModelMetadata } from './internal/record-model-metadata.ts';
 import { registerCloudModel } from './register-cloud-model.ts';
+import { retryOnboarding } from './retry-onboarding.ts';
 import { updateModel } from './update-model.ts';
 import { uploadLocalModel } from './upload-local-model.ts';
 
@@ -10,6 +11,7 @@ import { uploadLocalModel } from './upload-local-model.ts';
 export const modelCommands: readonly AnyCommand[] = [
   deleteModel,
   registerCloudModel,
+  retryOnboarding,
   updateModel,
   uploadLocalModel,
   // Sent by BudApp only.

@@ -22,10 +22,13 @@ interface Identity {
 /**
  *     (CloudModelRegistered | LocalModelUploaded) -> onboarding -ModelMetadataRecorded-> active -ModelDeleted-> deleted
  *                                                        '-ModelOnboardingFailed-> failed -ModelDeleted-----------^
+ *                                            (onboarding again where it is tried again)
  */
 export type ModelState = Identity &
   (
-    | { status: 'onboarding' | 'failed' | 'deleted' }
+    | { status: 'onboarding' | 'deleted' }
+    /** Without its file, the onboarding cannot be tried again; a cloud model needs none. */
+    | { status: 'failed'; artefact_kept: boolean }
     | {
         status: 'active';
         metadata: ModelMetadata;
@@ -36,11 +39,11 @@ export type ModelState = Identity &
 
 const evolve = (state: ModelState | null, event: Recorded<ModelFact>): ModelState | null => {
   if (event.type === 'CloudModelRegistered') {
-    const { source, repo_id, deadline: _deadline, ...described } = event.data;
+    const { source, repo_id, deadline: _deadline, retries: _retries, ...described } = event.data;
     return { ...described, origin: { kind: 'cloud', source, repo_id }, artefact: null, status: 'onboarding' };
   }
   if (event.type === 'LocalModelUploaded') {
-    const { artefact, deadline: _deadline, ...described } = event.data;
+    const { artefact, deadline: _deadline, retries: _retries, ...described } = event.data;
     const { object_key, size_bytes } = artefact;
     return { ...described, origin: { kind: 'artefact', object_key, size_bytes }, artefact, status: 'onboarding' };
   }
@@ -49,7 +52,7 @@ const evolve = (state: ModelState | null, event: Recorded<ModelFact>): ModelStat
     case 'ModelMetadataRecorded':
       return { ...state, status: 'active', metadata: event.data.metadata, local_path: event.data.local_path };
     case 'ModelOnboardingFailed':
-      return { ...state, status: 'failed' };
+      return { ...state, status: 'failed', artefact_kept: event.data.artefact_kept ?? false };
     case 'ModelRenamed':
       return { ...state, name: event.data.name };
     case 'ModelDescribed':

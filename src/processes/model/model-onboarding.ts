@@ -18,7 +18,7 @@ const State = z.object({
   phase: z.enum(['extracting', 'recording', 'over']),
   workflow_id: WorkflowId,
   model_id: ModelId,
-  /** The uploaded file, which is removed when the onboarding fails; null: a cloud model. */
+  /** The uploaded file; null: a cloud model. */
   object_key: z.string().nullable(),
   /** The model service's copy of it, once it is known. */
   local_path: z.string().optional(),
@@ -38,7 +38,9 @@ const CLOUD_STEPS = { [CLOUD_STEP]: 'Ask the provider about the model' };
  *     (requested) -> extracting -> recording -> (active)
  *                        |             '--refused--.
  *                        |--failed--> (failed, the uploaded file removed)
- *                        '--late, cancelled--> over: the same, and a copy that the service still makes is removed
+ *                        '--late, cancelled--> over: a copy that the service still makes is removed
+ *
+ * The uploaded file of an onboarding that failed because a service did not answer is kept for another attempt.
  */
 export const createModelOnboarding = ({ objectUri }: { objectUri: (key: string) => string }): Process<State> => {
   const start = (event: Requested): Reaction<State> => {
@@ -144,13 +146,19 @@ const mayStillCopy = ({ phase, object_key }: State, { type, data }: Recorded): b
   return type !== 'WorkflowStepFailed' && type !== 'WorkflowResultReceived';
 };
 
+/** Whether no service has said that the file is of no use. */
+const isOutage = ({ type, data }: Recorded): boolean =>
+  type === 'WorkflowTimerFired' || (type === 'WorkflowCallFailed' && data.reason.code !== 'call-refused');
+
 const giveUp = (state: State, event: Recorded, abort: Abort): Reaction<State> => {
-  const { model_id, workflow_id, object_key, local_path = null } = state;
+  const { model_id, workflow_id, local_path = null } = state;
+  const artefact_kept = state.object_key !== null && isOutage(event);
+  const object_key = artefact_kept ? null : state.object_key;
   return {
     state: { ...state, phase: 'over' },
     intents: [
       abandonCalls(),
-      ask(failModelOnboarding, { model_id, reason: abort.reason }),
+      ask(failModelOnboarding, { model_id, reason: abort.reason, ...(artefact_kept && { artefact_kept }) }),
       giveUpWorkflow(workflow_id, abort),
       ...removeFiles({ object_key, local_path }, event.at),
       ...(mayStillCopy(state, event) ? [] : [end()]),

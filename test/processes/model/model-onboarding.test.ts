@@ -101,15 +101,27 @@ describe('the onboarding of models', () => {
     'it is cancelled': cancelRequested,
   })) {
     it(`removes the copy that the service still makes when ${what}`, () => {
-      const { names, ended } = given(uploaded, trouble);
-      expect(names?.at(-1)).to.equal('remove models/ocr.onnx');
-      expect(ended).to.equal(false);
+      expect(given(uploaded, trouble).ended).to.equal(false);
       const late = ignored('perform_model_extraction', 'results', { model_info, local_path: '/tmp/x' });
       const cleaned = given(uploaded, trouble, ignored('perform_model_extraction', 'save_model'), late);
       expect(cleaned.names).to.deep.equal(['call model.delete-files', 'end']);
       expect(cleaned.callInput('model.delete-files')).to.deep.equal({ path: '/tmp/x' });
     });
   }
+
+  it('keeps the file for another attempt where a service did not answer, and no other file', () => {
+    for (const outage of [timerFired('deadline'), callFailed('model.extract')]) {
+      const { names, commandData } = given(uploaded, outage);
+      expect(names).not.to.include('remove models/ocr.onnx');
+      expect(commandData('FailModelOnboarding')).to.include({ artefact_kept: true });
+    }
+    const { names, commandData } = given(uploaded, cancelRequested);
+    expect(names).to.include('remove models/ocr.onnx');
+    expect(commandData('FailModelOnboarding')).not.to.have.property('artefact_kept');
+    expect(given(registered, timerFired('deadline')).commandData('FailModelOnboarding')).not.to.have.property(
+      'artefact_kept',
+    );
+  });
 
   it('goes on from a state that an earlier version stored', () => {
     const stored = { phase: 'extracting', workflow_id: ids.workflow_id, model_id: ids.model_id, object_key: null };

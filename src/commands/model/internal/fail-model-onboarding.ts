@@ -7,8 +7,7 @@ export const failModelOnboarding = modelCommand({
   type: 'FailModelOnboarding',
   summary: 'Fail the onboarding of a model and release its name',
   permission: 'system',
-  data: z.strictObject({ model_id: ModelId, reason: Reason }),
+  data: z.strictObject({ model_id: ModelId, reason: Reason, artefact_kept: z.boolean().optional() }),
   target: ({ model_id }) => model_id,
-  decide: ({ model_id, reason }, { status }) =>
-    status === 'onboarding' ? { type: 'ModelOnboardingFailed', data: { model_id, reason } } : [],
+  decide: (data, { status }) => (status === 'onboarding' ? { type: 'ModelOnboardingFailed', data } : []),
 });
