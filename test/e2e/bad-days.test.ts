@@ -183,7 +183,7 @@ describe('deployments on bad days', function () {
   });
 
   describe('cancelling', () => {
-    it('deploys again what was cancelled, on request', async () => {
+    it('deploys and scales again what was cancelled, on request', async () => {
       const retry = (id: string, key = 'first') =>
         ask('POST', `/workflows/${id}/retry`, { headers: { 'idempotency-key': `${id}-${key}` } });
       const { body: accepted } = await deploy('second-chance');
@@ -208,6 +208,14 @@ describe('deployments on bad days', function () {
         undefined,
         accepted.workflow_id,
       ]);
+
+      const scaling = await ask('POST', `/endpoints/${accepted.id}/scale`, { json: { replicas: 2 } });
+      await ask('POST', `/workflows/${scaling.body.workflow_id}/cancel`);
+      expect((await workflowOf(scaling.body.workflow_id)).status).to.equal('cancelled');
+      const scaled = await settled(await retry(scaling.body.workflow_id));
+      expect(scaled).to.deep.include({ status: 'running' });
+      expect((await ask('GET', `/endpoints/${accepted.id}`)).body.desired.replicas).to.equal(2);
+      expectProblem(await retry(scaling.body.workflow_id, 'other'), 409, 'workflow-not-retryable');
       await gone(endpoint);
     });
 
