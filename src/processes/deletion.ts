@@ -26,7 +26,6 @@ import {
   followRemoval,
   Removal,
   type RemovalKind,
-  UNDO,
 } from './removal.ts';
 import { begin, giveUpWorkflow, succeed } from './workflow-intents.ts';
 
@@ -216,8 +215,7 @@ const reactDeleting = <Subject extends { workflow_id: WorkflowId }>(
 ): Reaction<Progress & Subject> | null => {
   const wanted = kind.removalOf(state);
   if (!wanted || !state.removal) return null;
-  const isOver = event.type === 'WorkflowTimerFired' && event.data.timer === UNDO;
-  const step = followRemoval(wanted.kind, state.removal, { event, isOver });
+  const step = followRemoval(wanted.kind, state.removal, event);
   if (step === null) return null;
   if (step === 'gone') return record(kind, state, [abandonCalls(), ...endRemoval()]);
   const { removal, intents, again: deadline } = step;

@@ -155,20 +155,17 @@ const nextAttempt = (kind: RemovalKind, removal: Removal, at: string): RemovalSt
  *       '--(lost)--> sign --(the service answers, and tells nothing of it)--> gone
  *     any --(its name becomes known)--> delete --(deleted, or 404)--> gone
  *
- * An attempt that ends without that is followed by another one. `isOver`: the event ends the attempt.
+ * An attempt that ends without that is followed by another one.
  */
-export const followRemoval = (
-  kind: RemovalKind,
-  removal: Removal,
-  { event, isOver }: { event: Recorded; isOver: boolean },
-): RemovalStep => {
+export const followRemoval = (kind: RemovalKind, removal: Removal, event: Recorded): RemovalStep => {
   const thing = kind.thingIn(event);
   if (thing !== null && thing !== removal.thing) {
     return { ...asking(kind, { ...removal, awaiting: 'delete', thing }, event), again: null };
   }
-  if (isOver) return nextAttempt(kind, removal, event.at);
   if (removal.awaiting === 'delete' && kind.isRemoved(event)) return 'gone';
   switch (event.type) {
+    case 'WorkflowTimerFired':
+      return event.data.timer === UNDO ? nextAttempt(kind, removal, event.at) : null;
     case 'WorkflowCallAnswered':
       return onAnswer(kind, removal, event);
     case 'WorkflowCallFailed':

@@ -16,7 +16,8 @@ export const retryRegistration = clusterCommand({
   target: ({ cluster_id }) => cluster_id,
   reserves: (_data, { name }) => ({ kind: 'cluster', name }),
   decide: ({ cluster_id, workflow_id }, state, { make, now, deadlines }) => {
-    assertRetryable({ state, area: 'cluster', undone: ['error'] }, workflow_id);
+    const is_undone = state.status === 'error' && !state.holds_name;
+    assertRetryable({ state, area: 'cluster', is_undone }, workflow_id);
     const { name, cluster_type, ingress_url, configuration } = state;
     return {
       type: 'ClusterRegistrationRequested',

@@ -18,7 +18,8 @@ export const retryDeployment = endpointCommand({
     deploymentNeeds({ project_id, model_id, cluster_id: wanted_cluster_id }),
   reserves: (_data, { name }) => ({ kind: 'endpoint', name }),
   decide: ({ endpoint_id, workflow_id }, state, context) => {
-    assertRetryable({ state, area: 'endpoint', undone: ['failed', 'cancelled'] }, workflow_id);
+    const is_undone = (state.status === 'failed' || state.status === 'cancelled') && !state.holds_name;
+    assertRetryable({ state, area: 'endpoint', is_undone }, workflow_id);
     const { project_id, model_id, name, replicas, wanted_cluster_id, deploy_config, resources_per_replica } = state;
     const asked = { endpoint_id, project_id, model_id, name, replicas, deploy_config, resources_per_replica };
     return deploymentRequested({ ...asked, cluster_id: wanted_cluster_id, retries: workflow_id }, context);

@@ -17,7 +17,7 @@ export const retryOnboarding = modelCommand({
   target: ({ model_id }) => model_id,
   reserves: (_data, { name }) => ({ kind: 'model', name }),
   decide: ({ model_id, workflow_id }, state, { make, now, deadlines }) => {
-    assertRetryable({ state: { ...state, holds_name: false }, area: 'model', undone: ['failed'] }, workflow_id);
+    assertRetryable({ state, area: 'model', is_undone: state.status === 'failed' }, workflow_id);
     const { name, description, tags, origin, artefact } = state;
     const again = {
       ...{ model_id, name, description, tags: [...tags] },

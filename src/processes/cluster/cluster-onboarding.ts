@@ -20,7 +20,6 @@ import {
   isRefused,
   Removal,
   type RemovalKind,
-  UNDO,
 } from '../removal.ts';
 import { begin, beginUndo, giveUpWorkflow, reportTo, requesterOf, succeed } from '../workflow-intents.ts';
 import { clusterRemoval } from './cluster-deletion.ts';
@@ -183,8 +182,7 @@ const undo = (
 
 const reactUndoing = (state: In<'undoing'>, event: Recorded): Reaction<State> | null => {
   const { workflow_id, cluster_id, abort, removal: before } = state;
-  const isOver = event.type === 'WorkflowTimerFired' && event.data.timer === UNDO;
-  const step = followRemoval(removalOf(state), before, { event, isOver });
+  const step = followRemoval(removalOf(state), before, event);
   if (step === null) return null;
   if (step === 'gone') {
     const { state: over, intents } = finish(state, abort, before.thing);

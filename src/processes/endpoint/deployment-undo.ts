@@ -16,7 +16,6 @@ import {
   isRefused,
   type RemovalKind,
   saysDeleted,
-  UNDO,
 } from '../removal.ts';
 import { beginUndo, giveUpWorkflow, reportTo } from '../workflow-intents.ts';
 import type { DeploymentState, EndpointSpec, In, Option } from './deployment-state.ts';
@@ -158,8 +157,7 @@ const leftOf = (namespace: string | null): string =>
 export const reactUndoing = (state: In<'undoing'>, event: Recorded): Reacted | null => {
   const { wanted, option, trouble: abort, removal: before } = state;
   const { endpoint_id, workflow_id } = wanted;
-  const isOver = event.type === 'WorkflowTimerFired' && event.data.timer === UNDO;
-  const step = followRemoval(removalOf(state), before, { event, isOver });
+  const step = followRemoval(removalOf(state), before, event);
   if (step === null) return null;
   if (step === 'gone') {
     const { state: over, intents } = finish({ wanted, option, namespace: before.thing }, abort);
