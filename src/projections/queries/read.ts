@@ -10,7 +10,7 @@ import type { Projection } from '../projection.ts';
 import { findAccess, type UserAccess } from './access-query.ts';
 import { type AuditPage, type AuditQuery, findAuditEvent, listAuditEvents } from './audit-query.ts';
 import { createFreshness, type Positions } from './freshness.ts';
-import { type FindNamesakes, findNamesakes } from './namesakes-query.ts';
+import { createFindNamesakes, type FindNamesakes } from './namesakes-query.ts';
 import type { ReadPool } from './read-pool.ts';
 import { columnsOf, findRow, type ListQuery, listRows, type Page } from './row-queries.ts';
 import { rowSchemaOf, type Stamped } from './row-schema.ts';
@@ -92,7 +92,7 @@ export const createReadModels = ({ pool }: { pool: ReadPool }): ReadModels => {
         order by (status = 'deleted'), created_at desc limit 1
       `),
     listWatched: () => listWatched(pool),
-    findNamesakes: (claim, tenantId) => findNamesakes(pool, claim, tenantId),
+    findNamesakes: createFindNamesakes(pool),
     listAuditEvents: (query) => listAuditEvents(pool, query),
     findAuditEvent: (query) => findAuditEvent(pool, query),
     positions,
