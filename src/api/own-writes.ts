@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { LRUCache } from 'lru-cache';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import type { Logger } from 'pino';
@@ -6,9 +7,8 @@ import { parseStream } from '../events/catalog.ts';
 import type { Position, RecordedEvent } from '../events/event.ts';
 import { UserId } from '../events/ids.ts';
 import type { Closable } from '../ports/closable.ts';
-import type { CaughtUp, Log } from '../ports/log.ts';
+import type { Log } from '../ports/log.ts';
 import type { Positions } from '../projections/queries/freshness.ts';
-import { waitForRetry } from '../resilience/backoff.ts';
 import { createOutage } from '../resilience/outage.ts';
 
 export interface OwnWritesOptions {
@@ -38,7 +38,7 @@ export interface OwnWrites extends Closable {
 /** Users beyond this number share one position. */
 const MAX_USERS = 10_000;
 const MAX_ANSWERS = 10_000;
-const BACKOFF = { first_ms: 100, longest_ms: 5000 };
+const QUIET_MS = 1000;
 
 const later = (a: Position | null, b: Position | null): Position | null => {
   if (a === null || b === null) return a ?? b;
@@ -60,8 +60,8 @@ const slowest = (positions: Positions): Position | null => {
 };
 
 /**
- * Follows the log's tail, and reads what the tail has not delivered yet before a request is answered: the command may
- * have been answered by another process a moment ago.
+ * Reads what the log has gained before a request is answered: the command may have been answered by another process a
+ * moment ago.
  */
 export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
   const { log, readPositions, onAccessChange, timeout_ms, logger } = options;
@@ -85,6 +85,13 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
     working: 'the log says again who has written',
   });
 
+  let isAway = false;
+
+  const giveUp = (error: unknown): void => {
+    isAway = true;
+    if (!signal.aborted) outage.failed(error);
+  };
+
   const note = (user: UserId, position: Position): void => {
     const known = written.get(user) ?? null;
     if (later(known, position) !== known) written.set(user, position);
@@ -98,14 +105,6 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
     note(user, position);
     if (answered.has(position) || (area !== 'user' && area !== 'project')) return;
     for (const user_id of usersIn(data)) onAccessChange({ user_id, area, position });
-  };
-
-  const follow = async (items: AsyncIterable<RecordedEvent | CaughtUp>): Promise<void> => {
-    for await (const item of items) {
-      if (!('caughtUp' in item)) take(item);
-      seen = later(seen, item.position);
-      outage.ok();
-    }
   };
 
   const findBeginning = async (): Promise<void> => {
@@ -122,50 +121,58 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
     return beginning;
   };
 
-  const read = async ({ live }: { live: boolean }): Promise<void> => {
-    await begin();
-    await follow(log.subscribe({ after: seen ?? 'start', live, signal }));
-  };
-
-  const tail = async (): Promise<void> => {
-    for (let failures = 1; !signal.aborted; failures += 1) {
-      const before = seen;
-      await read({ live: true }).catch((error) => {
-        if (!signal.aborted) outage.failed(error);
-      });
-      if (seen !== before) failures = 1;
-      await waitForRetry(failures, BACKOFF, signal);
+  const readNews = async (): Promise<void> => {
+    try {
+      await begin();
+      for await (const item of log.subscribe({ after: seen ?? 'start', live: false, signal })) {
+        if (!('caughtUp' in item)) take(item);
+        seen = later(seen, item.position);
+      }
+      isAway = false;
+      outage.ok();
+    } catch (error) {
+      giveUp(error);
     }
   };
 
+  /** One timer for all who wait for a read: each error of a time-out that does not happen costs as much as a query. */
+  const bounded = (read: Promise<void>): Promise<void> =>
+    pTimeout(read, { milliseconds: timeout_ms }).catch((error) => {
+      if (!(error instanceof TimeoutError)) throw error;
+      giveUp(error);
+    });
+
   let reading: Promise<void> | null = null;
+  let answer = Promise.resolve();
   let next: Promise<void> | null = null;
-  let isAway = false;
 
   const startReading = (): Promise<void> => {
     next = null;
-    reading = read({ live: false })
-      .then(() => {
-        isAway = false;
-      })
-      .catch((error) => {
-        isAway = true;
-        if (!signal.aborted) outage.failed(error);
-      })
-      .finally(() => {
-        reading = null;
-      });
-    return reading;
+    reading = readNews().finally(() => {
+      reading = null;
+    });
+    answer = bounded(reading);
+    return answer;
   };
 
   /** One read at a time. A request that comes during one needs the next, which all who come meanwhile share. */
   const readShared = (): Promise<void> => {
     if (reading === null) return startReading();
-    next ??= reading.then(startReading);
+    next ??= bounded(reading.then(startReading));
     return next;
   };
 
-  const following = timeout_ms > 0 ? tail() : Promise.resolve();
+  /** Reads what comes while nobody asks, so that the first request after a quiet time has little to read. */
+  const readWhileQuiet = async (): Promise<void> => {
+    let last = answer;
+    while (!signal.aborted) {
+      if (answer === last && reading === null) void startReading();
+      last = answer;
+      await delay(QUIET_MS, undefined, { signal }).catch(() => undefined);
+    }
+  };
+
+  const quiet = timeout_ms > 0 ? readWhileQuiet() : Promise.resolve();
 
   return {
     wrote(user, position) {
@@ -176,19 +183,12 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
     async refresh() {
       if (timeout_ms === 0 || signal.aborted) return;
       const done = readShared();
-      if (isAway) return;
-      try {
-        await pTimeout(done, { milliseconds: timeout_ms });
-      } catch (error) {
-        if (!(error instanceof TimeoutError)) throw error;
-        isAway = true;
-        outage.failed(error);
-      }
+      if (!isAway) await done;
     },
     upTo: (user) => (timeout_ms === 0 ? null : (written.get(user) ?? others)),
     async close() {
       closing.abort();
-      await Promise.all([following, reading]);
+      await Promise.all([quiet, reading]);
     },
   };
 };
