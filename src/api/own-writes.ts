@@ -10,6 +10,7 @@ import type { Closable } from '../ports/closable.ts';
 import type { Log } from '../ports/log.ts';
 import type { Positions } from '../projections/queries/freshness.ts';
 import { createOutage } from '../resilience/outage.ts';
+import { createPromisedWorkflows } from './promised-workflows.ts';
 
 export interface OwnWritesOptions {
   log: Pick<Log, 'head' | 'subscribe'>;
@@ -33,6 +34,8 @@ export interface OwnWrites extends Closable {
   refresh(): Promise<void>;
   /** The position that a read model must have reached to show all that the user has written; null: any. */
   upTo(user: UserId): Position | null;
+  /** Whether an answer to the user has named a workflow that no process has started yet. */
+  awaits(user: UserId): boolean;
 }
 
 /** Users beyond this number share one position. */
@@ -79,6 +82,7 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
   });
   /** The positions of this process's answers, whose changes of access it knows. */
   const answered = new LRUCache<Position, true>({ max: MAX_ANSWERS });
+  const workflows = createPromisedWorkflows();
   const outage = createOutage({
     logger,
     failing: (err) => ({ message: 'the log does not say who has written: reads may miss own writes', fields: { err } }),
@@ -97,12 +101,16 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
     if (later(known, position) !== known) written.set(user, position);
   };
 
-  const take = ({ stream, meta: { actor }, data, position }: RecordedEvent): void => {
+  const take = (event: RecordedEvent): void => {
+    const { stream, meta, data, position } = event;
+    const starter = workflows.started(event);
+    if (starter !== null) note(starter, position);
     const area = parseStream(stream)?.area;
     // What processes do on a user's behalf comes later, and the user does not know of it yet.
-    const user = actor.type === 'user' ? UserId.safeParse(actor.id).data : undefined;
+    const user = meta.actor.type === 'user' ? UserId.safeParse(meta.actor.id).data : undefined;
     if (area === undefined || user === undefined) return;
     note(user, position);
+    workflows.promised(event, user);
     if (answered.has(position) || (area !== 'user' && area !== 'project')) return;
     for (const user_id of usersIn(data)) onAccessChange({ user_id, area, position });
   };
@@ -186,6 +194,7 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
       if (!isAway) await done;
     },
     upTo: (user) => (timeout_ms === 0 ? null : (written.get(user) ?? others)),
+    awaits: (user) => workflows.isAwaited(user),
     async close() {
       closing.abort();
       await Promise.all([quiet, reading]);

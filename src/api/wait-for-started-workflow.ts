@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Rejected } from '../errors.ts';
+import { madeAt } from '../events/ids.ts';
+import type { OwnWrites } from './own-writes.ts';
 import type { Exchange, Route } from './route.ts';
 
 /**
@@ -9,9 +11,6 @@ import type { Exchange, Route } from './route.ts';
 const RECENT_MS = 10_000;
 const TIMEOUT_MS = 2_000;
 const PAUSE_MS = 25;
-
-/** When a UUIDv7 was made, in milliseconds since 1970: its first 48 bits. */
-const madeAt = (id: string): number => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
 
 const isMissing = (error: unknown): boolean => error instanceof Rejected && error.code === 'workflow-not-found';
 
@@ -33,5 +32,22 @@ export const waitForStartedWorkflow = (route: Route): Route => ({
         await sleep(PAUSE_MS);
       }
     }
+  },
+});
+
+/** The same for a list: it waits until it can show what the caller's own commands have started. */
+export const waitForPromisedWorkflows = (
+  route: Route,
+  ownWrites: Pick<OwnWrites, 'refresh' | 'upTo' | 'awaits'>,
+): Route => ({
+  ...route,
+  handle: async (exchange: Exchange) => {
+    const { user_id } = exchange.caller;
+    const end = Date.now() + TIMEOUT_MS;
+    while (ownWrites.awaits(user_id) && Date.now() < end) {
+      await sleep(PAUSE_MS);
+      await ownWrites.refresh();
+    }
+    return route.handle({ ...exchange, written: ownWrites.upTo(user_id) });
   },
 });

@@ -17,7 +17,7 @@ import type { UploadCleanup } from './upload-cleanup.ts';
 /** The services that commands need besides those of every route. */
 export interface WriteServices extends ApiServices {
   callers: Callers;
-  ownWrites: Pick<OwnWrites, 'wrote'>;
+  ownWrites: Pick<OwnWrites, 'wrote' | 'refresh' | 'upTo' | 'awaits'>;
   idempotency: Idempotency;
   uploads: UploadCleanup;
 }

@@ -76,3 +76,6 @@ export const deriveId = (commandId: CommandId, purpose: string): string => {
   const tail = `7${hash.slice(0, 3)}${variant}${hash.slice(4, 19)}`;
   return `${time.slice(0, 8)}-${time.slice(8)}-${tail.slice(0, 4)}-${tail.slice(4, 8)}-${tail.slice(8)}`;
 };
+
+/** When a UUIDv7 was made, in milliseconds since 1970: its first 48 bits. */
+export const madeAt = (id: string): number => Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16);
