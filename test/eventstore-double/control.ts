@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { SERVER_VERSION } from './discovery.ts';
 import type { EventStoreDouble } from './double.ts';
 import { HOST } from './listener.ts';
+import type { Backup } from './store/store.ts';
 
 const FaultBody = z.object({
   call: z.enum(['append', 'read', 'subscription']),
@@ -15,24 +16,48 @@ const FaultBody = z.object({
 });
 const SlowBody = z.object({ milliseconds: z.number().nonnegative() });
 const TailBody = z.object({ events: z.int().nonnegative() });
-const StartBody = z.object({ log: z.enum(['keep', 'lose']).default('keep') });
+const BandwidthBody = z.object({ bytes_per_second: z.number().positive() });
+const BackupBody = z.object({ name: z.string() });
+const StartBody = z.union([
+  z.strictObject({ backup: z.string() }),
+  z.strictObject({ log: z.enum(['keep', 'lose']).default('keep') }),
+]);
 
-type Action = (double: EventStoreDouble, body: unknown) => void | Promise<void>;
+/** A double with the backups that were ordered, by name; they are gone with its process. */
+interface Controlled {
+  double: EventStoreDouble;
+  backups: Map<string, Backup>;
+}
+
+type Action = (controlled: Controlled, body: unknown) => void | Promise<void>;
+
+const start: Action = async ({ double, backups }, body) => {
+  const order = StartBody.parse(body);
+  if ('log' in order) return double.start(order.log);
+  const backup = backups.get(order.backup);
+  if (backup === undefined) throw new RangeError(`no backup is named ${order.backup}`);
+  await double.start(backup);
+};
 
 /** What the control port can do; each takes its arguments as a JSON body. */
 const ACTIONS: Readonly<Record<string, Action>> = {
-  'POST /faults': ({ faults }, body) => {
+  'POST /faults': ({ double }, body) => {
     const { call, kind, times = Infinity, written = false } = FaultBody.parse(body);
-    faults.inject(call, kind, { times, written });
+    double.faults.inject(call, kind, { times, written });
   },
-  'DELETE /faults': ({ faults }) => faults.clear(),
-  'POST /slow-down': ({ faults }, body) => faults.slowDown(SlowBody.parse(body).milliseconds),
-  'POST /stall-subscriptions': ({ faults }) => faults.stallSubscriptions(),
-  'POST /end-subscriptions': (double) => double.endSubscriptions(),
-  'POST /drop-connections': (double) => double.dropConnections(),
-  'POST /lose-tail': (double, body) => double.loseTail(TailBody.parse(body).events),
-  'POST /stop': (double) => double.stop(),
-  'POST /start': (double, body) => double.start(StartBody.parse(body).log),
+  'DELETE /faults': ({ double }) => double.faults.clear(),
+  'POST /slow-down': ({ double }, body) => double.faults.slowDown(SlowBody.parse(body).milliseconds),
+  'POST /limit-bandwidth': ({ double }, body) =>
+    double.faults.limitBandwidth(BandwidthBody.parse(body).bytes_per_second),
+  'POST /stall-subscriptions': ({ double }) => double.faults.stallSubscriptions(),
+  'POST /end-subscriptions': ({ double }) => double.endSubscriptions(),
+  'POST /drop-connections': ({ double }) => double.dropConnections(),
+  'POST /lose-tail': ({ double }, body) => double.loseTail(TailBody.parse(body).events),
+  'POST /backup': async ({ double, backups }, body) => {
+    backups.set(BackupBody.parse(body).name, await double.backup());
+  },
+  'POST /stop': ({ double }) => double.stop(),
+  'POST /start': start,
   'GET /': () => undefined,
 };
 
@@ -47,14 +72,15 @@ const bodyOf = async (request: IncomingMessage): Promise<unknown> =>
   Number(request.headers['content-length'] ?? 0) > 0 ? json(request) : {};
 
 /** Answers the status and what to say: the state of the double, or what is wrong with the request. */
-const respond = async (double: EventStoreDouble, request: IncomingMessage): Promise<[number, unknown]> => {
+const respond = async (controlled: Controlled, request: IncomingMessage): Promise<[number, unknown]> => {
   const action = ACTIONS[`${request.method} ${request.url}`];
   if (action === undefined) return [404, { error: 'no such action', actions: Object.keys(ACTIONS) }];
   try {
-    await action(double, await bodyOf(request));
-    return [200, stateOf(double)];
+    await action(controlled, await bodyOf(request));
+    return [200, stateOf(controlled.double)];
   } catch (error) {
-    if (error instanceof z.ZodError || error instanceof SyntaxError) return [400, { error: error.message }];
+    if ([z.ZodError, SyntaxError, RangeError].some((mistake) => error instanceof mistake))
+      return [400, { error: String(error) }];
     throw error;
   }
 };
@@ -64,8 +90,9 @@ export const startControl = async (
   double: EventStoreDouble,
   port: number,
 ): Promise<{ port: number; close(): Promise<void> }> => {
+  const controlled = { double, backups: new Map<string, Backup>() };
   const server = createServer((request, response) => {
-    respond(double, request)
+    respond(controlled, request)
       .catch((error: unknown): [number, unknown] => [500, { error: String(error) }])
       .then(([status, body]) => {
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));

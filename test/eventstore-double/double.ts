@@ -12,7 +12,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import { type NodeOptions, type RunningNode, runNode } from './running-node.ts';
-import { openStore, type StoreOptions } from './store/store.ts';
+import { type Backup, openStore, type StoreOptions } from './store/store.ts';
 
 export interface DoubleOptions extends NodeOptions, StoreOptions {}
 
@@ -21,8 +21,13 @@ export interface EventStoreDouble extends RunningNode {
   size(): number;
   /** The newest events vanish, as after a failover to a node that never got them; connections are cut. */
   loseTail(events: number): Promise<void>;
-  /** Comes back on the same port. `lose`: with an empty log. */
-  start(log?: 'keep' | 'lose'): Promise<void>;
+  /** Copies the data of the node, which goes on meanwhile. */
+  backup(): Promise<Backup>;
+  /**
+   * Comes back on the same port. `lose`: with an empty log. A backup: with this copy of its data, so that the log goes on
+   * from there, and its new events may lie where lost ones lay.
+   */
+  start(log?: 'keep' | 'lose' | Backup): Promise<void>;
 }
 
 /** A single node, which leads always. */
@@ -42,6 +47,7 @@ export const createEventStoreDouble = async (options: DoubleOptions = {}): Promi
       await store.loseTail(events);
       node.dropConnections();
     },
+    backup: store.backup,
     async start(log = 'keep') {
       await node.stop();
       await store.restart(log);

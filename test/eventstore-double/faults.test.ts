@@ -95,6 +95,21 @@ describe('The EventStoreDB double goes wrong on demand', () => {
       expect(performance.now() - begin).to.be.at.least(4 * 60 - 20);
     }));
 
+  it('sends no more bytes a second than it is told to, until all is well again', () =>
+    withDouble({}, async ({ append, client, double }) => {
+      const large = () => ({ ...anEvent(), data: { text: 'x'.repeat(10_000) } });
+      await append('s', [large(), large(), large()]);
+      double.faults.limitBandwidth(100_000);
+      const begin = performance.now();
+      await listed(client.readStream('s'));
+      expect(performance.now() - begin).to.be.at.least(300 - 20);
+      double.faults.limitBandwidth(1);
+      const read = listed(client.readStream('s'));
+      expect(await staysOpen(read)).to.equal(true);
+      double.faults.clear();
+      expect(await read).to.have.length(3);
+    }));
+
   it('cuts all connections, and takes new ones', () =>
     withDouble({}, async ({ append, client, double }) => {
       const subscription = client.subscribeToAll({ fromPosition: START });

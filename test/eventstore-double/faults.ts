@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { createSlowLink } from './slow-link.ts';
 
 /**
  * What happens to a call instead of its answer.
@@ -28,6 +29,7 @@ export interface FaultOptions {
 /** The switches for what shall go wrong. */
 export const createFaults = () => {
   const injected = new Map<FaultyCall, { fault: Fault; left: number }>();
+  const link = createSlowLink();
   let pauseMs = 0;
   let stalled: PromiseWithResolvers<void> | undefined;
 
@@ -44,6 +46,8 @@ export const createFaults = () => {
     slowDown(milliseconds: number): void {
       pauseMs = milliseconds;
     },
+    /** All reads and subscriptions together send no more than this; a message is there whole or not at all. */
+    limitBandwidth: link.limit,
     /** Running subscriptions stay open and deliver nothing until `clear`. */
     stallSubscriptions(): void {
       stalled ??= Promise.withResolvers();
@@ -52,6 +56,7 @@ export const createFaults = () => {
     clear(): void {
       injected.clear();
       pauseMs = 0;
+      link.unlimit();
       stalled?.resolve();
       stalled = undefined;
     },
@@ -64,7 +69,10 @@ export const createFaults = () => {
       return entry.fault;
     },
     /** For the services: undefined where nothing is slow or stalled, so that nobody waits for nothing. */
-    pause: (): Promise<void> | undefined => (pauseMs > 0 ? delay(pauseMs) : undefined),
+    pause(bytes = 0): Promise<void> | undefined {
+      const sent = link.send(bytes);
+      return pauseMs > 0 ? delay(pauseMs).then(() => sent) : sent;
+    },
     stall: (): Promise<void> | undefined => stalled?.promise,
   };
 };

@@ -1,4 +1,4 @@
-import { convertToCommandError, ErrorType, isCommandError, NotLeaderError } from '@eventstore/db-client';
+import { convertToCommandError, ErrorType, isCommandError, NotLeaderError, UnknownError } from '@eventstore/db-client';
 import type { Logger } from 'pino';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
 import { type BackoffPolicy, waitForRetry } from '../../resilience/backoff.ts';
@@ -43,10 +43,18 @@ const MISTAKES = [Rejected, WrongExpectedRevision, TypeError, RangeError, Syntax
 export const isNotLeader = (error: unknown): boolean =>
   error instanceof Error && convertToCommandError(error) instanceof NotLeaderError;
 
+/**
+ * The position of a read lies inside a record, so that it is of another log or of a lost part of this one. The server has
+ * no code for it: it answers `UNKNOWN` and these words.
+ */
+export const isInvalidPosition = (error: unknown): boolean =>
+  error instanceof UnknownError && error.message.includes('ReadAllResult: InvalidPosition');
+
 /** True where the same call may succeed later: no connection, no leader, no answer. */
 export const isTransient = (error: unknown): boolean => {
   if (!(error instanceof Error) || MISTAKES.some((mistake) => error instanceof mistake)) return false;
   const known = convertToCommandError(error);
+  if (isInvalidPosition(known)) return false;
   // Any other plain error of the client means that no node was found.
   if (!isCommandError(known)) return true;
   if (PASSING_TYPES.includes(known.type)) return true;

@@ -1,9 +1,9 @@
-import { type AllStreamResolvedEvent, UnknownError } from '@eventstore/db-client';
+import type { AllStreamResolvedEvent } from '@eventstore/db-client';
 import { Rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { SETTING } from './address.ts';
 import { LEADER } from './client.ts';
-import { EndedEarly } from './connection.ts';
+import { EndedEarly, isInvalidPosition } from './connection.ts';
 import { BUFFER, type ReadServer, readWith } from './read.ts';
 import { toPosition, toRecorded, toServerPosition } from './row.ts';
 
@@ -41,8 +41,6 @@ interface AllPageOptions {
   check?(page: AllPage): void;
 }
 
-const GRPC_INVALID_ARGUMENT = 3;
-
 const readPage = async (server: ReadServer, { from, backwards, count, check }: AllPageOptions): Promise<AllPage> => {
   const options = {
     fromPosition: from !== null ? toServerPosition(from) : backwards ? 'end' : 'start',
@@ -73,8 +71,7 @@ const readPage = async (server: ReadServer, { from, backwards, count, check }: A
     });
   } catch (error) {
     // In a truncated or different log, a position may not be the start of a record.
-    if (from !== null && error instanceof UnknownError && error.code === GRPC_INVALID_ARGUMENT)
-      throw new PositionLost(from);
+    if (from !== null && isInvalidPosition(error)) throw new PositionLost(from);
     throw error;
   }
 };

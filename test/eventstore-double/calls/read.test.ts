@@ -9,7 +9,7 @@ import {
 } from '@eventstore/db-client';
 import featuresService from '@eventstore/db-client/generated/serverfeatures_grpc_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
-import { credentials } from '@grpc/grpc-js';
+import { credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { failureOf } from '../../failure-of.ts';
 import { SERVER_VERSION } from '../discovery.ts';
@@ -73,13 +73,16 @@ describe('The EventStoreDB double answers reads', () => {
     });
   });
 
-  it('from a position between two events with a refusal, and from behind the last one with nothing', async () => {
+  it('from a position inside an event with a refusal, unless it is the last one, and from behind it with nothing', async () => {
     let last = 0n;
     for await (const { event } of client.readAll()) last = event?.position?.commit ?? 0n;
-    const between = { commit: last - 2n, prepare: last - 2n };
-    expect(await failureOf(listed(client.readAll({ fromPosition: between })))).to.be.instanceOf(UnknownError);
-    const behind = { commit: last + 1000n, prepare: last + 1000n };
-    expect(await listed(client.readAll({ fromPosition: behind }))).to.deep.equal([]);
+    const from = (commit: bigint) => listed(client.readAll({ fromPosition: { commit, prepare: commit } }));
+    expect(await failureOf(from(last - 2n)))
+      .to.be.instanceOf(UnknownError)
+      .and.include({ code: status.UNKNOWN })
+      .with.property('message')
+      .that.includes('Unexpected ReadAllResult: InvalidPosition');
+    for (const behind of [last + 2n, last + 1000n]) expect(await from(behind)).to.deep.equal([]);
   });
 
   it('and says of itself that it is a test double', async () => {

@@ -61,9 +61,10 @@ const sendEvents = async (node: Node, outlet: Outlet, request: ReadRequest, plac
     const event = sequence.at(place);
     if (event === undefined || !outlet.isOpen()) break;
     if (filter !== undefined && !filter.matches(event)) continue;
-    const pause = node.faults.pause();
+    const message = messageOf(event, request);
+    const pause = node.faults.pause(message.length);
     if (pause !== undefined) await pause;
-    if (!outlet.write(messageOf(event, request))) await outlet.ready();
+    if (!outlet.write(message)) await outlet.ready();
     left -= 1;
   }
 };

@@ -76,8 +76,8 @@ export const metadataMissing = (property: string): RpcError =>
     'required-metadata-properties': 'type,content-type',
   });
 
-export const invalidPosition = (): RpcError =>
-  rpcError(status.INVALID_ARGUMENT, 'Trying to read from an invalid position.');
+/** A position inside a record, with more behind it. */
+export const invalidPosition = (): RpcError => rpcError(status.UNKNOWN, 'Unexpected ReadAllResult: InvalidPosition');
 
 /** The double itself has failed, for example to write its journal. */
 export const internal = (error: unknown): RpcError => rpcError(status.INTERNAL, ascii(String(error)));

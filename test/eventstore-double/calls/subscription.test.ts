@@ -66,6 +66,19 @@ describe('The EventStoreDB double serves subscriptions', () => {
       await subscription.unsubscribe();
     }));
 
+  it('to everything behind a position inside an event, which is confirmed and then fails', () =>
+    withDouble({}, async ({ append, client }) => {
+      const { position } = await append('a', anEvent());
+      await append('a', anEvent());
+      const inside = (position?.commit ?? 0n) + 2n;
+      const subscription = client.subscribeToAll({ fromPosition: { commit: inside, prepare: inside } });
+      const confirmed = once(subscription, 'confirmation');
+      const followed = follow(subscription);
+      await confirmed;
+      await followed.until(() => followed.seen.length > 0);
+      expect(followed.seen).to.deep.equal(['error Error unknown']);
+    }));
+
   it('to everything behind a position, the event at it not included', () =>
     withDouble({}, async ({ append, client }) => {
       const { position } = await append('a', [anEvent(), anEvent()]);

@@ -61,7 +61,7 @@ const createDelivery = (node: Node, outlet: Outlet, request: ReadRequest) => {
   const progress: Progress = { ...start(node, request), checkpoint: after, sentCheckpoint: -1, considered: 0 };
 
   const send = async (message: Buffer): Promise<void> => {
-    const wait = node.faults.stall() ?? node.faults.pause();
+    const wait = node.faults.stall() ?? node.faults.pause(message.length);
     if (wait !== undefined) await wait;
     if (!outlet.write(message)) await outlet.ready();
   };
@@ -143,14 +143,13 @@ export const subscribe = async (node: Node, outlet: Outlet, request: ReadRequest
   const { log } = node.store;
   const { stream, from } = request;
   if (stream !== undefined && log.revisionOf(stream) === Infinity) return outlet.fail(streamDeleted(stream));
-  if (stream === undefined && typeof from === 'number' && !isValidPosition(log, from))
-    return outlet.fail(invalidPosition());
-
   const end = (): void => outlet.end();
   node.subscriptions.add(end);
   outlet.signal.addEventListener('abort', () => node.subscriptions.delete(end));
   const delivery = createDelivery(node, outlet, request);
   await delivery.send(confirmation());
+  if (stream === undefined && typeof from === 'number' && !isValidPosition(log, from))
+    return outlet.fail(invalidPosition());
   while (outlet.isOpen()) {
     if (delivery.progress.place < delivery.progress.sequence.length()) await delivery.catchUp();
     await delivery.live();

@@ -121,6 +121,10 @@ describe('The journal of the EventStoreDB double', () => {
     expect(await listed(client.readStream('s')).catch((error: unknown) => error)).to.be.instanceOf(Error);
     expect((await control('POST', '/faults', { call: 'read', kind: 'nonsense' }))[0]).to.equal(400);
     expect((await control('POST', '/nowhere'))[0]).to.equal(404);
+    expect(await control('POST', '/backup', { name: 'one' })).to.have.nested.property('[1].events', 4);
+    await append('s', anEvent());
+    expect(await control('POST', '/start', { backup: 'one' })).to.have.nested.property('[1].events', 4);
+    expect((await control('POST', '/start', { backup: 'two' }))[0]).to.equal(400);
     const [, state] = await control('POST', '/start', { log: 'lose' });
     expect(state).to.deep.include({ url, running: true, events: 3 });
     await dispose();

@@ -37,9 +37,19 @@ export interface Store {
   /** Calls whenever readers may find something new; answers a function that ends that. */
   onAdvance(listener: () => void): () => void;
   loseTail(count: number): Promise<void>;
-  /** What a restart of all nodes does: the ids seen lately are forgotten, and the events too where the log is lost. */
-  restart(log: 'keep' | 'lose'): Promise<void>;
+  /** A copy of the data as it is now. */
+  backup(): Promise<Backup>;
+  /**
+   * What a restart of all nodes does: the ids seen lately are forgotten, and the events too where the log is lost. With a
+   * backup, the log is as it was then and goes on from there.
+   */
+  restart(log: 'keep' | 'lose' | Backup): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The data of a node, copied. */
+export interface Backup {
+  events: readonly StoredEvent[];
 }
 
 interface Waiting {
@@ -153,11 +163,19 @@ export const openStore = async ({ journal: path, ...options }: StoreOptions): Pr
         log.truncate(count);
         await journal?.rewrite(log.all());
       }),
+    async backup() {
+      let events: readonly StoredEvent[] = [];
+      await writer.exclusively(async () => {
+        events = [...log.all()];
+      });
+      return { events };
+    },
     restart: (kept) =>
       writer.exclusively(async () => {
         log.recent.clear();
         if (kept === 'keep') return;
-        log.clear();
+        if (kept === 'lose') log.clear();
+        else log.restore(kept.events);
         await journal?.rewrite(log.all());
       }),
     close() {

@@ -4,8 +4,11 @@ import streams from '@eventstore/db-client/generated/streams_pb.js';
 /** What the server gives a tombstone as its revision (the largest 64-bit integer); inside the double it is `Infinity`. */
 const TOMBSTONE_REVISION = '9223372036854775807';
 
-/** Keeps the positions as far apart as the frames of a real log would. */
-const FRAME_BYTES = 64;
+/**
+ * What a record of the log holds beside its texts and bytes: twice its length, type, version, own position, flags, position
+ * and offset in its transaction, expected revision, event and correlation id, time, and the lengths of its parts.
+ */
+const FRAME_BYTES = 4 + 1 + 1 + 8 + 2 + 8 + 4 + 8 + 16 + 16 + 8 + 4 + 4 + 4;
 
 /** An event as a client proposes it. */
 export interface ProposedEvent {
@@ -25,6 +28,8 @@ export interface StoredEvent {
   /** Commit and prepare position: the real server, too, has them equal since its writes commit themselves. */
   position: number;
   type: string;
+  /** How far behind its position the log goes on. */
+  size: number;
   /** `ReadResp` with the event, as every read and subscription sends it. */
   bytes: Buffer;
 }
@@ -33,6 +38,16 @@ const revisionText = (revision: number): string => (revision === Infinity ? TOMB
 
 const streamIdentifier = (stream: string) =>
   new shared.StreamIdentifier().setStreamName(Buffer.from(stream).toString('base64'));
+
+/** A text stands behind its length, of which each byte holds seven bits. */
+const textBytes = (text: string): number => {
+  const length = Buffer.byteLength(text);
+  return length + (length < 128 ? 1 : length < 16_384 ? 2 : 3);
+};
+
+/** How long the record is, by nothing but what it holds: two logs with events of equal sizes have equal positions. */
+const recordBytes = (stream: string, type: string, data: Uint8Array, metadata: Uint8Array): number =>
+  FRAME_BYTES + textBytes(stream) + textBytes(type) + data.length + metadata.length;
 
 /** Places a proposed event in the log. `created` is in ticks of 100 ns since 1970. */
 export const storedEvent = (
@@ -54,7 +69,7 @@ export const storedEvent = (
     .set('content-type', contentType === 'application/json' ? contentType : 'application/octet-stream');
   const event = new streams.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(String(position));
   const bytes = Buffer.from(new streams.ReadResp().setEvent(event).serializeBinary());
-  return { id, stream, revision, position, type, bytes };
+  return { id, stream, revision, position, type, size: recordBytes(stream, type, data, metadata), bytes };
 };
 
 const recordedIn = (bytes: Uint8Array) => {
@@ -67,12 +82,15 @@ const recordedIn = (bytes: Uint8Array) => {
 export const storedEventOf = (bytes: Buffer): StoredEvent => {
   const recorded = recordedIn(bytes);
   const revision = recorded.getStreamRevision();
+  const stream = streamNameOf(recorded.getStreamIdentifier());
+  const type = recorded.getMetadataMap().get('type') ?? '';
   return {
     id: recorded.getId()?.getString() ?? '',
-    stream: Buffer.from(recorded.getStreamIdentifier()?.getStreamName_asU8() ?? []).toString(),
+    stream,
     revision: revision === TOMBSTONE_REVISION ? Infinity : Number(revision),
     position: Number(recorded.getCommitPosition()),
-    type: recorded.getMetadataMap().get('type') ?? '',
+    type,
+    size: recordBytes(stream, type, recorded.getData_asU8(), recorded.getCustomMetadata_asU8()),
     bytes,
   };
 };
@@ -82,7 +100,7 @@ export const jsonOf = (event: StoredEvent): unknown =>
   JSON.parse(Buffer.from(recordedIn(event.bytes).getData_asU8()).toString());
 
 /** Where the log goes on behind this event. */
-export const positionAfter = ({ position, bytes }: StoredEvent): number => position + FRAME_BYTES + bytes.length;
+export const positionAfter = ({ position, size }: StoredEvent): number => position + size;
 
 /** A UUID as two signed 64-bit halves: what a client gets that does not ask for text. */
 const structured = (id: string) => {
