@@ -26,11 +26,8 @@ const success = ({ revision, position }: Outcome & { kind: 'written' }): streams
   const answer = new streams.AppendResp.Success();
   if (revision < 0) answer.setNoStream(new shared.Empty());
   else answer.setCurrentRevision(String(revision));
-  if (position === null) answer.setNoPosition(new shared.Empty());
-  else {
-    const text = String(position);
-    answer.setPosition(new streams.AppendResp.Position().setCommitPosition(text).setPreparePosition(text));
-  }
+  const text = String(position);
+  answer.setPosition(new streams.AppendResp.Position().setCommitPosition(text).setPreparePosition(text));
   return new streams.AppendResp().setSuccess(answer);
 };
 
@@ -61,6 +58,7 @@ const gather = (gathered: Gathered, message: streams.AppendReq, limitBytes: numb
   const missing = missingProperty(proposed);
   if (missing !== undefined) return metadataMissing(missing);
   const event = proposedEvent(proposed);
+  if (event.type === '') return invalidArgument('an event needs a type');
   gathered.events.push(event);
   gathered.bytes += sizeOf(event);
   return gathered.bytes > limitBytes ? appendTooLarge(limitBytes) : undefined;
@@ -85,6 +83,7 @@ export const appendHandler =
       const write = writeOf(gathered);
       if (failure) return callback(failure);
       if (write === undefined) return callback(invalidArgument('an append begins with its options'));
+      if (write.stream === '') return callback(invalidArgument('a stream needs a name'));
       const done = await performWrite(node, write, { metadata: call.metadata, peer: call.getPeer() });
       if (done === 'none') return;
       if (done === 'end') return callback(cancelled());

@@ -30,7 +30,6 @@ const success = ({ revision, position }: Outcome & { kind: 'written' }): streams
   const answer = new streams.BatchAppendResp.Success();
   if (revision < 0) answer.setNoStream(new shared.Empty());
   else answer.setCurrentRevision(String(revision));
-  if (position === null) return answer.setNoPosition(new shared.Empty());
   const text = String(position);
   return answer.setPosition(new shared.AllStreamPosition().setCommitPosition(text).setPreparePosition(text));
 };
@@ -51,6 +50,7 @@ const gather = (pending: Pending, message: Request, limitBytes: number): rpcStat
     const missing = missingProperty(proposed);
     if (missing !== undefined) return batchStatus.badRequest(`Required Metadata Property '${missing}' is missing`);
     const event = proposedEvent(proposed);
+    if (event.type === '') return batchStatus.badRequest('an event needs a type');
     pending.events.push(event);
     pending.bytes += sizeOf(event);
   }
@@ -106,6 +106,7 @@ export const batchAppendHandler =
       const refused = refusal(node, call.metadata);
       if (refused !== null) return batchStatus.accessDenied();
       if (identifier === undefined) return batchStatus.badRequest('Required field StreamIdentifier not set.');
+      if (streamNameOf(identifier) === '') return batchStatus.badRequest('a stream needs a name');
       if (isPast(options)) return batchStatus.timeout();
       const pending: Pending = { identifier, expected: expectedIn(options), events: [], bytes: 0 };
       unfinished.set(uuidText(message.getCorrelationId()), pending);

@@ -1,4 +1,3 @@
-import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
 import { type Node, performWrite, refusal } from '../node.ts';
@@ -27,7 +26,7 @@ const perform = async (
   node: Node,
   write: Write,
   call: { metadata: Metadata; getPeer(): string },
-): Promise<{ position: string | undefined } | { error: RpcError } | undefined> => {
+): Promise<{ position: string } | { error: RpcError } | undefined> => {
   const refused = refusal(node, call.metadata);
   if (refused !== null) return { error: refused };
   const context = { metadata: call.metadata, peer: call.getPeer() };
@@ -39,7 +38,7 @@ const perform = async (
   if (outcome.kind === 'deleted') return { error: streamDeleted(write.stream) };
   if (outcome.kind === 'wrong-expected-version')
     return { error: wrongExpectedVersion(write.stream, write.expected, outcome.current) };
-  return { position: outcome.position?.toString() };
+  return { position: String(outcome.position) };
 };
 
 /** `Streams.Delete`: the stream is hidden and may be begun anew, behind its last revision. */
@@ -49,11 +48,9 @@ export const deleteHandler =
     const done = await perform(node, writeOf('delete', call.request.getOptions()), call);
     if (done === undefined) return;
     if ('error' in done) return callback(done.error);
-    const answer = new streams.DeleteResp();
     const { position } = done;
-    if (position === undefined) answer.setNoPosition(new shared.Empty());
-    else answer.setPosition(new streams.DeleteResp.Position().setCommitPosition(position).setPreparePosition(position));
-    callback(null, answer);
+    const last = new streams.DeleteResp.Position().setCommitPosition(position).setPreparePosition(position);
+    callback(null, new streams.DeleteResp().setPosition(last));
   };
 
 /** `Streams.Tombstone`: the stream is gone for good, its name can never be used again. */
@@ -63,10 +60,7 @@ export const tombstoneHandler =
     const done = await perform(node, writeOf('tombstone', call.request.getOptions()), call);
     if (done === undefined) return;
     if ('error' in done) return callback(done.error);
-    const answer = new streams.TombstoneResp();
     const { position } = done;
-    if (position === undefined) answer.setNoPosition(new shared.Empty());
-    else
-      answer.setPosition(new streams.TombstoneResp.Position().setCommitPosition(position).setPreparePosition(position));
-    callback(null, answer);
+    const last = new streams.TombstoneResp.Position().setCommitPosition(position).setPreparePosition(position);
+    callback(null, new streams.TombstoneResp().setPosition(last));
   };

@@ -15,6 +15,5 @@ export const proposedEvent = (message: Message): ProposedEvent => ({
   metadata: message.getCustomMetadata_asU8(),
 });
 
-/** How the server counts towards the limit of an append: types are UTF-16 on its disk. */
-export const sizeOf = ({ type, data, metadata }: ProposedEvent): number =>
-  2 * type.length + data.length + metadata.length;
+/** What counts towards the limit of an append: the data only. */
+export const sizeOf = ({ data }: ProposedEvent): number => data.length;

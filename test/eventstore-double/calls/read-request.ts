@@ -14,6 +14,8 @@ export interface ReadRequest {
   count: number | undefined;
   filter: EventFilter | undefined;
   structuredIds: boolean;
+  /** Whether a link is sent with the event that it leads to. */
+  resolveLinks: boolean;
 }
 
 const fromOf = (options: streams.ReadReq.Options): From => {
@@ -35,8 +37,12 @@ export const readRequest = (message: streams.ReadReq): ReadRequest => {
     count: options.hasSubscription() ? undefined : Number(options.getCount()),
     filter: filter === undefined ? undefined : eventFilter(filter),
     structuredIds: options.getUuidOption()?.hasString() !== true,
+    resolveLinks: options.getResolveLinks(),
   };
   if (request.filter !== undefined && request.stream !== undefined) throw new RangeError('only $all can be filtered');
+  if (request.count === 0) throw new RangeError('no events are asked for');
+  if (Number(options.getAll()?.getPosition()?.getPreparePosition() ?? 0) > Number(request.from))
+    throw new RangeError('a commit position is not below its prepare position');
   if (request.count === undefined && request.backwards) throw new RangeError('no subscription goes backwards');
   return request;
 };

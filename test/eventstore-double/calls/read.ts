@@ -3,7 +3,8 @@ import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { Node } from '../node.ts';
 import type { EventLog } from '../store/event-log.ts';
 import { allEvents, type EventSequence, eventsOfStream } from '../store/event-sequence.ts';
-import { type StoredEvent, withStructuredId } from '../store/stored-event.ts';
+import { messageFor, type StoredEvent } from '../store/stored-event.ts';
+import { linked } from './link.ts';
 import type { Outlet } from './outlet.ts';
 import type { ReadRequest } from './read-request.ts';
 import { invalidPosition, streamDeleted } from './rpc-errors.ts';
@@ -17,8 +18,8 @@ interface Places {
 }
 
 /** What a read or subscription sends for an event. */
-export const messageOf = (event: StoredEvent, { structuredIds }: ReadRequest): Buffer =>
-  structuredIds ? withStructuredId(event) : event.bytes;
+export const messageOf = (log: EventLog, event: StoredEvent, { structuredIds, resolveLinks }: ReadRequest): Buffer =>
+  messageFor(event, { structuredIds, target: resolveLinks ? linked(log, event) : undefined });
 
 /** A position is the start of a record, or the log is not as the client thinks. Behind the newest event all are fine. */
 export const isValidPosition = (log: EventLog, position: number): boolean => {
@@ -29,7 +30,7 @@ export const isValidPosition = (log: EventLog, position: number): boolean => {
 const placesInStream = (log: EventLog, stream: string, { from, backwards }: ReadRequest): Places => {
   const sequence = eventsOfStream(log, stream);
   const newest = sequence.length() - 1;
-  const oldest = Math.min(log.hiddenBelow(stream), newest + 1);
+  const oldest = Math.min(log.firstShown(stream), newest + 1);
   if (backwards) {
     const first = from === 'end' ? newest : Math.min(from === 'start' ? 0 : from, newest);
     return { sequence, first, last: oldest, step: -1 };
@@ -61,7 +62,7 @@ const sendEvents = async (node: Node, outlet: Outlet, request: ReadRequest, plac
     const event = sequence.at(place);
     if (event === undefined || !outlet.isOpen()) break;
     if (filter !== undefined && !filter.matches(event)) continue;
-    const message = messageOf(event, request);
+    const message = messageOf(node.store.log, event, request);
     const pause = node.faults.pause(message.length);
     if (pause !== undefined) await pause;
     if (!outlet.write(message)) await outlet.ready();
@@ -76,7 +77,7 @@ export const read = async (node: Node, outlet: Outlet, request: ReadRequest): Pr
   if (stream !== undefined && log.revisionOf(stream) === Infinity) return outlet.fail(streamDeleted(stream));
   if (stream === undefined && typeof from === 'number' && !isValidPosition(log, from))
     return outlet.fail(invalidPosition());
-  if (stream !== undefined && (log.revisionOf(stream) < 0 || log.hiddenBelow(stream) === Infinity))
+  if (stream !== undefined && (log.revisionOf(stream) < 0 || log.isDeleted(stream)))
     outlet.write(streamNotFound(stream));
   else
     await sendEvents(

@@ -34,10 +34,10 @@ const checkpointAt = (position: number): Buffer => {
 /** Where a subscription begins: behind the position or revision that the client names. */
 const start = ({ store: { log } }: Node, { stream, from }: ReadRequest): { sequence: EventSequence; place: number } => {
   const sequence = stream === undefined ? allEvents(log) : eventsOfStream(log, stream);
-  if (from === 'start')
-    return { sequence, place: stream === undefined ? 0 : Math.min(log.hiddenBelow(stream), sequence.length()) };
   if (from === 'end') return { sequence, place: sequence.length() };
-  if (stream !== undefined) return { sequence, place: from + 1 };
+  const shown = stream === undefined ? 0 : Math.min(log.firstShown(stream), sequence.length());
+  if (from === 'start') return { sequence, place: shown };
+  if (stream !== undefined) return { sequence, place: Math.max(from + 1, shown) };
   const index = log.indexAt(from);
   return { sequence, place: log.event(index)?.position === from ? index + 1 : index };
 };
@@ -79,7 +79,7 @@ const createDelivery = (node: Node, outlet: Outlet, request: ReadRequest) => {
     if (request.stream === undefined && event.position <= after) return undefined;
     if (filter !== undefined && !filter.matches(event)) return undefined;
     progress.checkpoint = event.position;
-    return send(messageOf(event, request));
+    return send(messageOf(node.store.log, event, request));
   };
 
   /** Page by page up to the newest event; ends with a checkpoint at the begin of the last page at least. */

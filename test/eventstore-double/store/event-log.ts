@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createRecentEvents, type RecentEvents } from './recent-events.ts';
-import { jsonOf, type ProposedEvent, positionAfter, type StoredEvent, storedEvent } from './stored-event.ts';
+import { type ProposedEvent, positionAfter, type StoredEvent, storedEvent } from './stored-event.ts';
+import { HIDES_NOTHING, metadataIn, type StreamMetadata } from './stream-metadata.ts';
 
 export type ExpectedRevision = number | 'no_stream' | 'stream_exists' | 'any';
 
@@ -33,7 +34,7 @@ export const metadataStream = (stream: string): string => `$$${stream}`;
 
 /**
  * The log in memory: all events in order, where each stream's events are, and what was deleted. Events are staged first
- * and become visible when they are durable. Scavenging, `$maxAge` and `$maxCount` are not played.
+ * and become visible when they are durable.
  */
 export interface EventLog {
   readonly recent: RecentEvents;
@@ -43,10 +44,14 @@ export interface EventLog {
   event(index: number): StoredEvent | undefined;
   /** The indices of the events of a stream, in order, whether visible or not. */
   indicesOf(stream: string): readonly number[];
-  /** Revision of the newest event, -1 where the stream has none, `Infinity` where it is tombstoned. */
+  /** Revision of the newest event, -1 where the stream has none, `Infinity` where it or the stream of which it is the metadata is tombstoned. */
   revisionOf(stream: string): number;
-  /** Below this revision the stream is hidden; `Infinity`: it is deleted. */
-  hiddenBelow(stream: string): number;
+  /** Deleted, but not tombstoned: hidden as a whole, until something is appended. */
+  isDeleted(stream: string): boolean;
+  /** Reads of the stream begin here now, by its `$tb`, `$maxCount` and `$maxAge`. */
+  firstShown(stream: string): number;
+  /** Where the next event will lie. */
+  end(): number;
   /** Index of the first event at this position or behind it. */
   indexAt(position: number): number;
   stage(stream: string, event: ProposedEvent, revision?: number): StoredEvent;
@@ -59,11 +64,8 @@ export interface EventLog {
   clear(): void;
 }
 
-const truncateBeforeIn = (event: StoredEvent): number => {
-  const metadata = jsonOf(event);
-  const value = typeof metadata === 'object' && metadata !== null && '$tb' in metadata ? Number(metadata.$tb) : 0;
-  return Number.isSafeInteger(value) ? value : Infinity;
-};
+/** The stream of which this one is the metadata. */
+const describedBy = (stream: string): string | undefined => (stream.startsWith('$$') ? stream.slice(2) : undefined);
 
 export const createEventLog = ({
   systemEvents = true,
@@ -72,8 +74,8 @@ export const createEventLog = ({
   const recent = createRecentEvents(recentEventsBytes);
   const events: StoredEvent[] = [];
   const streams = new Map<string, number[]>();
-  /** By stream: the `$tb` of its metadata. */
-  const truncatedBefore = new Map<string, number>();
+  /** By the stream that it describes. */
+  const metadata = new Map<string, StreamMetadata>();
   let visible = 0;
 
   const last = (stream: string): StoredEvent | undefined => events[streams.get(stream)?.at(-1) ?? -1];
@@ -82,13 +84,25 @@ export const createEventLog = ({
     return newest === undefined ? FIRST_POSITION : positionAfter(newest);
   };
 
+  const revisionOf = (stream: string): number => {
+    const described = describedBy(stream);
+    if (described !== undefined && last(described)?.revision === Infinity) return Infinity;
+    return last(stream)?.revision ?? -1;
+  };
+
+  const firstYounger = (stream: string, ageMs: number): number => {
+    const indices = streams.get(stream) ?? [];
+    const first = indices.findIndex((index) => (events[index]?.created ?? 0) > Date.now() - ageMs);
+    return first === -1 ? indices.length : first;
+  };
+
   const add = (event: StoredEvent): void => {
     const indices = streams.get(event.stream);
     if (indices === undefined) streams.set(event.stream, [events.length]);
     else indices.push(events.length);
     events.push(event);
-    if (event.type === '$metadata' && event.stream.startsWith('$$'))
-      truncatedBefore.set(event.stream.slice(2), truncateBeforeIn(event));
+    const described = event.type === '$metadata' ? describedBy(event.stream) : undefined;
+    if (described !== undefined) metadata.set(described, metadataIn(event));
   };
 
   const stage = (stream: string, proposed: ProposedEvent, revision = (last(stream)?.revision ?? -1) + 1) => {
@@ -101,7 +115,7 @@ export const createEventLog = ({
   const rebuild = (kept: readonly StoredEvent[]): void => {
     events.length = 0;
     streams.clear();
-    truncatedBefore.clear();
+    metadata.clear();
     recent.clear();
     for (const event of kept) add(event);
     visible = events.length;
@@ -120,8 +134,14 @@ export const createEventLog = ({
     visible: () => visible,
     event: (index) => events[index],
     indicesOf: (stream) => streams.get(stream) ?? [],
-    revisionOf: (stream) => last(stream)?.revision ?? -1,
-    hiddenBelow: (stream) => truncatedBefore.get(stream) ?? 0,
+    revisionOf,
+    isDeleted: (stream) => metadata.get(stream)?.truncateBefore === Infinity,
+    firstShown(stream) {
+      const { truncateBefore, maxCount, maxAgeMs } = metadata.get(stream) ?? HIDES_NOTHING;
+      const byCount = revisionOf(stream) - maxCount + 1;
+      return Math.max(0, truncateBefore, byCount, maxAgeMs === Infinity ? 0 : firstYounger(stream, maxAgeMs));
+    },
+    end,
     indexAt(position) {
       let [low, high] = [0, visible];
       while (low < high) {

@@ -1,3 +1,4 @@
+import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import {
   createEventLog,
   type EventLog,
@@ -9,6 +10,7 @@ import {
 import { type Journal, openJournal } from './journal.ts';
 import type { ProposedEvent, StoredEvent } from './stored-event.ts';
 import { decideWrite } from './write-decision.ts';
+import { createWriteOrder, processSeed } from './write-order.ts';
 
 export interface Write {
   kind: 'append' | 'delete' | 'tombstone';
@@ -18,15 +20,17 @@ export interface Write {
   events: readonly ProposedEvent[];
 }
 
-/** What became of a write; `position` is null where nothing was written, because there was nothing to write. */
+/** What became of a write; `position` is that of its last event or, where it has none, of the end of the log. */
 export type Outcome =
-  | { kind: 'written'; revision: number; position: number | null }
+  | { kind: 'written'; revision: number; position: number }
   | { kind: 'wrong-expected-version'; current: number }
   | { kind: 'deleted' };
 
 export interface StoreOptions extends EventLogOptions {
   /** A file that holds the log; without it the log is gone with the process. */
   journal?: string;
+  /** For the order of writes that come at once; that of the process where it is left out. */
+  seed?: number;
 }
 
 /** The log, its journal, and the one writer before both. All nodes of a cluster share one. */
@@ -74,18 +78,19 @@ const stage = (log: EventLog, { kind, stream, events }: Write, undelete: boolean
   return staged;
 };
 
-const positionOf = (log: EventLog, stream: string, revision: number): number | null =>
-  log.event(log.indicesOf(stream)[revision] ?? -1)?.position ?? null;
+const positionOf = (log: EventLog, stream: string, revision: number): number =>
+  log.event(log.indicesOf(stream)[revision] ?? -1)?.position ?? log.end();
 
 const perform = (log: EventLog, write: Write): { outcome: Outcome; staged: StoredEvent[] } => {
-  const { stream, expected, events } = write;
-  const decision = decideWrite(log, { stream, expected, ids: events.map(({ id }) => id) });
+  const { kind, stream, expected, events } = write;
+  const deletes = kind === 'delete';
+  const decision = decideWrite(log, { stream, expected, ids: events.map(({ id }) => id), deletes });
   switch (decision.kind) {
     case 'write': {
       const staged = stage(log, write, decision.undelete);
-      const last = write.kind === 'append' ? staged[events.length - 1] : staged.at(-1);
+      const last = kind === 'append' ? staged[events.length - 1] : staged.at(-1);
       const revision = last?.revision ?? log.revisionOf(stream);
-      return { outcome: { kind: 'written', revision, position: last?.position ?? null }, staged };
+      return { outcome: { kind: 'written', revision, position: last?.position ?? log.end() }, staged };
     }
     case 'repeat': {
       // The answer tells the revision and the position of the last of the events that are already there.
@@ -98,7 +103,15 @@ const perform = (log: EventLog, write: Write): { outcome: Outcome; staged: Store
   }
 };
 
-const createWriter = (log: EventLog, journal: Journal | undefined, advanced: () => void) => {
+interface WriterOptions {
+  log: EventLog;
+  journal: Journal | undefined;
+  seed: number;
+  advanced(): void;
+}
+
+const createWriter = ({ log, journal, seed, advanced }: WriterOptions) => {
+  const inSomeOrder = createWriteOrder(seed);
   let waiting: Waiting[] = [];
   let running: Promise<void> | undefined;
 
@@ -114,7 +127,9 @@ const createWriter = (log: EventLog, journal: Journal | undefined, advanced: () 
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const batch = waiting;
+      // What has come over the network by now was asked for at once, and is read one message at a time.
+      await turnOfTheLoop();
+      const batch = inSomeOrder(waiting);
       waiting = [];
       await commit(batch).catch((error: unknown) => {
         for (const { reject } of batch) reject(error);
@@ -139,7 +154,7 @@ const createWriter = (log: EventLog, journal: Journal | undefined, advanced: () 
   };
 };
 
-export const openStore = async ({ journal: path, ...options }: StoreOptions): Promise<Store> => {
+export const openStore = async ({ journal: path, seed = processSeed(), ...options }: StoreOptions): Promise<Store> => {
   const log = createEventLog(options);
   const journal = path === undefined ? undefined : await openJournal(path);
   if (journal !== undefined && journal.events.length > 0) log.restore(journal.events);
@@ -147,9 +162,10 @@ export const openStore = async ({ journal: path, ...options }: StoreOptions): Pr
 
   let closed: Promise<void> | undefined;
   const listeners = new Set<() => void>();
-  const writer = createWriter(log, journal, () => {
+  const advanced = (): void => {
     for (const listener of [...listeners]) listener();
-  });
+  };
+  const writer = createWriter({ log, journal, seed, advanced });
 
   return {
     log,

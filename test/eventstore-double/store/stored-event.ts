@@ -28,6 +28,8 @@ export interface StoredEvent {
   /** Commit and prepare position: the real server, too, has them equal since its writes commit themselves. */
   position: number;
   type: string;
+  /** Milliseconds since 1970. */
+  created: number;
   /** How far behind its position the log goes on. */
   size: number;
   /** `ReadResp` with the event, as every read and subscription sends it. */
@@ -49,11 +51,15 @@ const textBytes = (text: string): number => {
 const recordBytes = (stream: string, type: string, data: Uint8Array, metadata: Uint8Array): number =>
   FRAME_BYTES + textBytes(stream) + textBytes(type) + data.length + metadata.length;
 
-/** Places a proposed event in the log. `created` is in ticks of 100 ns since 1970. */
+/** The server counts in ticks of 100 ns since 1970. */
+const TICKS_A_MILLISECOND = 10_000;
+
+/** Places a proposed event in the log. */
 export const storedEvent = (
   { id, type, contentType, data, metadata }: ProposedEvent,
   { stream, revision, position }: Pick<StoredEvent, 'stream' | 'revision' | 'position'>,
 ): StoredEvent => {
+  const created = Date.now();
   const recorded = new streams.ReadResp.ReadEvent.RecordedEvent()
     .setId(new shared.UUID().setString(id))
     .setStreamIdentifier(streamIdentifier(stream))
@@ -65,11 +71,11 @@ export const storedEvent = (
   recorded
     .getMetadataMap()
     .set('type', type)
-    .set('created', `${Date.now()}0000`)
+    .set('created', String(created * TICKS_A_MILLISECOND))
     .set('content-type', contentType === 'application/json' ? contentType : 'application/octet-stream');
   const event = new streams.ReadResp.ReadEvent().setEvent(recorded).setCommitPosition(String(position));
   const bytes = Buffer.from(new streams.ReadResp().setEvent(event).serializeBinary());
-  return { id, stream, revision, position, type, size: recordBytes(stream, type, data, metadata), bytes };
+  return { id, stream, revision, position, type, created, size: recordBytes(stream, type, data, metadata), bytes };
 };
 
 const recordedIn = (bytes: Uint8Array) => {
@@ -90,14 +96,22 @@ export const storedEventOf = (bytes: Buffer): StoredEvent => {
     revision: revision === TOMBSTONE_REVISION ? Infinity : Number(revision),
     position: Number(recorded.getCommitPosition()),
     type,
+    created: Number(recorded.getMetadataMap().get('created')) / TICKS_A_MILLISECOND,
     size: recordBytes(stream, type, recorded.getData_asU8(), recorded.getCustomMetadata_asU8()),
     bytes,
   };
 };
 
-/** The data of an event that holds JSON. */
-export const jsonOf = (event: StoredEvent): unknown =>
-  JSON.parse(Buffer.from(recordedIn(event.bytes).getData_asU8()).toString());
+export const textOf = (event: StoredEvent): string => Buffer.from(recordedIn(event.bytes).getData_asU8()).toString();
+
+/** The data of an event; undefined where it is no JSON. */
+export const jsonOf = (event: StoredEvent): unknown => {
+  try {
+    return JSON.parse(textOf(event));
+  } catch {
+    return undefined;
+  }
+};
 
 /** Where the log goes on behind this event. */
 export const positionAfter = ({ position, size }: StoredEvent): number => position + size;
@@ -113,10 +127,21 @@ const structured = (id: string) => {
   );
 };
 
-/** The same message with a structured UUID. */
-export const withStructuredId = ({ id, bytes }: StoredEvent): Buffer => {
+interface Shape {
+  /** What a link leads to: the event, or null where there is none any more. Undefined: the event is sent as it is. */
+  target: StoredEvent | null | undefined;
+  structuredIds: boolean;
+}
+
+/** `ReadResp` for an event. */
+export const messageFor = ({ bytes }: StoredEvent, { target, structuredIds }: Shape): Buffer => {
+  if (target === undefined && !structuredIds) return bytes;
   const response = streams.ReadResp.deserializeBinary(bytes);
-  response.getEvent()?.getEvent()?.setId(structured(id));
+  const read = response.getEvent();
+  if (read !== undefined && target !== undefined)
+    read.setLink(read.getEvent()).setEvent(target === null ? undefined : recordedIn(target.bytes));
+  if (structuredIds)
+    for (const recorded of [read?.getEvent(), read?.getLink()]) recorded?.setId(structured(uuidText(recorded.getId())));
   return Buffer.from(response.serializeBinary());
 };
 
