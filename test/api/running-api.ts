@@ -14,6 +14,7 @@ import { createVault } from '../../src/adapters/postgres/vault.ts';
 import { createApi } from '../../src/api/api.ts';
 import type { ApiServices } from '../../src/api/services.ts';
 import { createCommandHandler } from '../../src/commands/engine/handle.ts';
+import type { Log } from '../../src/ports/log.ts';
 import { ServiceFailure, type ServiceInvoker, type ServiceRequest } from '../../src/ports/service-invoker.ts';
 import { createProcesses } from '../../src/processes/catalog.ts';
 import { createProcessOperations } from '../../src/processes/engine/operations.ts';
@@ -80,14 +81,19 @@ export const clientsAt = (url: string, identity: FakeIdentity) => {
   return { request, as, admin: as({ email: 'admin@example.org', role: 'admin' }) };
 };
 
-/** The whole API over real Postgres, with the read models that follow it, on a port of its own. */
-export const startApi = async (overrides: Partial<ApiServices> = {}) => {
+const openPostgresLog = (connectionString: string): Promise<Log> => createPostgresLog({ connectionString });
+
+/**
+ * The whole API over real Postgres, with the read models that follow it, on a port of its own. `openLog`: another log than
+ * that in the same Postgres.
+ */
+export const startApi = async (overrides: Partial<ApiServices> = {}, { openLog = openPostgresLog } = {}) => {
   const database = await testDatabase();
   const { pool, close: closePool } = openPool(database.connection_string, 6);
   const readPool = await createReadPool(database.connection_string, { max: 4 });
   const folder = await mkdtemp(join(tmpdir(), 'budapp-api-'));
   const logger = createLogger({ level: 'silent' });
-  const log = await createPostgresLog({ connectionString: database.connection_string });
+  const log = await openLog(database.connection_string);
   const vault = createVault({ pool, master_key: randomBytes(32) });
   const clock = () => new Date().toISOString();
   const readModels = createReadModels({ pool: readPool });

@@ -73,7 +73,6 @@ export const createCallers = (services: ApiServices) => {
   const lookups = new Map<UserId, Promise<CachedAccess>>();
   /** Per user, the position of the last change of access: the next lookup waits until the read model has reached it. */
   const awaitedPositions = new LRUCache<UserId, Position>({ max: CACHED_USERS });
-  const followProvider = createProviderRoles(services);
 
   /** False where the read model is still behind after a bounded time. */
   const isReached = async (position: Position): Promise<boolean> => {
@@ -126,13 +125,15 @@ export const createCallers = (services: ApiServices) => {
     if (position !== null && (before === undefined || before < position)) awaitedPositions.set(userId, position);
   };
 
+  const followProvider = createProviderRoles({ ...services, onChange: accessChanged });
+
   const cachedAccessOf = async (claims: Claims, userId: UserId): Promise<CachedAccess> => {
     const cached = cache.get(userId);
     const entry = cached && cached.until > Date.now() ? cached : await lookUpOnce(claims, userId);
-    const changed = await followProvider(claims, userId, entry.stored.role);
-    if (changed === null) return entry;
-    accessChanged(userId, changed);
-    return lookUpOnce(claims, userId);
+    const followed = await followProvider(claims, userId, entry.stored);
+    if (followed === 'unchanged') return entry;
+    if (followed === 'changed') return lookUpOnce(claims, userId);
+    return { ...entry, access: { ...entry.access, role: followed } };
   };
 
   const callerOf = async (claims: Claims): Promise<ApiCaller> => {

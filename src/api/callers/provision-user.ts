@@ -37,7 +37,7 @@ const unlessExists = async (code: string, run: () => Promise<Outcome>): Promise<
  * is missing.
  */
 export const provisionUser = async (services: ApiServices, person: Person, found: StoredAccess) => {
-  if (found?.projects.some(({ project_id }) => project_id === found.default_project_id)) return found;
+  if (found?.has_default_project) return found;
   const { handle, readModels } = services;
   const { claims, user_id } = person;
   const perform = (command: AnyCommand, data: unknown, purpose: string) =>

@@ -17,8 +17,18 @@ export interface UserAccess {
   projects: readonly ProjectAccess[];
   status: 'active' | 'disabled';
   default_project_id: ProjectId;
+  /** Whether the default project has ever been made; it may be deleted since then. */
+  has_default_project: boolean;
+  /** What the identity provider said last of the role; null where the audit does not have it yet. */
+  provider_role: ProviderRole | null;
   /** All events up to this position are part of it; null where the read models have none yet. */
   as_of: Position | null;
+}
+
+export interface ProviderRole {
+  role: Role;
+  /** RFC 3339; null for the role of the first login. */
+  issued_at: string | null;
 }
 
 export interface ProjectAccess {
@@ -33,6 +43,8 @@ const AccessRow = z.object({
   scopes: z.array(Scope),
   status: z.enum(['active', 'disabled']),
   default_project_id: ProjectId,
+  has_default_project: z.boolean(),
+  provider_role: z.object({ role: Role, issued_at: z.iso.datetime().nullable() }).nullable(),
   projects: z.array(z.object({ project_id: ProjectId, scopes: z.array(Scope), is_owner: z.boolean() })),
   as_of: Position.nullable(),
 });
@@ -55,7 +67,13 @@ export const findAccess = (
       from projects p
       where users.role <> 'admin' and p.tenant_id = ${tenant_id} and p.status <> 'deleted'
         and (p.owner_id = ${user_id}::uuid or p.members ? ${user_id})
-    ), '[]') as projects, (
+    ), '[]') as projects, exists (
+      select from projects where tenant_id = ${tenant_id} and id = users.default_project_id
+    ) as has_default_project, (
+      select jsonb_build_object('role', data ->> 'role', 'issued_at', data ->> 'issued_at') from audit_log
+      where resource_id = ${user_id}::uuid and event_type in ('UserRegistered', 'UserProviderRoleChanged')
+      order by position desc limit 1
+    ) as provider_role, (
       select case when count(position) = 2 then min(position) end from projections where name in ('users', 'projects')
     ) as as_of
     from users

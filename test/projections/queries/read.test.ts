@@ -207,7 +207,8 @@ describe('read models', () => {
     await gone.append({ type: 'ProjectDeleted', data: { project_id: ProjectId.parse(gone.id), name: 'Vision' } });
     await settled();
     const access = await readModels.findAccess({ tenant_id: TENANT, user_id: member });
-    expect(access).to.deep.include({ role: 'developer', status: 'active', scopes: [] });
+    expect(access).to.deep.include({ role: 'developer', status: 'active', scopes: [], has_default_project: false });
+    expect(access?.provider_role).to.deep.equal({ role: 'developer', issued_at: null });
     expect(access?.projects).to.deep.equal([{ project_id, scopes, is_owner: false }]);
     const owner = await readModels.findAccess({ tenant_id: TENANT, user_id: OWNER });
     expect(owner?.projects).to.deep.equal([{ project_id, scopes: [], is_owner: true }]);

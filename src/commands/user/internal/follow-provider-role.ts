@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { UserId } from '../../../events/ids.ts';
 import { Role } from '../../../events/values.ts';
+import { changesProviderRole } from '../provider-role.ts';
 import { userCommand } from '../user-state.ts';
 
 export const followProviderRole = userCommand({
@@ -9,10 +10,6 @@ export const followProviderRole = userCommand({
   permission: 'system',
   data: z.strictObject({ user_id: UserId, role: Role, issued_at: z.iso.datetime() }),
   target: ({ user_id }) => user_id,
-  decide: ({ user_id, role, issued_at }, { provider_role: provider }) => {
-    // Tokens from before a change are still in use for minutes after it.
-    const isOld = provider.issued_at !== null && issued_at <= provider.issued_at;
-    if (isOld || role === provider.role) return [];
-    return { type: 'UserProviderRoleChanged', data: { user_id, role, issued_at } };
-  },
+  decide: (data, { provider_role }) =>
+    changesProviderRole(provider_role, data) ? { type: 'UserProviderRoleChanged', data } : [],
 });
