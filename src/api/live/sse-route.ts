@@ -3,7 +3,9 @@ import { bearerTokenOf } from '../callers/caller.ts';
 import { positionOf } from '../request-facts.ts';
 import { type Route, route } from '../route.ts';
 import type { Encoding } from './batch.ts';
-import { type LiveOptions, serveClient, type Transport } from './client.ts';
+import { type LiveOptions, serveClient } from './client.ts';
+import { whereOpened } from './opened-at.ts';
+import type { Transport } from './output.ts';
 import { SubscriptionQuery } from './subscription.ts';
 
 /** Milliseconds until a browser's EventSource reconnects. */
@@ -42,7 +44,10 @@ Messages of the stream itself have no \`position\` beside \`data\`:
   \`data.position\`, and nothing is missed.
 
 Who is removed from a project gets \`bud.project.project-member-removed\`, whatever \`area\` and \`resource\` say, and nothing of
-the project after it. A heartbeat comes every 15 seconds.`;
+the project after it. A heartbeat comes every 15 seconds.
+
+While the event log cannot be reached, a stream stays open, and one can be opened: it goes on where it was, and nothing is
+missed. After a minute it ends with \`unavailable\` (WebSocket: code 1013): connect again with the last position that came.`;
 
 const Query = SubscriptionQuery.omit({ access_token: true });
 
@@ -62,7 +67,7 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
     handle: async ({ caller, query, ctx }) => {
       const last = ctx.get('last-event-id');
       const from = last === '' ? query.from : positionOf(last, 'The header Last-Event-ID');
-      const head = await options.log.head();
+      const opened = await whereOpened(options);
       const { req, res } = ctx;
       // From here on this handler writes the response: Koa must not end it.
       ctx.respond = false;
@@ -77,7 +82,7 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
       const token = bearerTokenOf(ctx.get('authorization'));
       const asked = from === undefined ? query : { ...query, from };
       const transport = transportOf(res);
-      const stop = serveClient({ ...options, transport, caller, token, query: asked, head });
+      const stop = serveClient({ ...options, transport, caller, token, query: asked, opened });
       const end = () => {
         stop();
         transport.end('going-away', { grace_ms: 1000 });

@@ -11,7 +11,9 @@ import { bearerTokenOf } from '../callers/caller.ts';
 import { HttpRefusal, PROBLEM_TYPE, problemOf } from '../http/problem.ts';
 import { parseQuery } from '../http/query.ts';
 import type { Encoding } from './batch.ts';
-import { type ClientOptions, type Ending, type LiveOptions, serveClient, type Transport } from './client.ts';
+import { type ClientOptions, type LiveOptions, serveClient } from './client.ts';
+import { whereOpened } from './opened-at.ts';
+import type { Ending, Transport } from './output.ts';
 import { SubscriptionQuery } from './subscription.ts';
 import { webSocketMessage } from './websocket-message.ts';
 
@@ -25,12 +27,13 @@ const CLOSE_CODES: Readonly<Record<Ending, number>> = {
   'too-slow': 1013,
   'token-expired': 4401,
   'access-lost': 4403,
+  unavailable: 1013,
   'server-error': 1011,
   'going-away': 1001,
 };
 
 /** The parts of a subscription that are known at the upgrade, before the token. */
-interface UpgradeFacts extends Pick<ClientOptions, 'query' | 'head'> {
+interface UpgradeFacts extends Pick<ClientOptions, 'query' | 'opened'> {
   connection: Duplex;
 }
 type Subscriber = UpgradeFacts & Pick<ClientOptions, 'token' | 'caller'>;
@@ -81,7 +84,7 @@ const refuse = (socket: Duplex, error: unknown): void => {
 
 /** `GET /stream`: status messages over WebSocket. Takes over the server's upgrades. */
 export const attachWebSocket = (server: Server, options: LiveOptions): Closable => {
-  const { callers, logger, log } = options;
+  const { callers, logger } = options;
   const throttled = createThrottle();
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES });
 
@@ -108,7 +111,7 @@ export const attachWebSocket = (server: Server, options: LiveOptions): Closable 
     const query = parseQuery(SubscriptionQuery, url.search);
     const token = tokenOf(request, query);
     const caller = token === null ? null : await callers.fromToken(token);
-    const upgraded = { query, head: await log.head(), connection: socket };
+    const upgraded = { query, opened: await whereOpened(options), connection: socket };
     sockets.handleUpgrade(request, socket, firstBytes, (webSocket) => {
       webSocket.on('error', () => webSocket.terminate());
       if (token !== null && caller !== null) serve(webSocket, { ...upgraded, token, caller });

@@ -243,7 +243,7 @@ describe('the live stream', () => {
       caller,
       token,
       query: { from: 'now', area: 'project' },
-      head: await log.head(),
+      opened: { head: await log.head() },
     });
     for (const name of ['taken', 'taken too']) {
       const arrived = once(sent, 'frame');

@@ -2,8 +2,9 @@ import { v7 } from 'uuid';
 import { createLocalStatusBus } from '../../../src/adapters/local-status-bus.ts';
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
 import type { ApiCaller } from '../../../src/api/callers/caller.ts';
-import { type Ending, serveClient } from '../../../src/api/live/client.ts';
+import { serveClient } from '../../../src/api/live/client.ts';
 import { createHub } from '../../../src/api/live/hub.ts';
+import type { Ending } from '../../../src/api/live/output.ts';
 import type { SubscriptionQuery } from '../../../src/api/live/subscription.ts';
 import { createViewers } from '../../../src/api/live/viewers.ts';
 import type { Access } from '../../../src/commands/access.ts';
@@ -125,7 +126,7 @@ export const startStream = async () => {
       caller,
       token: '',
       query,
-      head,
+      opened: { head },
     });
     return { state, stop };
   };
