@@ -23,7 +23,15 @@ export const ProjectDescribed = event(
   'ProjectDescribed',
   z.object({ project_id: ProjectId, description: Description, tags: Tags }),
 );
-export const ProjectDeleted = event('ProjectDeleted', z.object({ project_id: ProjectId, name: z.string() }));
+export const ProjectDeleted = event(
+  'ProjectDeleted',
+  z.object({
+    project_id: ProjectId,
+    name: z.string(),
+    /** The owner and the members, who lose their access with it. Absent in facts of the first releases. */
+    member_ids: z.array(UserId).optional(),
+  }),
+);
 export const ProjectMemberAdded = event(
   'ProjectMemberAdded',
   z.object({ project_id: ProjectId, user_id: UserId, scopes: z.array(Scope) }),

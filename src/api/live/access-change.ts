@@ -103,11 +103,14 @@ export const accessChangeFor = (fact: MaybeAccessFact, userId: UserId): AccessCh
 };
 
 /** The types of the facts that `tellsRemovalOf` is about. */
-export const alwaysShownTypes: readonly string[] = [ProjectMemberRemoved.type];
+export const alwaysShownTypes: readonly string[] = [ProjectMemberRemoved.type, ProjectDeleted.type];
 
 /** Whether the fact tells the user that they are no longer a member, which they learn though they may not see it. */
-export const tellsRemovalOf = (fact: MaybeAccessFact, userId: UserId): boolean =>
-  fact !== null && fact !== 'unreadable' && fact.type === 'ProjectMemberRemoved' && fact.data.user_id === userId;
+export const tellsRemovalOf = (fact: MaybeAccessFact, userId: UserId): boolean => {
+  if (fact === null || fact === 'unreadable') return false;
+  if (fact.type === 'ProjectMemberRemoved') return fact.data.user_id === userId;
+  return fact.type === 'ProjectDeleted' && (fact.data.member_ids ?? []).includes(userId);
+};
 
 export interface FollowedAccess {
   access(): Access;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { rejected } from '../../errors.ts';
-import { ProjectId } from '../../events/ids.ts';
+import { ProjectId, UserId } from '../../events/ids.ts';
 import { projectCommand } from './project-state.ts';
 
 export const deleteProject = projectCommand({
@@ -14,6 +14,7 @@ export const deleteProject = projectCommand({
     if (state.is_default) {
       throw rejected('default-project', 'This is the default project of its owner; it cannot be deleted.');
     }
-    return { type: 'ProjectDeleted', data: { project_id, name: state.name } };
+    const member_ids = [state.owner_id, ...Object.keys(state.members).map((id) => UserId.parse(id))];
+    return { type: 'ProjectDeleted', data: { project_id, name: state.name, member_ids } };
   },
 });

@@ -43,16 +43,21 @@ const happened = fc.record({
   project: fc.constantFrom(...projects),
   hasProject: fc.boolean(),
   removal: fc.constantFrom(null, user_id, fresh(UserId)),
+  isDeletion: fc.boolean(),
 });
 
 describe('what a replay reads of the log', () => {
   it('is never less than what the client gets', () => {
     fc.assert(
-      fc.property(access, filter, happened, (given, wanted, { area, id, project, hasProject, removal }) => {
+      fc.property(access, filter, happened, (given, wanted, { area, id, project, hasProject, removal, isDeletion }) => {
         const own = visibility[area].project;
         const project_id = own === 'own-id' ? ProjectId.parse(id) : own === 'project_id' && hasProject ? project : null;
         const isRemoval = removal !== null && area === 'project';
-        const told = isRemoval ? fact('ProjectMemberRemoved', { user_id: removal }) : fact('ProjectDescribed');
+        const told = isRemoval
+          ? isDeletion
+            ? fact('ProjectDeleted', { member_ids: [removal] })
+            : fact('ProjectMemberRemoved', { user_id: removal })
+          : fact('ProjectDescribed');
         const event = { ...anEvent(told), stream: streamOf(area, id), revision: 0, position, at: '' };
         const frame = frameOfEvent(event, { area, id, project_id });
         const caller = { user_id, access: given };

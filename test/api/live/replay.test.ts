@@ -85,4 +85,22 @@ describe('a replay of the live stream', () => {
     expect(later.messages.map(({ type }) => type)).to.deep.equal(['bud.project.project-member-removed']);
     later.stop();
   });
+
+  it('tells those who were members that a project was deleted, also when they come back later', async () => {
+    await stream.member(0, 0, true);
+    const { messages, stop } = await follow({ from: 'now', area: 'endpoint' });
+    const before = await stream.mark();
+    await stream.deleteProject(0, [0]);
+    await stream.deleteProject(1, [1]);
+    await eventually('it is told', () => messages.at(-1)?.type === 'bud.project.project-deleted');
+    stop();
+    const later = await follow({ from: before, area: 'endpoint' });
+    const mark = await stream.mark();
+    await eventually('it is told later', () => later.messages.length > 0);
+    expect(later.messages.map(({ type, position }) => [type, (position ?? '') < mark])).to.deep.equal([
+      ['bud.project.project-deleted', true],
+    ]);
+    expect(messages.filter(({ type }) => type === 'bud.project.project-deleted')).to.have.length(1);
+    later.stop();
+  });
 });

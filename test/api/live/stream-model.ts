@@ -34,6 +34,7 @@ const accessAfter = (history: readonly Happened[], user: UserId): Access => {
     if (fact.type === 'ProjectMemberAdded' && fact.data.user_id === user)
       projects.set(fact.data.project_id, new Set(['project:view']));
     if (fact.type === 'ProjectMemberRemoved' && fact.data.user_id === user) projects.delete(fact.data.project_id);
+    if (fact.type === 'ProjectDeleted') projects.delete(fact.data.project_id);
   }
   // As the read model has it: those of an administrator are not kept.
   return { role, scopes: new Set(), projects: role === 'admin' ? new Map() : projects };
@@ -154,6 +155,10 @@ export const startStream = async () => {
           ? fact('ProjectMemberAdded', { project_id, user_id, scopes: ['project:view'] })
           : fact('ProjectMemberRemoved', { project_id, user_id }),
       );
+    },
+    deleteProject: (project: number, members: readonly number[]) => {
+      const member_ids = members.map((user) => users[user] ?? OWNER);
+      return inProject(fact('ProjectDeleted', { project_id: projects[project] ?? fresh(ProjectId), member_ids }));
     },
     role: (user: number, role: Access['role']) => {
       const user_id = users[user] ?? OWNER;
