@@ -42,6 +42,9 @@ export interface RemovalKind {
 /** `again`: the time for an attempt is over, and the next one lasts until then. */
 export type RemovalStep = 'gone' | { removal: Removal; intents: Intent[]; again: string | null } | null;
 
+/** How long the deletion of what a service has made in vain is attempted, once nobody waits for it any more. */
+export const LATE_SECONDS = 30 * 24 * 3600;
+
 /** The timer that ends an attempt. */
 export const UNDO = 'undo';
 /** How long attempts last: the calls of one have a back-off of their own. */

@@ -18,6 +18,7 @@ import {
   endRemoval,
   followRemoval,
   isRefused,
+  LATE_SECONDS,
   Removal,
   type RemovalKind,
 } from '../removal.ts';
@@ -54,8 +55,6 @@ const UNDO_STEPS = { [UNREGISTER]: 'Remove the cluster from the cluster service'
 const FOLLOW_UP_SECONDS = 600;
 /** The first attempt. */
 const UNDO_SECONDS = 180;
-/** How long the deletion of a late registration is attempted, whose workflow has ended. */
-const LATE_SECONDS = 30 * 24 * 3600;
 
 /**
  *     (requested) -> registering -> recording -> (available)

@@ -8,6 +8,7 @@ import { ClusterType } from '../../events/cluster-events.ts';
 import { ClusterId, UserId, WorkflowId } from '../../events/ids.ts';
 import { type Abort, abortOf, failed } from '../abort.ts';
 import { abandonCalls, after, ask, call, end, type Intent, type Process, type Reaction } from '../process.ts';
+import { LATE_SECONDS } from '../removal.ts';
 import { begin, giveUpWorkflow, reportTo, succeed } from '../workflow-intents.ts';
 
 const spec = {
@@ -38,8 +39,7 @@ const STEPS = {
   configure_cluster: 'Configure the cluster',
   fetch_cluster_info: 'Read the nodes',
 };
-/** How long what was registered in vain is attempted to be taken back. */
-const UNDO_SECONDS = 3600;
+const FOLLOW_UP_SECONDS = 600;
 
 /**
  *     (requested) -> registering -> recording -> (available)
@@ -107,7 +107,7 @@ const UNREADABLE = failed('registration-failed', 'The cluster service could not 
 const reactRecording = (state: In<'recording'>, event: Recorded): Reaction<State> | null => {
   if (event.type === 'ClusterReregistered') {
     const { workflow_id, bud_cluster_id } = state;
-    const give_up_at = after(event.at, UNDO_SECONDS);
+    const give_up_at = after(event.at, FOLLOW_UP_SECONDS);
     const watch = call('cluster.update-node-status', { cluster_id: bud_cluster_id }, { give_up_at });
     return { state, intents: [succeed(workflow_id), watch, end()] };
   }
@@ -119,11 +119,11 @@ const deleteThere = ({ cluster_type, workflow_id, user_id }: State, cluster_id: 
   call(
     'cluster.delete',
     { cluster_id, cluster_type, ...reportTo(workflow_id, user_id) },
-    { give_up_at: after(at, UNDO_SECONDS) },
+    { give_up_at: after(at, LATE_SECONDS) },
   );
 
 const cancelThere = (workflow_id: string, at: string): Intent =>
-  call('cluster.cancel', { workflow_id }, { give_up_at: after(at, UNDO_SECONDS) });
+  call('cluster.cancel', { workflow_id }, { give_up_at: after(at, LATE_SECONDS) });
 
 const giveUp = (state: In<'registering' | 'recording'>, event: Recorded, abort: Abort): Reaction<State> => {
   const { workflow_id, user_id, cluster_id, cluster_type } = state;

@@ -14,6 +14,7 @@ import {
   endRemoval,
   followRemoval,
   isRefused,
+  LATE_SECONDS,
   type RemovalKind,
   saysDeleted,
 } from '../removal.ts';
@@ -24,8 +25,6 @@ type Reacted = Reaction<DeploymentState>;
 
 /** The first attempt. */
 const UNDO_SECONDS = 180;
-/** How long the deletion of a late deployment is attempted, whose workflow has ended. */
-const LATE_SECONDS = 30 * 24 * 3600;
 
 const REMOVE = 'undo_deployment';
 const RELEASE = 'undo_reservation';

@@ -3,19 +3,17 @@ import { parseResult } from '../../contracts/notification.ts';
 import type { Recorded } from '../../events/catalog.ts';
 import type { Abort } from '../abort.ts';
 import { abandonCalls, after, ask, call, type Intent, type Reaction } from '../process.ts';
+import { LATE_SECONDS } from '../removal.ts';
 import { giveUpWorkflow, reportTo } from '../workflow-intents.ts';
 import type { In, Repairing, RepairSpec, RepairState } from './repair-state.ts';
 
 type Reacted = Reaction<RepairState>;
 
-/** How long what is left is attempted to be taken back. */
-const UNDO_SECONDS = 3600;
-
 const deleteAt = ({ bud_cluster_id, workflow_id, user_id }: RepairSpec, namespace: string, at: string): Intent =>
   call(
     'cluster.delete-deployment',
     { cluster_id: bud_cluster_id, namespace, ...reportTo(workflow_id, user_id) },
-    { give_up_at: after(at, UNDO_SECONDS) },
+    { give_up_at: after(at, LATE_SECONDS) },
   );
 
 /** Stops what the cluster service still does for the repair, and removes what it has made already. */
@@ -24,7 +22,7 @@ const takeBack = (repair: Repairing, at: string): Intent[] => {
   if (repair.phase !== 'adding' && repair.phase !== 'deploying') return [];
   const { service_workflow_id: workflow_id } = repair;
   if (workflow_id === null) return [];
-  return [call('cluster.cancel-deployment', { workflow_id }, { give_up_at: after(at, UNDO_SECONDS) })];
+  return [call('cluster.cancel-deployment', { workflow_id }, { give_up_at: after(at, LATE_SECONDS) })];
 };
 
 const over = (repair: Repairing, event: Recorded, last: readonly Intent[]): Reacted => {
@@ -71,6 +69,6 @@ const cancelLate = (
 ): Reacted | null => {
   const { call: name, service_workflow_id: workflow_id } = data;
   if (workflow_id === null || (name !== 'cluster.deploy' && name !== 'cluster.add-worker')) return null;
-  const cancel = call('cluster.cancel-deployment', { workflow_id }, { give_up_at: after(at, UNDO_SECONDS) });
+  const cancel = call('cluster.cancel-deployment', { workflow_id }, { give_up_at: after(at, LATE_SECONDS) });
   return { state: { repair }, intents: [cancel] };
 };
