@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AccessDeniedError } from '@eventstore/db-client';
+import { AccessDeniedError, ErrorType } from '@eventstore/db-client';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { aCertificate } from '../certificate.ts';
@@ -39,12 +39,37 @@ describe('The EventStoreDB double lets in', () => {
         expect(await listed(known.client.readStream('s'))).to.deep.equal(['s@0']);
         for (const other of ['', 'budapp:wrong@']) {
           const refused = connect(urlFor(double.port, other));
-          expect(await failureOf(refused.append('s', anEvent()))).to.be.instanceOf(AccessDeniedError);
-          expect(await failureOf(listed(refused.client.readStream('s')))).to.be.instanceOf(AccessDeniedError);
+          // With a wrong password the call gets no further than to gRPC; without any name the streams refuse it.
+          const code = other === '' ? {} : { code: status.UNAUTHENTICATED };
+          expect(await failureOf(refused.append('s', anEvent())))
+            .to.be.instanceOf(AccessDeniedError)
+            .and.include(code);
+          expect(await failureOf(listed(refused.client.readStream('s'))))
+            .to.be.instanceOf(AccessDeniedError)
+            .and.include(other === '' ? { code: status.PERMISSION_DENIED } : code);
           await refused.dispose();
         }
         await known.dispose();
       }));
+
+  it('whoever has the right, and denies the others what they have no right to', () =>
+    withDouble({ tls: valid, credentials }, async ({ double }) => {
+      const other = connect(urlFor(double.port, 'reader:secret@'));
+      const denied = { type: ErrorType.ACCESS_DENIED };
+      double.setUsers([{ username: 'reader', password: 'secret', rights: ['read', 'append'] }]);
+      await other.append('s', anEvent());
+      expect(await listed(other.client.readStream('s'))).to.deep.equal(['s@0']);
+      expect(await failureOf(listed(other.client.readAll())))
+        .to.include(denied)
+        .and.include({ code: status.PERMISSION_DENIED });
+      double.setUsers([{ username: 'reader', password: 'secret', rights: ['read-all'] }]);
+      expect(await listed(other.client.readAll())).to.include('s@0');
+      expect(await failureOf(other.append('s', anEvent()))).to.include(denied);
+      expect(await failureOf(other.client.deleteStream('s'))).to.include(denied);
+      double.setUsers([{ username: 'reader', password: 'changed' }]);
+      expect(await failureOf(listed(other.client.readAll()))).to.include({ code: status.UNAUTHENTICATED });
+      await other.dispose();
+    }));
 
   it('nobody with whom it shares no trust, nor with a certificate that has expired', async () => {
     await withDouble({ tls: valid }, async ({ double }) => {

@@ -86,6 +86,26 @@ describe('A cluster of EventStoreDB doubles', () => {
     expect(await reconnecting(read)).to.have.length(2);
   });
 
+  it('is without a leader for a while when that dies, and then has another one', async () => {
+    const { append } = connectTo(cluster.url);
+    await append('s', anEvent());
+    const over = cluster.failOver(1, { withoutLeaderMs: 300 });
+    expect(cluster.leader()).to.equal(undefined);
+    expect(await failureOf(append('s', anEvent(), 0n))).to.be.instanceOf(Error);
+    await over;
+    expect(cluster.leader()).to.equal(1);
+    const appended = await reconnecting(() => connectTo(cluster.url).append('s', anEvent(), 0n));
+    expect(appended.nextExpectedRevision).to.equal(1n);
+  });
+
+  it('has to start a node twice that comes back with events that nobody else got', async () => {
+    await cluster.failOver(1, { withoutLeaderMs: 0, ahead: true });
+    expect(await cluster.rejoin(0)).to.deep.equal({ exit_code: 0 });
+    expect(cluster.nodes[0]?.isRunning()).to.equal(false);
+    expect(await cluster.rejoin(0)).to.equal('serves');
+    expect(cluster.nodes[0]?.isRunning()).to.equal(true);
+  });
+
   it('has no leader while none is elected', async () => {
     const { append } = connectTo(cluster.url);
     await append('s', anEvent());

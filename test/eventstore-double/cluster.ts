@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Member } from './node.ts';
 import { type NodeOptions, type RunningNode, runNode, urlOf } from './running-node.ts';
 import { openStore, type StoreOptions } from './store/store.ts';
@@ -16,6 +17,16 @@ export interface EventStoreCluster {
   /** From now on this node leads, or none. Nobody is elected unless a test says so, also when the leader stops. */
   elect(index: number | undefined): void;
   /**
+   * The leader dies, nobody leads for a while, and then this node does. Resolves when it leads. The real one was without
+   * a leader for 8 to 17 s, which is the default. `ahead`: the dead one had events that no other node got.
+   */
+  failOver(to: number, options?: { withoutLeaderMs?: number; ahead?: boolean }): Promise<void>;
+  /**
+   * A node that was stopped comes back. One that was ahead drops the events that the leader lacks and ends itself with code
+   * 0: nothing listens until it is started once more, which is left to whoever supervises it.
+   */
+  rejoin(index: number): Promise<'serves' | { exit_code: 0 }>;
+  /**
    * The leader changes in the middle of its next append, which ends with `not-leader`. `written`: the append had reached
    * the new leader, too, so it is in the log although it was not answered.
    */
@@ -25,6 +36,9 @@ export interface EventStoreCluster {
   close(): Promise<void>;
 }
 
+const SHORTEST_ELECTION_MS = 8_000;
+const LONGEST_ELECTION_MS = 17_000;
+
 /** Several doubles over one log: replication that is always done, with one node that leads. The first one to begin with. */
 export const createEventStoreCluster = async ({
   nodes: count,
@@ -33,6 +47,8 @@ export const createEventStoreCluster = async ({
   const store = await openStore(options);
   const ids = Array.from({ length: count }, () => randomUUID());
   const nodes: RunningNode[] = [];
+  const ahead = new Set<number>();
+  const closing = new AbortController();
   let leading: number | undefined = 0;
 
   const members = (): Member[] =>
@@ -61,6 +77,23 @@ export const createEventStoreCluster = async ({
     nodes,
     leader: () => leading,
     elect,
+    async failOver(to, options = {}) {
+      const random = SHORTEST_ELECTION_MS + Math.random() * (LONGEST_ELECTION_MS - SHORTEST_ELECTION_MS);
+      const { withoutLeaderMs = random } = options;
+      const before = leading;
+      elect(undefined);
+      if (before !== undefined) {
+        await nodes[before]?.stop();
+        if (options.ahead === true) ahead.add(before);
+      }
+      await delay(withoutLeaderMs, undefined, { signal: closing.signal });
+      elect(to);
+    },
+    async rejoin(index) {
+      if (ahead.delete(index)) return { exit_code: 0 };
+      await nodes[index]?.start();
+      return 'serves';
+    },
     electDuringAppend(index, { written }) {
       const leader = nodes[leading ?? -1];
       leader?.faults.inject('append', 'not-leader', { times: 1, written, meanwhile: () => elect(index) });
@@ -71,6 +104,7 @@ export const createEventStoreCluster = async ({
       dropConnections();
     },
     async close() {
+      closing.abort();
       await Promise.all(nodes.map((node) => node.close()));
       await store.close();
     },

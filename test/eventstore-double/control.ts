@@ -23,10 +23,22 @@ const StartBody = z.union([
   z.strictObject({ log: z.enum(['keep', 'lose']).default('keep') }),
 ]);
 
+const UsersBody = z.object({
+  users: z.array(
+    z.object({
+      username: z.string(),
+      password: z.string(),
+      rights: z.array(z.enum(['append', 'read', 'read-all'])).exactOptional(),
+    }),
+  ),
+});
+
 /** A double with the backups that were ordered, by name; they are gone with its process. */
 interface Controlled {
   double: EventStoreDouble;
   backups: Map<string, Backup>;
+  /** Ends the process with code 0, once the order is answered. */
+  exit(): void;
 }
 
 type Action = (controlled: Controlled, body: unknown) => void | Promise<void>;
@@ -55,6 +67,11 @@ const ACTIONS: Readonly<Record<string, Action>> = {
   'POST /lose-tail': ({ double }, body) => double.loseTail(TailBody.parse(body).events),
   'POST /backup': async ({ double, backups }, body) => {
     backups.set(BackupBody.parse(body).name, await double.backup());
+  },
+  'POST /users': ({ double }, body) => double.setUsers(UsersBody.parse(body).users),
+  'POST /truncate-and-exit': async ({ double, exit }, body) => {
+    await double.loseTail(TailBody.parse(body).events);
+    exit();
   },
   'POST /stop': ({ double }) => double.stop(),
   'POST /start': start,
@@ -88,9 +105,9 @@ const respond = async (controlled: Controlled, request: IncomingMessage): Promis
 /** The same switches over HTTP, for a double in a process of its own. Every answer is the state after the action. */
 export const startControl = async (
   double: EventStoreDouble,
-  port: number,
+  { port, exit }: { port: number; exit(): void },
 ): Promise<{ port: number; close(): Promise<void> }> => {
-  const controlled = { double, backups: new Map<string, Backup>() };
+  const controlled = { double, backups: new Map<string, Backup>(), exit: () => setImmediate(exit) };
   const server = createServer((request, response) => {
     respond(controlled, request)
       .catch((error: unknown): [number, unknown] => [500, { error: String(error) }])

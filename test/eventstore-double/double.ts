@@ -3,11 +3,10 @@
  * for the unmodified client, and that can be told what shall go wrong. It is no event store and says so in its version: it
  * serves BudApp's tests only.
  *
- * Where versions of the real server differ, it behaves as 24 does. Known of the real server and played: which repeats it
- * recognises, how each call fails, that positions are given again after a truncation, that `$all` holds events of the
- * system, when subscriptions get checkpoints and fall behind, that a position which no event has yet is waited for in
- * silence. Guessed: the code for a wrong password (`UNAUTHENTICATED`), and that any position inside a record is refused.
- * Not played: persistent subscriptions, projections, links, users and access lists, scavenging, `$maxAge` and `$maxCount`.
+ * Where versions of the real server differ, it behaves as 24 does. Known of a real 24.6.0 and played: what it answers to each
+ * call (`../systems/answers`), which repeats it recognises, that positions are byte offsets and are given again after a
+ * truncation, that `$all` holds events of the system, when subscriptions get checkpoints and fall behind. README.md lists
+ * what is guessed, each with the test that pins it, and what is not played.
  * Stricter than the real one by default: a follower refuses every write (`forwardsWrites`).
  */
 import { randomUUID } from 'node:crypto';

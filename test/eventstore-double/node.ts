@@ -1,5 +1,6 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { accessDenied, notLeader, notReady, type RpcError, unauthenticated } from './calls/rpc-errors.ts';
+import type { Access, Right } from './access.ts';
+import { notLeader, notReady, type RpcError } from './calls/rpc-errors.ts';
 import type { Fault, Faults, FaultyCall } from './faults.ts';
 import type { Outcome, Store, Write } from './store/store.ts';
 
@@ -14,16 +15,11 @@ export interface Member extends Endpoint {
   alive: boolean;
 }
 
-export interface Credentials {
-  username: string;
-  password: string;
-}
-
 /** What the services of one node work with. */
 export interface Node {
   store: Store;
   faults: Faults;
-  credentials: Credentials | undefined;
+  access: Access;
   maxAppendBytes: number;
   batchAppend: boolean;
   /** false: a follower refuses every write. true: only those with `requires-leader`, and hands the others on. */
@@ -37,15 +33,6 @@ export interface Node {
   /** What `endSubscriptions` calls. */
   subscriptions: Set<() => void>;
 }
-
-/** null where the caller may use the streams. The real server takes nobody without a name from version 23.10 on. */
-export const refusal = ({ credentials }: Node, metadata: Metadata): RpcError | null => {
-  if (credentials === undefined) return null;
-  const [given] = metadata.get('authorization');
-  if (given === undefined) return accessDenied();
-  const expected = Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64');
-  return given.toString() === `Basic ${expected}` ? null : unauthenticated();
-};
 
 export const requiresLeader = (metadata: Metadata): boolean =>
   metadata.get('requires-leader')[0]?.toString() === 'true';
@@ -74,13 +61,18 @@ export const strike = async (node: Node, fault: Fault, peer: string): Promise<Rp
   }
 };
 
+interface Caller {
+  metadata: Metadata;
+  peer: string;
+}
+
 /** A call that is not a write goes on only where this answers `go-on`. */
 export const admit = async (
   node: Node,
-  kind: FaultyCall,
-  { metadata, peer }: { metadata: Metadata; peer: string },
+  { kind, right }: { kind: FaultyCall; right: Right },
+  { metadata, peer }: Caller,
 ): Promise<RpcError | 'go-on' | 'end' | 'none'> => {
-  const refused = refusal(node, metadata);
+  const refused = node.access.refusal(metadata, right);
   if (refused !== null) return refused;
   if (requiresLeader(metadata) && !node.isLeader()) return notLeading(node);
   const fault = node.faults.take(kind);
@@ -90,11 +82,7 @@ export const admit = async (
 export type Answer = { outcome: Outcome } | { error: RpcError } | 'end' | 'none';
 
 /** Carries a write out, as far as the faults let it. */
-export const performWrite = async (
-  node: Node,
-  write: Write,
-  { metadata, peer }: { metadata: Metadata; peer: string },
-): Promise<Answer> => {
+export const performWrite = async (node: Node, write: Write, { metadata, peer }: Caller): Promise<Answer> => {
   const leads = node.isLeader() || (node.forwardsWrites && node.leader() !== undefined && !requiresLeader(metadata));
   if (!leads) return { error: notLeading(node) };
   const fault = node.faults.take('append');

@@ -1,6 +1,7 @@
+import { type Access, type Credentials, createAccess, type User } from './access.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { HOST, listen, type Tls } from './listener.ts';
-import type { Credentials, Endpoint, Member, Node } from './node.ts';
+import type { Endpoint, Member, Node } from './node.ts';
 import type { Store } from './store/store.ts';
 
 export interface NodeOptions {
@@ -8,6 +9,8 @@ export interface NodeOptions {
   port?: number;
   /** Who may use the streams; the client sends them over TLS only. Everybody where it is left out. */
   credentials?: Credentials;
+  /** Others who may, beside the one in the connection string. */
+  users?: readonly User[];
   tls?: Tls;
   /** The real server's default is 1 MiB. */
   maxAppendBytes?: number;
@@ -29,6 +32,8 @@ export interface RunningNode extends Endpoint {
   /** Connection string of this node alone, as `EVENTSTORE_URL` takes it. */
   url: string;
   faults: Faults;
+  /** Changes users, their passwords and rights while it runs. */
+  setUsers: Access['setUsers'];
   isRunning(): boolean;
   /** Cuts all connections. */
   dropConnections(): void;
@@ -55,6 +60,8 @@ export const runNode = async (
   membership: (endpoint: Endpoint) => Membership,
 ): Promise<RunningNode> => {
   const faults = createFaults();
+  const { credentials, users = [] } = options;
+  const access = createAccess([...(credentials === undefined ? [] : [credentials]), ...users]);
   const subscriptions = new Set<() => void>();
   let role: Membership | undefined;
 
@@ -62,7 +69,7 @@ export const runNode = async (
     store,
     faults,
     subscriptions,
-    credentials: options.credentials,
+    access,
     maxAppendBytes: options.maxAppendBytes ?? 1024 * 1024,
     batchAppend: options.batchAppend ?? true,
     forwardsWrites: options.forwardsWrites ?? false,
@@ -79,6 +86,7 @@ export const runNode = async (
     ...endpoint,
     url: urlOf([endpoint], options),
     faults,
+    setUsers: access.setUsers,
     isRunning: listener.isOpen,
     dropConnections: () => listener.drop(),
     endSubscriptions() {

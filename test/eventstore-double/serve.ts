@@ -36,14 +36,15 @@ const double = await createEventStoreDouble({
     ? {}
     : { tls: { certificate: await readFile(certificate, 'utf8'), key: await readFile(key, 'utf8') } }),
 });
-const control =
-  values['control-port'] === undefined ? undefined : await startControl(double, Number(values['control-port']));
+let control: Awaited<ReturnType<typeof startControl>> | undefined;
 
 const end = async (): Promise<void> => {
   await control?.close();
   await double.close();
   process.exit(0);
 };
+if (values['control-port'] !== undefined)
+  control = await startControl(double, { port: Number(values['control-port']), exit: end });
 process.once('SIGTERM', end);
 process.once('SIGINT', end);
 

@@ -1,7 +1,7 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { handleClientStreamingCall } from '@grpc/grpc-js';
-import { type Node, performWrite, refusal } from '../node.ts';
+import { type Node, performWrite } from '../node.ts';
 import type { ExpectedRevision } from '../store/event-log.ts';
 import type { Outcome, Write } from '../store/store.ts';
 import { type ProposedEvent, streamNameOf } from '../store/stored-event.ts';
@@ -77,7 +77,7 @@ export const appendHandler =
   (node: Node): handleClientStreamingCall<streams.AppendReq, streams.AppendResp> =>
   (call, callback) => {
     const gathered: Gathered = { options: undefined, events: [], bytes: 0 };
-    let failure: RpcError | null | undefined = refusal(node, call.metadata);
+    let failure: RpcError | null | undefined = node.access.refusal(call.metadata, 'append');
 
     const answer = async (): Promise<void> => {
       const write = writeOf(gathered);

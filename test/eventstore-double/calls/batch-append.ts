@@ -2,12 +2,12 @@ import shared from '@eventstore/db-client/generated/shared_pb.js';
 import type rpcStatus from '@eventstore/db-client/generated/status_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import { type handleBidiStreamingCall, status } from '@grpc/grpc-js';
-import { type Node, performWrite, refusal } from '../node.ts';
+import { type Node, performWrite } from '../node.ts';
 import type { ExpectedRevision } from '../store/event-log.ts';
 import type { Outcome } from '../store/store.ts';
 import { type ProposedEvent, streamNameOf, uuidText } from '../store/stored-event.ts';
 import { missingProperty, proposedEvent, sizeOf } from './proposed-event.ts';
-import { batchStatus, internal, type RpcError } from './rpc-errors.ts';
+import { batchStatus, internal, type RpcError, unauthenticated } from './rpc-errors.ts';
 
 type Request = streams.BatchAppendReq;
 type Response = streams.BatchAppendResp;
@@ -67,6 +67,7 @@ export const batchAppendHandler =
   (call) => {
     const unfinished = new Map<string, Pending>();
     const underWay = new Set<Promise<void>>();
+    const stranger = node.access.refusal(call.metadata, 'append')?.code === status.UNAUTHENTICATED;
     let over = false;
     call.on('cancelled', () => {
       over = true;
@@ -103,8 +104,9 @@ export const batchAppendHandler =
 
     const begin = (message: Request, options: streams.BatchAppendReq.Options): rpcStatus.Status | undefined => {
       const identifier = options.getStreamIdentifier();
-      const refused = refusal(node, call.metadata);
-      if (refused !== null) return batchStatus.accessDenied();
+      // Who has come in stays in, though the password changes, as long as the rights are there.
+      const refused = node.access.refusal(call.metadata, 'append');
+      if (refused?.code === status.PERMISSION_DENIED) return batchStatus.accessDenied();
       if (identifier === undefined) return batchStatus.badRequest('Required field StreamIdentifier not set.');
       if (streamNameOf(identifier) === '') return batchStatus.badRequest('a stream needs a name');
       if (isPast(options)) return batchStatus.timeout();
@@ -116,8 +118,10 @@ export const batchAppendHandler =
     call.on('data', (message: Request) => {
       const id = uuidText(message.getCorrelationId());
       const options = message.getOptions();
-      const refused = options === undefined ? undefined : begin(message, options);
-      if (refused !== undefined) return refuse(message, options?.getStreamIdentifier(), refused);
+      // A wrong name or password is refused before the call reaches the service, and so ends it for all appends.
+      if (stranger) return fail(unauthenticated());
+      const problem = options === undefined ? undefined : begin(message, options);
+      if (problem !== undefined) return refuse(message, options?.getStreamIdentifier(), problem);
       const pending = unfinished.get(id);
       // What comes for an append that was refused meanwhile is passed over, as on the real server.
       if (pending === undefined) return;

@@ -1,6 +1,6 @@
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { handleUnaryCall, Metadata } from '@grpc/grpc-js';
-import { type Node, performWrite, refusal } from '../node.ts';
+import { type Node, performWrite } from '../node.ts';
 import type { ExpectedRevision } from '../store/event-log.ts';
 import type { Write } from '../store/store.ts';
 import { streamNameOf } from '../store/stored-event.ts';
@@ -27,7 +27,7 @@ const perform = async (
   write: Write,
   call: { metadata: Metadata; getPeer(): string },
 ): Promise<{ position: string } | { error: RpcError } | undefined> => {
-  const refused = refusal(node, call.metadata);
+  const refused = node.access.refusal(call.metadata, 'append');
   if (refused !== null) return { error: refused };
   const context = { metadata: call.metadata, peer: call.getPeer() };
   const done = await performWrite(node, write, context).catch((error: unknown) => ({ error: internal(error) }));

@@ -26,7 +26,8 @@ export const readHandler =
       const request = parse(call.request);
       if (typeof request === 'string') return outlet.fail(invalidArgument(request));
       const kind = request.count === undefined ? 'subscription' : 'read';
-      const admitted = await admit(node, kind, { metadata: call.metadata, peer: call.getPeer() });
+      const right = request.stream === undefined ? 'read-all' : 'read';
+      const admitted = await admit(node, { kind, right }, { metadata: call.metadata, peer: call.getPeer() });
       if (admitted === 'none') return;
       if (admitted === 'end') return outlet.end();
       if (admitted !== 'go-on') return outlet.fail(admitted);

@@ -130,4 +130,18 @@ describe('The journal of the EventStoreDB double', () => {
     await dispose();
     expect(await end(child, 'SIGTERM')).to.deep.equal([0, null]);
   });
+
+  it('is cut by a process that comes back with events that the others lack, and then ends itself with code 0', async () => {
+    const { child, url, control_port } = await serve('--journal', journal, '--control-port', '0');
+    const { append, dispose } = connect(url);
+    await append('s', [anEvent(), anEvent(), anEvent()]);
+    await dispose();
+    const exited = once(child, 'exit');
+    const order = { method: 'POST', body: JSON.stringify({ events: 2 }) };
+    const { status } = await fetch(`http://127.0.0.1:${control_port}/truncate-and-exit`, order);
+    expect([status, ...(await exited)]).to.deep.equal([200, 0, null]);
+    await withDouble({ journal }, async ({ client }) => {
+      expect(await listed(client.readStream('s'))).to.deep.equal(['s@0']);
+    });
+  });
 });
