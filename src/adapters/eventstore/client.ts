@@ -1,5 +1,7 @@
 import { EventStoreDBClient } from '@eventstore/db-client';
 import streamsService from '@eventstore/db-client/generated/streams_grpc_pb.js';
+import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
+import type { ClientReadableStream } from '@grpc/grpc-js';
 import pTimeout from 'p-timeout';
 
 const { StreamsClient, StreamsService } = streamsService;
@@ -29,10 +31,24 @@ export interface ClientSettings {
   credentials: { username: string; password: string } | undefined;
 }
 
-/** The client, with access to two members that a log needs and that the client declares protected. */
+/** The answers to a read or a subscription: events, checkpoints and that it has caught up, in the server's order. */
+export type Answers = ClientReadableStream<ReadResp>;
+
+/** The client, with access to members that a log needs and that the client declares protected. */
 export class EventStoreClient extends EventStoreDBClient {
   supportsBatches(): Promise<boolean> {
     return this.supports(StreamsService.batchAppend);
+  }
+
+  /**
+   * Opens a read or a subscription for `consume`, which reads it to its end or cancels it. The client's own reads tell
+   * neither how large an event is nor where a checkpoint stands between the events; they take no filter, and after each
+   * one that is cancelled the client opens a new connection.
+   */
+  consume<T>(request: ReadReq, consume: (answers: Answers) => Promise<T>): Promise<T> {
+    return this.execute(StreamsClient, 'read', (client) =>
+      consume(client.read(request, ...this.callArguments(LEADER, { deadline: Number.POSITIVE_INFINITY }))),
+    );
   }
 
   /** Opens a bidirectional call for appends, with the connection string's user and password and without a deadline. */

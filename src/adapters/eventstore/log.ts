@@ -12,7 +12,7 @@ import { openClient } from './client.ts';
 import { createConnection, createEventStoreOutage, logClosed, retryWith } from './connection.ts';
 import { diagnose } from './diagnosis.ts';
 import { createHighWaterMark } from './high-water-mark.ts';
-import type { ReadServer } from './read.ts';
+import { confirmAccess, type ReadServer } from './read.ts';
 import { createHeadFinder, readAll } from './read-all.ts';
 import { readStream } from './read-stream.ts';
 import { checkPosition } from './row.ts';
@@ -27,8 +27,8 @@ export interface EventStoreLogOptions {
   timeout?: number;
   /** Milliseconds after which an append without an answer is retried; more than the server's own limits (2 s). */
   attemptTimeout?: number;
-  /** Milliseconds after which a page of a read is aborted and retried. */
-  pageTimeout?: number;
+  /** Milliseconds without any answer after which a read is begun anew. */
+  silence?: number;
   /** Milliseconds for which opening the log is retried. */
   openTimeout?: number;
   /** Milliseconds between checks that the subscription delivers the newest events. */
@@ -53,7 +53,7 @@ export interface EventStoreLogOptions {
  */
 export const createEventStoreLog = async (options: EventStoreLogOptions): Promise<Log> => {
   const { url, logger, clock = () => new Date().toISOString() } = options;
-  const { timeout = 10_000, attemptTimeout = 4_000, pageTimeout = 10_000 } = options;
+  const { timeout = 10_000, attemptTimeout = 4_000, silence = 10_000 } = options;
   const { openTimeout = 3_000, watchInterval = 5_000 } = options;
   const settings = parseAddress(url);
   const closing = new AbortController();
@@ -63,7 +63,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
 
   const readServer = (signal: AbortSignal, outage: Outage | undefined, giveUpAfter?: number): ReadServer => {
     const retry = retryWith({ signal, outage, ...(giveUpAfter === undefined ? {} : { giveUpAfter }) });
-    return { connection, retry, signal, pageTimeout };
+    return { connection, retry, signal, silence };
   };
   const readOutage = createEventStoreOutage({ logger, what: 'the log cannot be read' });
   const bounded = readServer(closing.signal, readOutage, timeout);
@@ -135,7 +135,9 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
 
   try {
     const opening = readServer(closing.signal, undefined, openTimeout);
-    highest.saw(await createHeadFinder({ ...opening, pageTimeout: openTimeout })());
+    await confirmAccess({ ...opening, silence: openTimeout });
+    // The newest event may be large and the link slow: it may take longer than a server that does not answer at all.
+    highest.saw(await createHeadFinder(opening)());
   } catch (error) {
     await close();
     throw await diagnose(settings, error);

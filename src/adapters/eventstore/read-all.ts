@@ -1,13 +1,13 @@
-import type { AllStreamResolvedEvent } from '@eventstore/db-client';
+import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { Rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { SETTING } from './address.ts';
-import { LEADER } from './client.ts';
 import { EndedEarly, isInvalidPosition } from './connection.ts';
-import { BUFFER, type ReadServer, readWith } from './read.ts';
-import { toPosition, toRecorded, toServerPosition } from './row.ts';
+import { bytesIn, eventIn, PAGE_BYTES, type ReadServer, readWith } from './read.ts';
+import { readAllRequest } from './read-request.ts';
+import { toPosition, toRecorded } from './row.ts';
 
-/** Events per page: few round trips, and at most two pages in memory. */
+/** Events per page at most: few round trips, and at most two pages in memory. */
 const PAGE = 2000;
 /** Page size of the first read for BudApp's newest event, which is mostly the last one. */
 const FIRST_PAGE = 4;
@@ -30,6 +30,9 @@ interface AllPage {
   first: Position | null;
   last: Position | null;
   count: number;
+  bytes: number;
+  /** Whether the log goes on after it for certain: it ends where it was large enough, or where the read broke. */
+  cut: boolean;
 }
 
 interface AllPageOptions {
@@ -41,31 +44,50 @@ interface AllPageOptions {
   check?(page: AllPage): void;
 }
 
+/** Collects a page from the server's answers. */
+const createPage = (count: number) => {
+  const page: AllPage = { events: [], first: null, last: null, count: 0, bytes: 0, cut: false };
+  let last: Parameters<typeof toPosition>[0] | undefined;
+  return {
+    /** True where the page is large enough. */
+    take(answer: ReadResp): boolean {
+      const event = eventIn(answer);
+      if (!event) return false;
+      page.count += 1;
+      page.bytes += bytesIn(answer);
+      last = event.position;
+      page.first ??= last ? toPosition(last) : null;
+      const recorded = toRecorded(event);
+      if (recorded) page.events.push(recorded);
+      page.cut = page.bytes >= PAGE_BYTES && page.count < count;
+      return page.cut;
+    },
+    sofar(): AllPage {
+      page.last = last ? toPosition(last) : null;
+      return page;
+    },
+  };
+};
+
 const readPage = async (server: ReadServer, { from, backwards, count, check }: AllPageOptions): Promise<AllPage> => {
-  const options = {
-    fromPosition: from !== null ? toServerPosition(from) : backwards ? 'end' : 'start',
-    direction: backwards ? 'backwards' : 'forwards',
-    maxCount: count,
-    ...LEADER,
-  } as const;
+  const request = readAllRequest({ from: from ?? (backwards ? 'end' : 'start'), backwards, count, names: null });
   try {
     return await readWith(server, () => {
-      const page: AllPage = { events: [], first: null, last: null, count: 0 };
-      let last: Parameters<typeof toPosition>[0] | undefined;
+      const { take, sofar } = createPage(count);
       return {
-        open: (client) => client.readAll(options, BUFFER),
-        take({ event }: AllStreamResolvedEvent) {
-          if (!event) return;
-          page.count += 1;
-          last = event.position;
-          page.first ??= toPosition(last);
-          const recorded = toRecorded(event);
-          if (recorded) page.events.push(recorded);
-        },
+        request,
+        take,
         finish() {
-          page.last = last ? toPosition(last) : null;
+          const page = sofar();
           check?.(page);
           return page;
+        },
+        keep() {
+          const page = sofar();
+          // Forwards the first event is the one that the page before ended with.
+          const isFurther = page.last !== null && page.last !== from;
+          const isContinued = backwards || from === null || page.first === from;
+          return isFurther && isContinued ? { ...page, cut: true } : null;
         },
       };
     });
@@ -82,12 +104,12 @@ const readFrom = (
   { from, upTo, count }: { from: Position | null; upTo: Position; count: number },
 ): Promise<AllPage> => {
   let doubted = false;
-  const check = ({ first, last, count: read }: AllPage): void => {
+  const check = ({ first, last, count: read, cut }: AllPage): void => {
     // A read that was cut off looks the same, so a second one has to confirm it.
     if (from !== null && first !== from && doubted) throw new PositionLost(from);
     doubted = true;
     if (from !== null && first !== from) throw new EndedEarly(`reading from ${from}`);
-    if (last === null || (last < upTo && read < count)) throw new EndedEarly(`reading up to ${upTo}`);
+    if (last === null || (last < upTo && read < count && !cut)) throw new EndedEarly(`reading up to ${upTo}`);
   };
   return readPage(server, { from, backwards: false, count, check });
 };
@@ -152,7 +174,7 @@ export const createHeadFinder = (server: ReadServer): (() => Promise<Position | 
       const page: AllPage = await readPage(server, { from, backwards: true, count });
       end ??= page.first;
       let newest = page.events[0]?.position ?? null;
-      if (newest === null && page.last !== null && page.count === count) {
+      if (newest === null && page.last !== null && (page.cut || page.count === count)) {
         const before = await lastSearchUpTo(page.last);
         from = page.last;
         if (!before) continue;

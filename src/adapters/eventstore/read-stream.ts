@@ -1,11 +1,11 @@
-import { type ResolvedEvent, StreamNotFoundError } from '@eventstore/db-client';
+import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { RecordedEvent } from '../../events/event.ts';
 import type { ReadStreamOptions } from '../../ports/log.ts';
-import { LEADER } from './client.ts';
-import { BUFFER, type ReadServer, readWith } from './read.ts';
+import { bytesIn, eventIn, PAGE_BYTES, type ReadServer, readWith } from './read.ts';
+import { readStreamRequest } from './read-request.ts';
 import { toRecorded } from './row.ts';
 
-/** Events per page: few round trips, and at most one page in memory. */
+/** Events per page at most: few round trips, and at most one page in memory. */
 const PAGE = 2000;
 /** Page size of the first read for ids, which are mostly near the end of the stream. */
 const FIRST_PAGE = 50;
@@ -17,6 +17,9 @@ interface StreamPage {
   first: number | null;
   last: number | null;
   count: number;
+  bytes: number;
+  /** Whether the stream may go on after it: it ends where it was large enough, or where the read broke. */
+  cut: boolean;
 }
 
 interface StreamPageOptions {
@@ -26,39 +29,28 @@ interface StreamPageOptions {
   count: number;
 }
 
-const readPage = async (
-  server: ReadServer,
-  { stream, from, backwards, count }: StreamPageOptions,
-): Promise<StreamPage> => {
-  const options = {
-    fromRevision: from === 'end' ? from : BigInt(from),
-    direction: backwards ? 'backwards' : 'forwards',
-    maxCount: count,
-    ...LEADER,
-  } as const;
-  const empty = (): StreamPage => ({ events: [], first: null, last: null, count: 0 });
-  try {
-    return await readWith(server, () => {
-      const page = empty();
-      return {
-        open: (client) => client.readStream(stream, options, BUFFER),
-        take({ event }: ResolvedEvent) {
-          if (!event) return;
-          page.count += 1;
-          page.last = Number(event.revision);
-          page.first ??= page.last;
-          const recorded = toRecorded(event);
-          if (recorded) page.events.push(recorded);
-        },
-        finish: () => page,
-      };
-    });
-  } catch (error) {
-    // The client reports a missing stream only while reading.
-    if (error instanceof StreamNotFoundError) return empty();
-    throw error;
-  }
-};
+/** The page of a stream that does not exist is empty: the server answers `StreamNotFound`, which is no event. */
+const readPage = (server: ReadServer, { stream, from, backwards, count }: StreamPageOptions): Promise<StreamPage> =>
+  readWith(server, () => {
+    const page: StreamPage = { events: [], first: null, last: null, count: 0, bytes: 0, cut: false };
+    return {
+      request: readStreamRequest(stream, { from, backwards, count }),
+      take(answer: ReadResp) {
+        const event = eventIn(answer);
+        if (!event) return false;
+        page.count += 1;
+        page.bytes += bytesIn(answer);
+        page.last = Number(event.revision);
+        page.first ??= page.last;
+        const recorded = toRecorded(event);
+        if (recorded) page.events.push(recorded);
+        page.cut = page.bytes >= PAGE_BYTES && page.count < count;
+        return page.cut;
+      },
+      finish: () => page,
+      keep: () => (page.count > 0 ? { ...page, cut: true } : null),
+    };
+  });
 
 /** Reads the events of one stream, from `from` to `to` (inclusive), at most `limit`. */
 export async function* readStream(
@@ -73,7 +65,7 @@ export async function* readStream(
     const page = await readPage(server, { stream, from: start, backwards, count });
     const wanted = page.events.filter(({ revision }) => revision >= low && revision <= high);
     yield* wanted;
-    if (page.last === null || page.count < count) return;
+    if (page.last === null || (page.count < count && !page.cut)) return;
     left -= wanted.length;
     if (backwards) high = page.last - 1;
     else low = page.last + 1;

@@ -8,11 +8,13 @@ import { type EventStoreClient, LEADER } from './client.ts';
 import { BACKOFF, type Connection, EndedEarly, ResponseTimeout } from './connection.ts';
 import { createEventWindow, type News } from './event-window.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
-import { BUFFER, type ReadServer } from './read.ts';
+import type { ReadServer } from './read.ts';
 import { checkStillThere, PositionLost } from './read-all.ts';
 import { toRecorded, toServerPosition } from './row.ts';
 import { createSilenceCheck } from './silence.ts';
 
+/** How many events may be buffered between the connection and the tail. */
+const BUFFER = { highWaterMark: 512 };
 /** Live readers are within milliseconds of each other; one that is further behind reads from the log itself. */
 const CAPACITY = 4000;
 /** On a busy log readers get events in rounds: a round costs the same for one event and for many. */

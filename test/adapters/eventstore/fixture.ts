@@ -23,7 +23,7 @@ export const listeningLogger = () => {
 };
 
 /** So patient that no time-out makes up for what has to be noticed, and none strikes on a machine that is busy. */
-export const PATIENT = { attemptTimeout: 60_000, pageTimeout: 60_000, watchInterval: 3_600_000, timeout: 60_000 };
+export const PATIENT = { attemptTimeout: 60_000, silence: 60_000, watchInterval: 3_600_000, timeout: 60_000 };
 
 /** Opens logs and closes them all. */
 export const createLogs = () => {

@@ -180,7 +180,7 @@ describe('reading from EventStoreDB', () => {
   }).timeout(300_000);
 
   it('is stopped neither by a read that nobody answers nor by one that is cut off', async () => {
-    log = await logs.open(double.url, { pageTimeout: 500 });
+    log = await logs.open(double.url, { silence: 500 });
     await append(...numbers(10));
     for (const kind of ['mute', 'drop', 'not-leader', 'not-ready'] as const) {
       double.faults.inject('read', kind, { times: 2 });
@@ -209,7 +209,7 @@ describe('reading from EventStoreDB', () => {
   });
 
   it('is refused as unavailable, in time, where it is not live and nobody answers', async () => {
-    log = await logs.open(double.url, { timeout: 300, pageTimeout: 200 });
+    log = await logs.open(double.url, { timeout: 300, silence: 200 });
     double.faults.inject('read', 'mute');
     for (const read of [() => log.head(), () => everything(log), () => collect(log.readStream('thing-1'))]) {
       const error = await failureOf(read());
