@@ -4,7 +4,7 @@ import { endpointEvents } from './endpoint-events.ts';
 import type { EventDefinition, FactOf, RecordedEvent } from './event.ts';
 import { FactFromNewerVersion } from './fact-from-newer-version.ts';
 import { modelEvents } from './model-events.ts';
-import { nameEvents } from './name-events.ts';
+import { NAME_STREAMS, nameEvents } from './name-events.ts';
 import { projectEvents } from './project-events.ts';
 import { userEvents } from './user-events.ts';
 import { workflowEvents } from './workflow-events.ts';
@@ -41,6 +41,9 @@ export type Fact = FactIn<Area> | NameFact;
 export type Recorded<F extends Fact = Fact> = F & Omit<RecordedEvent, 'type' | 'data'>;
 
 export const streamOf = (area: Area, id: string): string => `${area}-${id}`;
+
+/** How the names of all streams begin that this version writes. */
+export const streamPrefixes: readonly string[] = [...Area.options.map((area) => streamOf(area, '')), NAME_STREAMS];
 
 /** The area and id in a stream name; null for the stream of a name. */
 export const parseStream = (stream: string): { area: Area; id: string } | null => {

@@ -23,6 +23,9 @@ export const CreationAbandoned = event('CreationAbandoned', claim);
 
 export const nameEvents = [NameReserved, NameReleased, CreationAbandoned] as const;
 
+/** How the names of these streams begin. */
+export const NAME_STREAMS = 'name-';
+
 /** Names of streams have at most 500 characters in every log. */
 const LONGEST_STREAM = 500;
 
@@ -44,7 +47,7 @@ export const nameStreams = (
   tenantId: string,
   { kind, name }: { kind: ReservedKind; name: string },
 ): readonly [string, ...string[]] => {
-  const prefix = `name-${kind}-${tenantId}-`;
+  const prefix = `${NAME_STREAMS}${kind}-${tenantId}-`;
   const key = nameKey(name);
   const stream = plainStream(prefix, key) ?? hashedStream(prefix, key);
   const former = plainStream(prefix, formerNameKey(name));

@@ -46,6 +46,14 @@ const unknownHistory = () =>
       'Restore the database that belongs to this log, or start with an empty log',
   );
 
+/** The log was opened, so this is about what it says now. */
+const notReadable = (cause: Rejected) =>
+  new SystemUnusable('The log', 'was opened and cannot be read', {
+    settings: ['EVENTSTORE_URL', 'POSTGRES_HOST'],
+    transient: true,
+    cause: cause.cause ?? cause,
+  });
+
 const tailLost = (checkpoint: string, head: Position | null) =>
   unusable(
     `ends at ${head ?? 'its start'}, but has been read up to ${checkpoint}: events that were accepted are no longer in ` +
@@ -95,12 +103,7 @@ const adopt = async ({ pool, log, log_id }: LogIdentityOptions): Promise<string 
   return findKnownLog(pool);
 };
 
-/**
- * Checks that the positions in the database are positions of this log; to be called before anything reads the log. A
- * new installation remembers the log that it starts with. Throws `SystemUnusable` where the database belongs to another
- * log, where it knows nothing of a log that has events, and where the log ends before what has been read of it.
- */
-export const assertSameLog = async (options: LogIdentityOptions): Promise<void> => {
+const checkSameLog = async (options: LogIdentityOptions): Promise<void> => {
   const { pool, log, log_id } = options;
   const known = (await findKnownLog(pool)) ?? (await adopt(options));
   if (known !== log_id) throw anotherLog();
@@ -109,3 +112,13 @@ export const assertSameLog = async (options: LogIdentityOptions): Promise<void> 
   const head = await log.head();
   if (head === null || furthest > head || !(await canGoOnAfter(log, furthest))) throw tailLost(furthest, head);
 };
+
+/**
+ * Checks that the positions in the database are positions of this log; to be called before anything reads the log. A
+ * new installation remembers the log that it starts with. Throws `SystemUnusable` where the database belongs to another
+ * log, where it knows nothing of a log that has events, where the log ends before what has been read of it, and where it cannot be read.
+ */
+export const assertSameLog = (options: LogIdentityOptions): Promise<void> =>
+  checkSameLog(options).catch((error: unknown) => {
+    throw error instanceof Rejected && error.code === 'log-unavailable' ? notReadable(error) : error;
+  });

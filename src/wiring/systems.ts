@@ -4,6 +4,7 @@ import { createLocalStatusBus } from '../adapters/local-status-bus.ts';
 import { natsServersOf } from '../adapters/nats/servers.ts';
 import { createPostgresLog } from '../adapters/postgres/log.ts';
 import type { Config } from '../config/config.ts';
+import { streamPrefixes } from '../events/catalog.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { Log } from '../ports/log.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -43,7 +44,7 @@ export const openLog = async (
       };
     }
     const { createEventStoreLog } = await import('../adapters/eventstore/log.ts');
-    const log = await retryUntilAvailable(() => createEventStoreLog({ url, logger }));
+    const log = await retryUntilAvailable(() => createEventStoreLog({ url, logger, streamPrefixes }));
     return { log, implementation: `EventStoreDB at ${shownUrl(url)}` };
   };
   const { log, implementation } = await open();

@@ -91,6 +91,26 @@ describe('which log it is', () => {
   });
 });
 
+describe('a log in EventStoreDB whose server has stopped to answer', () => {
+  it('is waited for, and refused with the setting to look at', async () => {
+    const database = await testDatabase();
+    const { pool, close } = openPool(database.connection_string);
+    const double = await createEventStoreDouble();
+    const limits = { timeout: 200, silence: 100 };
+    const log = await createEventStoreImport({ url: double.url, logger: pino({ level: 'silent' }), ...limits });
+    const log_id = await identifyLog({ pool, eventstore_url: double.url });
+    double.faults.inject('read', 'mute');
+    const failure = await failureOf(assertSameLog({ pool, log, log_id }));
+    expect(failure).to.be.instanceOf(SystemUnusable).and.include({ transient: true });
+    expect((failure as SystemUnusable).message).to.include('EVENTSTORE_URL');
+    expect((failure as SystemUnusable).cause).to.be.instanceOf(Error);
+    await log.close();
+    await double.close();
+    await close();
+    await database.close();
+  });
+});
+
 describe('a log in EventStoreDB that lost its end and has grown again', () => {
   it('is noticed: what was read last is not in it any more', async () => {
     const database = await testDatabase();

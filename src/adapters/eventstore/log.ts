@@ -14,8 +14,10 @@ import { diagnose } from './diagnosis.ts';
 import { createHighWaterMark } from './high-water-mark.ts';
 import { confirmAccess, type ReadServer } from './read.ts';
 import { createHeadFinder, readAll } from './read-all.ts';
+import { namesIn } from './read-request.ts';
 import { readStream } from './read-stream.ts';
 import { checkPosition } from './row.ts';
+import { createStrangers } from './strangers.ts';
 import { createTail } from './tail.ts';
 
 export interface EventStoreLogOptions {
@@ -23,6 +25,8 @@ export interface EventStoreLogOptions {
   url: string;
   logger: Logger;
   clock?: Clock;
+  /** Prefixes of all our streams. Where they are known, the server leaves out the streams of others that are large. */
+  streamPrefixes?: readonly string[];
   /** Milliseconds for which an append or a read is retried while the server cannot be reached. */
   timeout?: number;
   /** Milliseconds after which an append without an answer is retried; more than the server's own limits (2 s). */
@@ -61,9 +65,10 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   const writing = createConnection(() => openClient(settings));
   const connection = createConnection(() => openClient(settings));
 
+  const strangers = createStrangers(options.streamPrefixes);
   const readServer = (signal: AbortSignal, outage: Outage | undefined, giveUpAfter?: number): ReadServer => {
     const retry = retryWith({ signal, outage, ...(giveUpAfter === undefined ? {} : { giveUpAfter }) });
-    return { connection, retry, signal, silence };
+    return { connection, retry, signal, silence, strangers };
   };
   const readOutage = createEventStoreOutage({ logger, what: 'the log cannot be read' });
   const bounded = readServer(closing.signal, readOutage, timeout);
@@ -107,7 +112,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     try {
       while (!ending.aborted) {
         const upTo = await newest();
-        for await (const events of readAll(reading, { after: position, upTo })) {
+        for await (const events of readAll(reading, { after: position, upTo, names: namesIn(filter) })) {
           yield filtered(events, filter);
           ending.throwIfAborted();
         }

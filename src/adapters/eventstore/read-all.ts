@@ -1,16 +1,17 @@
-import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import { Rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { SETTING } from './address.ts';
-import { EndedEarly, isInvalidPosition } from './connection.ts';
-import { bytesIn, eventIn, PAGE_BYTES, type ReadServer, readWith } from './read.ts';
-import { readAllRequest } from './read-request.ts';
-import { toPosition, toRecorded } from './row.ts';
+import { type AllPage, createPage, PAGE } from './all-page.ts';
+import { EndedEarly, isInvalidPosition, isTransient } from './connection.ts';
+import { isBeyond } from './event-window.ts';
+import { type ReadServer, readWith } from './read.ts';
+import { readFiltered } from './read-filtered.ts';
+import { readAllRequest, type StreamNames } from './read-request.ts';
+import { toServerPosition } from './row.ts';
 
-/** Events per page at most: few round trips, and at most two pages in memory. */
-const PAGE = 2000;
-/** Page size of the first read for BudApp's newest event, which is mostly the last one. */
-const FIRST_PAGE = 4;
+/** Page size of the first read for BudApp's newest event, which is mostly the last one, and may be large. */
+const FIRST_PAGE = 1;
+const GROWTH = 8;
 
 /** The event at a known position is no longer in the log. */
 export class PositionLost extends Rejected {
@@ -23,60 +24,30 @@ export class PositionLost extends Rejected {
   }
 }
 
-interface AllPage {
-  /** BudApp's events only. */
-  events: RecordedEvent[];
-  /** Positions of the first and the last event read, of any system; null where there was none. */
-  first: Position | null;
-  last: Position | null;
-  count: number;
-  bytes: number;
-  /** Whether the log goes on after it for certain: it ends where it was large enough, or where the read broke. */
-  cut: boolean;
-}
-
 interface AllPageOptions {
   /** Null: from the start of the log, or from its end when reading backwards. */
   from: Position | null;
+  /** False where `from` is a checkpoint of the server: there may be no event. */
+  isEvent: boolean;
   backwards: boolean;
   count: number;
+  names: StreamNames | null;
   /** Throws where a complete page is not as expected. */
   check?(page: AllPage): void;
 }
 
-/** Collects a page from the server's answers. */
-const createPage = (count: number) => {
-  const page: AllPage = { events: [], first: null, last: null, count: 0, bytes: 0, cut: false };
-  let last: Parameters<typeof toPosition>[0] | undefined;
-  return {
-    /** True where the page is large enough. */
-    take(answer: ReadResp): boolean {
-      const event = eventIn(answer);
-      if (!event) return false;
-      page.count += 1;
-      page.bytes += bytesIn(answer);
-      last = event.position;
-      page.first ??= last ? toPosition(last) : null;
-      const recorded = toRecorded(event);
-      if (recorded) page.events.push(recorded);
-      page.cut = page.bytes >= PAGE_BYTES && page.count < count;
-      return page.cut;
-    },
-    sofar(): AllPage {
-      page.last = last ? toPosition(last) : null;
-      return page;
-    },
-  };
-};
-
-const readPage = async (server: ReadServer, { from, backwards, count, check }: AllPageOptions): Promise<AllPage> => {
-  const request = readAllRequest({ from: from ?? (backwards ? 'end' : 'start'), backwards, count, names: null });
+const readPage = async (
+  server: ReadServer,
+  { from, isEvent, backwards, count, names, check }: AllPageOptions,
+): Promise<AllPage> => {
+  const request = readAllRequest({ from: from ?? (backwards ? 'end' : 'start'), backwards, count, names });
   try {
     return await readWith(server, () => {
-      const { take, sofar } = createPage(count);
+      const { take, sofar } = createPage(count, server.strangers);
       return {
         request,
-        take,
+        // Backwards it is the newest event that is looked for.
+        take: (answer) => take(answer) || (backwards && sofar().events.length > 0),
         finish() {
           const page = sofar();
           check?.(page);
@@ -86,7 +57,7 @@ const readPage = async (server: ReadServer, { from, backwards, count, check }: A
           const page = sofar();
           // Forwards the first event is the one that the page before ended with.
           const isFurther = page.last !== null && page.last !== from;
-          const isContinued = backwards || from === null || page.first === from;
+          const isContinued = backwards || !isEvent || from === null || page.first === from;
           return isFurther && isContinued ? { ...page, cut: true } : null;
         },
       };
@@ -98,53 +69,97 @@ const readPage = async (server: ReadServer, { from, backwards, count, check }: A
   }
 };
 
-/** Reads forwards from `from`, including its event, which proves that this is still the same log. */
+/** A place in the log from which to read on. */
+interface Place {
+  position: Position | null;
+  /** False where the position is a checkpoint of the server: there may be no event. */
+  isEvent: boolean;
+}
+
+interface Stretch {
+  events: readonly RecordedEvent[];
+  reached: Place;
+}
+
+/** Reads forwards from a place. Includes its event, which proves that this is still the same log. */
 const readFrom = (
   server: ReadServer,
-  { from, upTo, count }: { from: Position | null; upTo: Position; count: number },
+  { from: place, upTo, count }: { from: Place; upTo: Position; count: number },
 ): Promise<AllPage> => {
+  const { position: from, isEvent } = place;
   let doubted = false;
   const check = ({ first, last, count: read, cut }: AllPage): void => {
+    const isElsewhere = isEvent && from !== null && first !== from;
     // A read that was cut off looks the same, so a second one has to confirm it.
-    if (from !== null && first !== from && doubted) throw new PositionLost(from);
+    if (isElsewhere && doubted) throw new PositionLost(from);
     doubted = true;
-    if (from !== null && first !== from) throw new EndedEarly(`reading from ${from}`);
+    if (isElsewhere) throw new EndedEarly(`reading from ${from}`);
     if (last === null || (last < upTo && read < count && !cut)) throw new EndedEarly(`reading up to ${upTo}`);
   };
-  return readPage(server, { from, backwards: false, count, check });
+  return readPage(server, { from, isEvent, backwards: false, count, names: null, check });
 };
 
 /** Throws `PositionLost` where the log has no event at `position`. */
 export const checkStillThere = async (server: ReadServer, position: Position): Promise<void> => {
-  await readFrom(server, { from: position, upTo: position, count: 1 });
+  await readFrom(server, { from: { position, isEvent: true }, upTo: position, count: 1 });
 };
 
 export interface Range {
   after: Position | null;
   upTo: Position | null;
+  /** The streams that are wanted, where the server can leave out the others; null: all of BudApp's. */
+  names: StreamNames | null;
 }
 
+/** Positions are bytes of the log. What is nearer is read whole, before a subscription would have begun. */
+const FAR_BYTES = 256n * 1024n;
+
+const isFar = (from: Position | null, upTo: Position): boolean =>
+  toServerPosition(upTo).commit - (from === null ? 0n : toServerPosition(from).commit) >= FAR_BYTES;
+
 /**
- * Reads BudApp's events after `after` up to `upTo`, page by page; the next page is fetched while one is handled. Throws
- * `PositionLost` where there is no event at `after`, even where that is beyond `upTo`.
+ * Reads BudApp's events after `after` up to `upTo`, page by page; the next page is fetched while one is handled. May
+ * contain events of streams that are not wanted. Throws `PositionLost` where there is no event at `after`, even where that
+ * is beyond `upTo`.
  */
-export async function* readAll(server: ReadServer, { after, upTo }: Range): AsyncGenerator<readonly RecordedEvent[]> {
+export async function* readAll(
+  server: ReadServer,
+  { after, upTo, names }: Range,
+): AsyncGenerator<readonly RecordedEvent[]> {
   if (upTo === null || (after !== null && upTo <= after)) {
     if (after !== null && after !== upTo) await checkStillThere(server, after);
     return;
   }
-  const read = (from: Position | null): Promise<AllPage> => readFrom(server, { from, upTo, count: PAGE });
-  let from = after;
-  let page: Promise<AllPage> | undefined = read(from);
+  let isFiltering = true;
+  const filterFrom = (from: Position | null): StreamNames | null =>
+    isFiltering && isFar(from, upTo) ? (names ?? server.strangers.names()) : null;
+
+  const read = async (from: Place): Promise<Stretch> => {
+    const wanted = filterFrom(from.position);
+    if (wanted === null) {
+      const { events, last } = await readFrom(server, { from, upTo, count: PAGE });
+      return { events, reached: { position: last, isEvent: true } };
+    }
+    const range = { after: from.position, upTo, names: wanted };
+    const { events, reached, ended } = await readFiltered(server, range).catch((error: unknown) => {
+      throw from.position !== null && isInvalidPosition(error) ? new PositionLost(from.position) : error;
+    });
+    isFiltering = !ended;
+    return { events, reached: { position: reached, isEvent: false } };
+  };
+
+  if (after !== null && filterFrom(after) !== null) await checkStillThere(server, after);
+  let from: Place = { position: after, isEvent: true };
+  let page: Promise<Stretch> | undefined = read(from);
   while (page) {
-    const { events, last }: AllPage = await page;
-    page = last !== null && last < upTo ? read(last) : undefined;
+    const { events, reached }: Stretch = await page;
+    page = isBeyond(upTo, reached.position) ? read(reached) : undefined;
     // A reader that stops early never awaits the next page, so its failure must not be unhandled.
     page?.catch(() => undefined);
-    const firstNew = events[0]?.position === from ? 1 : 0;
+    const firstNew = events[0]?.position === from.position ? 1 : 0;
     const end = page ? events.length : events.findLastIndex(({ position }) => position <= upTo) + 1;
     if (end > firstNew) yield events.slice(firstNew, end);
-    from = last;
+    from = reached;
   }
 }
 
@@ -167,14 +182,28 @@ export const createHeadFinder = (server: ReadServer): (() => Promise<Position | 
     return lastSearch;
   };
 
+  /** Set where the server searched through the streams of others for too long without a word. */
+  let isFilteringTooSlow = false;
+  const readBackwards = (from: Position | null, count: number, others: ReadonlySet<string>): Promise<AllPage> => {
+    const names = isFilteringTooSlow ? null : server.strangers.names(others);
+    const page = readPage(server, { from, isEvent: false, backwards: true, count, names });
+    if (names === null) return page;
+    return page.catch((error: unknown) => {
+      isFilteringTooSlow = isTransient(error instanceof Rejected ? error.cause : error);
+      throw error;
+    });
+  };
+
   return async () => {
     let from: Position | null = null;
     let end: Position | null = null;
-    for (let count = FIRST_PAGE; ; count = PAGE) {
-      const page: AllPage = await readPage(server, { from, backwards: true, count });
+    const others = new Set<string>();
+    for (let count = FIRST_PAGE; ; count = Math.min(count * GROWTH, PAGE)) {
+      const page: AllPage = await readBackwards(from, count, others);
       end ??= page.first;
       let newest = page.events[0]?.position ?? null;
       if (newest === null && page.last !== null && (page.cut || page.count === count)) {
+        for (const category of page.others) others.add(category);
         const before = await lastSearchUpTo(page.last);
         from = page.last;
         if (!before) continue;

@@ -1,6 +1,7 @@
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import streams from '@eventstore/db-client/generated/streams_pb.js';
 import type { Position } from '../../events/event.ts';
+import type { LogFilter } from '../../ports/log.ts';
 import { toServerPosition } from './row.ts';
 
 const { ReadReq } = streams;
@@ -10,6 +11,16 @@ type RequestOptions = InstanceType<typeof Options>;
 
 /** Streams by their names: those that begin with one of the prefixes, or that match the pattern. */
 export type StreamNames = { prefixes: readonly string[] } | { pattern: string };
+
+/** The server compares the name of every event with all of them. */
+const MOST_PREFIXES = 100;
+
+/** The streams that a reader wants, with more at most; null where the server cannot tell them. */
+export const namesIn = ({ streamPrefixes, streams, typesOfAnyStream }: LogFilter = {}): StreamNames | null => {
+  const prefixes = [...(streamPrefixes ?? []), ...(streams ?? [])];
+  const isOfAnyStream = (streamPrefixes === undefined && streams === undefined) || typesOfAnyStream !== undefined;
+  return isOfAnyStream || prefixes.length === 0 || prefixes.length > MOST_PREFIXES ? null : { prefixes };
+};
 
 /** How many events the server looks at before it reports by a checkpoint how far it is. */
 const WINDOW = 1000;

@@ -4,6 +4,7 @@ import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_
 import type { Answers } from './client.ts';
 import { type Connection, EndedEarly, isTransient, ResponseTimeout, type Retry } from './connection.ts';
 import { subscribeRequest } from './read-request.ts';
+import type { Strangers } from './strangers.ts';
 
 /** A server that says nothing for so long counts as unavailable. */
 const SILENCE_MS = 10_000;
@@ -18,6 +19,7 @@ export interface ReadServer {
   retry: Retry;
   /** Aborts the read. */
   signal: AbortSignal;
+  strangers: Strangers;
   /** Milliseconds without any answer after which a read is begun anew. */
   silence?: number;
 }
@@ -36,18 +38,18 @@ export const bytesIn = (answer: ReadResp): number => {
 
 /**
  * Takes answers until `take` returns true, which ends the read, or the server does. What is timed is the silence between
- * two answers: large events on a slow link may take as long as they need.
+ * two answers: large events on a slow link may take as long as they need. With null no silence is too long.
  */
 export const takeAnswers = (
   answers: Answers,
   take: (answer: ReadResp) => boolean,
-  { signal, silence }: { signal: AbortSignal; silence: number },
+  { signal, silence }: { signal: AbortSignal; silence: number | null },
 ): Promise<void> =>
   new Promise((resolve, reject) => {
     let settled = false;
     const settle = (): void => {
       settled = true;
-      clearTimeout(timer);
+      if (timer) clearTimeout(timer);
       signal.removeEventListener('abort', abort);
     };
     const cancel = (): void => {
@@ -61,11 +63,11 @@ export const takeAnswers = (
       reject(error);
     };
     const abort = (): void => fail(signal.reason);
-    const timer = setTimeout(() => fail(new ResponseTimeout('a read')), silence);
+    const timer = silence === null ? null : setTimeout(() => fail(new ResponseTimeout('a read')), silence);
     answers.on('error', (error) => fail(convertToCommandError(error)));
     answers.on('data', (answer: ReadResp) => {
       if (settled) return;
-      timer.refresh();
+      timer?.refresh();
       try {
         if (!take(answer)) return;
         cancel();
@@ -90,7 +92,7 @@ interface Read<Result> {
   /** Throws where the answers are not complete. */
   finish(): Result;
   /** The result so far, where it is of use although the read broke; null to begin anew. */
-  keep(): Result | null;
+  keep(error: unknown): Result | null;
 }
 
 /** Performs a read. Where it fails for a reason that may pass, what has come is kept, and else it is begun anew. */
@@ -106,7 +108,7 @@ export const readWith = <Result>(server: ReadServer, begin: () => Read<Result>):
     } catch (error) {
       if (server.signal.aborted || !isTransient(error)) throw error;
       if (error instanceof ResponseTimeout) silence = Math.min(2 * silence, LONGEST_SILENCE_MS);
-      const kept = keep();
+      const kept = keep(error);
       if (kept === null) throw error;
       return kept;
     }

@@ -1,24 +1,26 @@
-import { type AllStreamResolvedEvent, excludeSystemEvents } from '@eventstore/db-client';
+import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
 import type { Outage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
-import { type EventStoreClient, LEADER } from './client.ts';
+import type { EventStoreClient } from './client.ts';
 import { BACKOFF, type Connection, EndedEarly, ResponseTimeout } from './connection.ts';
 import { createEventWindow, type News } from './event-window.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
-import type { ReadServer } from './read.ts';
+import { bytesIn, eventIn, type ReadServer, takeAnswers } from './read.ts';
 import { checkStillThere, PositionLost } from './read-all.ts';
-import { toRecorded, toServerPosition } from './row.ts';
+import { subscribeRequest } from './read-request.ts';
+import { toRecorded } from './row.ts';
 import { createSilenceCheck } from './silence.ts';
 
-/** How many events may be buffered between the connection and the tail. */
-const BUFFER = { highWaterMark: 512 };
 /** Live readers are within milliseconds of each other; one that is further behind reads from the log itself. */
-const CAPACITY = 4000;
+const CAPACITY = { events: 4000, bytes: 8 * 1024 * 1024 };
 /** On a busy log readers get events in rounds: a round costs the same for one event and for many. */
 const TELL_INTERVAL_MS = 10;
+
+/** While nothing is known of other applications. */
+const WITHOUT_SYSTEM = { pattern: '^[^$]' };
 
 interface TailOptions {
   connection: Connection;
@@ -70,54 +72,52 @@ export const createTail = (options: TailOptions): Tail => {
     changed = Promise.withResolvers();
   };
 
-  const keep = (event: RecordedEvent): void => {
-    if (!window.add(event)) return;
+  const keep = (event: RecordedEvent, bytes: number): void => {
+    if (!window.add(event, bytes)) return;
     highest.saw(event.position);
     telling ??= setTimeout(tell, Math.max(0, told + TELL_INTERVAL_MS - performance.now()));
   };
 
   /** Detects a subscription that is connected but does not deliver. */
-  const watch = (reject: (error: unknown) => void): (() => void) => {
+  const watch = (): { silent: AbortSignal; unwatch: () => void } => {
     const isSilent = createSilenceCheck();
+    const silent = new AbortController();
     const look = async (): Promise<void> => {
       const newest = await head().catch(() => null);
-      if (isSilent(newest, window.end())) reject(new ResponseTimeout('the subscription'));
+      if (isSilent(newest, window.end())) silent.abort(new ResponseTimeout('the subscription'));
     };
     const timer = setInterval(look, watchInterval);
-    return () => clearInterval(timer);
+    return { silent: silent.signal, unwatch: () => clearInterval(timer) };
   };
 
-  /** Rejects when the subscription ends, for any reason. */
-  const subscribeOnce = async (client: EventStoreClient): Promise<never> => {
+  /** Resolves where another subscription leaves out more of what is others'. Rejects when it ends for any other reason. */
+  const subscribeOnce = async (client: EventStoreClient): Promise<void> => {
     closing.signal.throwIfAborted();
-    const end = window.end();
-    const fromPosition = end === null ? 'start' : toServerPosition(end);
-    const subscription = client.subscribeToAll({ fromPosition, filter: excludeSystemEvents(), ...LEADER }, BUFFER);
-    const { promise, reject } = Promise.withResolvers<never>();
-    subscription.on('confirmation', () => outage.ok());
-    subscription.on('error', reject);
-    subscription.on('end', () => reject(new EndedEarly('the subscription')));
-    let over = false;
-    subscription.on('data', ({ event }: AllStreamResolvedEvent) => {
-      if (over) return;
-      try {
-        const recorded = event ? toRecorded(event) : null;
-        if (recorded) keep(recorded);
-      } catch (error) {
-        reject(error);
-      }
-    });
-    const unwatch = watch(reject);
-    const abort = (): void => reject(closing.signal.reason);
-    closing.signal.addEventListener('abort', abort, { once: true });
+    const names = reading.strangers.names() ?? WITHOUT_SYSTEM;
+    const isOutdated = (): boolean => (reading.strangers.names() ?? WITHOUT_SYSTEM).pattern !== names.pattern;
+    const take = (answer: ReadResp): boolean => {
+      if (answer.hasConfirmation()) outage.ok();
+      const event = eventIn(answer);
+      if (!event) return false;
+      const bytes = bytesIn(answer);
+      const recorded = toRecorded(event);
+      if (recorded) keep(recorded, bytes);
+      return reading.strangers.saw(event.streamId, { bytes, isOurs: recorded !== null }) !== null && isOutdated();
+    };
+    const { silent, unwatch } = watch();
+    const signal = AbortSignal.any([closing.signal, silent]);
+    let isEnough = false;
+    const takeUntil = (answer: ReadResp): boolean => {
+      isEnough = take(answer);
+      return isEnough;
+    };
     try {
-      return await promise;
+      const request = subscribeRequest(window.end() ?? 'start', names);
+      await client.consume(request, (answers) => takeAnswers(answers, takeUntil, { signal, silence: null }));
     } finally {
       unwatch();
-      closing.signal.removeEventListener('abort', abort);
-      over = true;
-      subscription.unsubscribe().catch(() => undefined);
     }
+    if (!isEnough) throw new EndedEarly('the subscription');
   };
 
   /** The log does not continue at the last position: rejects the readers and drops the kept events. */
@@ -139,6 +139,7 @@ export const createTail = (options: TailOptions): Tail => {
       try {
         if (before !== null) await checkStillThere(reading, before);
         await connection.use(subscribeOnce);
+        continue;
       } catch (error) {
         if (closing.signal.aborted) return;
         if (error instanceof PositionLost) return lose(error);

@@ -6,6 +6,7 @@ import { Position, type RecordedEvent } from '../../../src/events/event.ts';
 import { anEvent } from '../../contract/log.ts';
 
 const CAPACITY = 4;
+const BYTES = 1000;
 const at = (n: number) => Position.parse(String(n).padStart(16, '0'));
 const recorded = (n: number): RecordedEvent => ({
   ...anEvent(n),
@@ -14,27 +15,27 @@ const recorded = (n: number): RecordedEvent => ({
 const events = Array.from({ length: 100 }, (_, n) => recorded(n + 1));
 
 const begun = (after: Position | null, count: number): EventWindow => {
-  const window = createEventWindow(CAPACITY);
+  const window = createEventWindow({ events: CAPACITY, bytes: BYTES });
   window.begin(after);
-  for (const event of events.slice(0, count)) window.add(event);
+  for (const event of events.slice(0, count)) window.add(event, 1);
   return window;
 };
 
 describe('the newest events of a log', () => {
   it('reach nothing before they begin and after they are forgotten', () => {
-    const window = createEventWindow(CAPACITY);
+    const window = createEventWindow({ events: CAPACITY, bytes: BYTES });
     expect([window.hasBegun(), window.reaches(null), window.reaches(at(1))]).to.deep.equal([false, false, false]);
     window.begin(at(1));
     expect([window.hasBegun(), window.reaches(null), window.reaches(at(1))]).to.deep.equal([true, false, true]);
     expect(window.end()).to.equal(at(1));
-    window.add(recorded(2));
+    window.add(recorded(2), 1);
     window.forget();
     expect([window.hasBegun(), window.end(), window.reaches(at(2))]).to.deep.equal([false, null, false]);
   });
 
   it('are kept once, though a new subscription brings them again', () => {
     const window = begun(null, 3);
-    expect([2, 3, 4].map((n) => window.add(recorded(n)))).to.deep.equal([false, false, true]);
+    expect([2, 3, 4].map((n) => window.add(recorded(n), 1))).to.deep.equal([false, false, true]);
     expect(window.newsAfter(at(1))?.events.map(({ position }) => position)).to.deep.equal([at(2), at(3), at(4)]);
   });
 
@@ -54,6 +55,24 @@ describe('the newest events of a log', () => {
         const news = window.newsAfter(after);
         expect(news?.events ?? []).to.deep.equal(events.slice(read, count));
         if (news) expect(news.upTo).to.equal(at(count));
+      }),
+    );
+  });
+});
+
+describe('the newest events of a log, by their bytes', () => {
+  it('are never more than twice what they may have, and always the last one', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(3 * BYTES), { minLength: 1 }), (sizes) => {
+        const window = createEventWindow({ events: 1000, bytes: BYTES });
+        window.begin(null);
+        for (const [index, size] of sizes.entries()) {
+          window.add(recorded(index + 1), size);
+          const reached = [...Array(index + 1).keys()].filter((n) => window.reaches(n === 0 ? null : at(n)));
+          const kept = sizes.slice(reached[0] ?? index, index + 1);
+          if (kept.length > 1) expect(kept.reduce((sum, bytes) => sum + bytes)).to.be.below(2 * BYTES);
+          expect(reached).to.include(index);
+        }
       }),
     );
   });
