@@ -69,7 +69,10 @@ program
   .description('Work on the event log')
   .command('copy')
   .description('Copy the log to another system, compare both, and cut over: docs/operations.md, "Moving between logs"')
-  .requiredOption('--from <log>', 'postgres, eventstore, or an address (postgres://, esdb://, esdb+discover://)')
+  .requiredOption(
+    '--from <log>',
+    'postgres, eventstore, or an address (postgres://, esdb://, esdb+discover://; kurrentdb:// and kdb:// are the same)',
+  )
   .requiredOption('--to <log>', 'as --from; empty, or with the beginning of the same history')
   .option('--batch <events>', 'events per append', '500')
   .option('--verify', 'only compare, copy nothing')

@@ -85,7 +85,7 @@ describe('config', () => {
       MINIO_SECRET_KEY: 'secret',
     });
     expect(problems).to.deep.equal([
-      'EVENTSTORE_URL must begin with esdb:// or esdb+discover:// and name a server',
+      'EVENTSTORE_URL must begin with esdb:// or esdb+discover:// or kurrentdb:// or kurrentdb+discover:// or kdb:// or kdb+discover:// and name a server',
       'NATS_URL must begin with nats:// or tls:// and name a server',
       'MINIO_ENDPOINT must be a host, or host:port, without a scheme, like localhost:9000, not "http://minio:9000"',
     ]);

@@ -9,7 +9,7 @@ import { HOST } from './listener.ts';
 import type { Backup } from './store/store.ts';
 
 const FaultBody = z.object({
-  call: z.enum(['append', 'read', 'subscription']),
+  call: z.enum(['append', 'read', 'subscription', 'features']),
   kind: z.enum(['mute', 'drop', 'end', 'not-leader', 'not-ready']),
   times: z.int().positive().optional(),
   written: z.boolean().optional(),

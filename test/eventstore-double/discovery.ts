@@ -2,7 +2,8 @@ import gossip from '@eventstore/db-client/generated/gossip_pb.js';
 import features from '@eventstore/db-client/generated/serverfeatures_pb.js';
 import shared from '@eventstore/db-client/generated/shared_pb.js';
 import type { handleUnaryCall } from '@grpc/grpc-js';
-import type { Member, Node } from './node.ts';
+import { cancelled } from './calls/rpc-errors.ts';
+import { type Member, type Node, strike } from './node.ts';
 
 /** So that nobody takes the double for the product. */
 export const SERVER_VERSION = '0.0.0-budapp-test-double';
@@ -16,7 +17,13 @@ const supported = (service: string, method: string): features.SupportedMethod =>
 /** `ServerFeatures.GetSupportedMethods`. Without `batchappend`, clients append with `Append`. */
 export const supportedMethodsHandler =
   (node: Node): handleUnaryCall<shared.Empty, features.SupportedMethods> =>
-  (_call, callback) => {
+  async (call, callback) => {
+    const fault = node.faults.take('features');
+    if (fault !== undefined) {
+      const struck = await strike(node, fault, call.getPeer());
+      if (struck !== 'none') callback(struck === 'end' ? cancelled() : struck);
+      return;
+    }
     const methods = ['read', 'append', 'delete', 'tombstone', ...(node.batchAppend ? ['batchappend'] : [])];
     callback(
       null,

@@ -8,8 +8,11 @@ import { createSlowLink } from './slow-link.ts';
  */
 export type FaultKind = 'mute' | 'drop' | 'end' | 'not-leader' | 'not-ready';
 
-/** Appends are deletions, too. A subscription that is opened counts as `subscription`, not as `read`. */
-export type FaultyCall = 'append' | 'read' | 'subscription';
+/**
+ * Appends are deletions, too. A subscription that is opened counts as `subscription`, not as `read`. `features`: the question
+ * for version and methods, with which the client begins.
+ */
+export type FaultyCall = 'append' | 'read' | 'subscription' | 'features';
 
 export interface Fault {
   kind: FaultKind;

@@ -329,7 +329,7 @@ describe('the Helm chart', function () {
     ['no pods at all', ['budapp.replicas=0'], /replicas/],
     ['a master key that is none', ['production', 'masterKey=short'], /masterKey/],
     ['an address with a scheme where a host belongs', ['production', 'minio.endpoint=http://minio:9000'], /endpoint/],
-    ['a log that BudApp cannot be connected to', ['production', 'eventstore.url=kurrentdb://e:2113'], /eventstore/],
+    ['a log that BudApp cannot be connected to', ['production', 'eventstore.url=eventstoredb://e:2113'], /eventstore/],
     ['a token that is too short', ['production', 'appApiToken=short'], /appApiToken/],
     ['an ingress without a host', ['production', 'ingress.enabled=true'], /hosts/],
     [

@@ -17,6 +17,11 @@ export const unusable = (problem: string, options: { transient?: boolean; cause?
     ...(options.cause === undefined ? {} : { cause: options.cause }),
   });
 
+/** The server is called KurrentDB since version 25; its own client knows the older name only. */
+const SCHEME = /^(?:esdb|kurrentdb|kdb)(?=(?:\+discover)?:\/\/)/;
+
+export const isEventStoreAddress = (text: string): boolean => SCHEME.test(text);
+
 /** In lower case, as the client compares them. */
 const OPTIONS = [
   'tls',
@@ -54,7 +59,7 @@ const checkOptions = (url: string): void => {
 const parse = (url: string): ConnectionOptions => {
   checkOptions(url);
   try {
-    return parseConnectionString(url);
+    return parseConnectionString(url.trim().replace(SCHEME, 'esdb'));
   } catch {
     // The parser's error is not the cause, since it quotes the URL.
     throw unusable(

@@ -40,6 +40,10 @@ export class EventStoreClient extends EventStoreDBClient {
     return this.supports(StreamsService.batchAppend);
   }
 
+  async serverVersion(): Promise<string> {
+    return (await this.capabilities).serverVersion;
+  }
+
   /**
    * Opens a read or a subscription for `consume`, which reads it to its end or cancels it. The client's own reads tell
    * neither how large an event is nor where a checkpoint stands between the events; they take no filter, and after each

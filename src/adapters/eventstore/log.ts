@@ -1,3 +1,4 @@
+import pTimeout from 'p-timeout';
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
@@ -47,7 +48,7 @@ export interface EventStoreLogOptions {
  *     esdb+discover://user:password@a:2113,b:2113,c:2113   a cluster, whose nodes name the leader
  *     esdb+discover://user:password@cluster.dns:2113   a cluster behind one DNS name
  *
- * Special characters of user and password are percent-encoded. The user must be allowed to read `$all`.
+ * `kurrentdb` and `kdb`, the server's newer name, stand for `esdb`. Special characters of user and password are percent-encoded. The user must be allowed to read `$all`.
  *
  * Differences from the log in Postgres: a repeated append is recognised by its expected revision of the first time, or
  * with `any` and `exists` by searching its own stream; ids in other streams are not compared. `at` is the time of the
@@ -147,6 +148,9 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     await close();
     throw await diagnose(settings, error);
   }
+  const asked = writing.use((client) => client.serverVersion()).catch(() => 'unknown');
+  const version = await pTimeout(asked, { milliseconds: openTimeout, fallback: () => 'unknown' });
+  logger.info({ setting: SETTING, version }, `the log is in EventStoreDB, version ${version}`);
   if (settings.credentials && settings.channel.insecure)
     logger.warn({ setting: SETTING }, `${SETTING} has a user and a password, which are not sent without TLS`);
   return {

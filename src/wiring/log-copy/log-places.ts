@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { isEventStoreAddress } from '../../adapters/eventstore/address.ts';
 import { eventStoreLogIdentity } from '../../adapters/eventstore/identity.ts';
 import { createEventStoreImport } from '../../adapters/eventstore/import.ts';
 import { checkPostgres } from '../../adapters/postgres/check-server.ts';
@@ -27,7 +28,7 @@ export class UnknownPlace extends Error {
   constructor(problem: string) {
     super(
       `${problem} A log is named as: postgres (the POSTGRES_* settings, or the embedded one), eventstore (EVENTSTORE_URL), ` +
-        'or by an address that starts with postgres://, esdb:// or esdb+discover://.',
+        'or by an address that starts with postgres://, esdb:// (also kurrentdb:// or kdb://) or esdb+discover://.',
     );
     this.name = 'UnknownPlace';
   }
@@ -70,7 +71,7 @@ export const openLogPlace = async (place: string, needs: PlaceNeeds): Promise<Lo
   const { config, database } = needs;
   if (place === 'postgres') return openPostgres(database.implementation, database.connection_string, needs);
   if (/^postgres(ql)?:\/\//.test(place)) return openOtherPostgres(place, needs);
-  if (/^esdb(\+discover)?:\/\//.test(place)) return openEventStore(place, needs);
+  if (isEventStoreAddress(place)) return openEventStore(place, needs);
   if (place !== 'eventstore') throw new UnknownPlace(`${shownUrl(place)} names no log.`);
   if (config.eventstore_url === null) throw new UnknownPlace('EVENTSTORE_URL is not set.');
   return openEventStore(config.eventstore_url, needs);

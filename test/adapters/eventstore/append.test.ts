@@ -82,6 +82,7 @@ describe('appends to EventStoreDB', () => {
     await append('s', proposed());
     const { lines, logger } = listeningLogger();
     log = await logs.open(double.url, { ...PATIENT, logger });
+    lines.length = 0;
     await log.append('warm', [anEvent()], { expected: 'none' });
     const struck = Promise.withResolvers<void>();
     other.faults.inject('append', 'mute', { meanwhile: struck.resolve });
@@ -106,6 +107,7 @@ describe('appends to EventStoreDB', () => {
   it('are refused as unavailable, in time, while nobody answers, and taken again afterwards', async () => {
     const { lines, logger } = listeningLogger();
     log = await logs.open(double.url, { ...PATIENT, logger, timeout: 500, attemptTimeout: 200 });
+    lines.length = 0;
     double.faults.inject('append', 'mute');
     const error = await failureOf(log.append('thing-1', [anEvent()], { expected: 'any' }));
     expect(error).to.be.instanceOf(Rejected).and.include({ kind: 'unavailable', code: 'log-unavailable' });

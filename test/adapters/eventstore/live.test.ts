@@ -97,6 +97,7 @@ describe('reading from EventStoreDB', () => {
   it('says once that the subscription is lost and once that it works again, with the setting to look at', async () => {
     const { lines, logger } = listeningLogger();
     log = await logs.open(double.url, { ...PATIENT, logger });
+    lines.length = 0;
     await readLive(2, async (seen) => {
       if (seen === 1) {
         double.faults.inject('subscription', 'drop', { times: 3 });

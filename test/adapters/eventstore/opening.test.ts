@@ -7,6 +7,7 @@ import { SystemUnusable } from '../../../src/errors.ts';
 import { aCertificate } from '../../certificate.ts';
 import { anEvent, collect } from '../../contract/log.ts';
 import { createEventStoreCluster } from '../../eventstore-double/cluster.ts';
+import { SERVER_VERSION } from '../../eventstore-double/discovery.ts';
 import { createEventStoreDouble, type DoubleOptions, type EventStoreDouble } from '../../eventstore-double/double.ts';
 import { failureOf } from '../../failure-of.ts';
 import { createLogs, listeningLogger, PATIENT } from './fixture.ts';
@@ -50,7 +51,7 @@ describe('opening the log in EventStoreDB', () => {
 
   it('works over TLS with user and password from the connection string', async () => {
     const { url } = await openDouble({ tls, credentials: { username: 'admin', password: 's3cret:@/&?' } });
-    for (const protocol of ['esdb:', 'esdb+discover:']) {
+    for (const protocol of ['esdb:', 'esdb+discover:', 'kurrentdb:', 'kdb+discover:']) {
       const log = await logs.open(`${url.replace('esdb:', protocol)}&tlsCAFile=${encodeURIComponent(authority)}`);
       expect(await log.append(`thing-${protocol}`, [anEvent()], { expected: 'none' })).to.include({ revision: 0 });
       // Subscribing is a call of its own.
@@ -139,11 +140,21 @@ describe('opening the log in EventStoreDB', () => {
     );
   });
 
+  it('says the version of the server, or that it is not known', async () => {
+    const { url, faults } = await openDouble({});
+    const { lines, logger } = listeningLogger();
+    await logs.open(url, { logger });
+    expect(lines.map(({ msg }) => msg)).to.deep.equal([`the log is in EventStoreDB, version ${SERVER_VERSION}`]);
+    faults.inject('features', 'mute');
+    await logs.open(url, { logger, openTimeout: 500 });
+    expect(lines.at(-1)?.msg).to.equal('the log is in EventStoreDB, version unknown');
+  });
+
   it('warns that user and password are of no use without TLS', async () => {
     const { url } = await openDouble({});
     const { lines, logger } = listeningLogger();
     await logs.open(url.replace('esdb://', 'esdb://admin:s3cret@'), { logger });
-    expect(lines.map(({ level }) => level)).to.deep.equal([40]);
+    expect(lines.map(({ level }) => level)).to.deep.equal([30, 40]);
     expect(JSON.stringify(lines)).to.include('EVENTSTORE_URL').and.not.include('s3cret');
   });
 
