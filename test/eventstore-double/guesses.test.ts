@@ -38,6 +38,14 @@ describe('Guessed of the real server, the EventStoreDB double', () => {
       expect(await failureOf(listed(client.readAll(options)))).to.be.instanceOf(UnknownError);
     }));
 
+  it('reads backwards from its end where the position is beyond it', () =>
+    withDouble({}, async ({ append, client }) => {
+      const { position } = await append('s', anEvent());
+      const beyond = (position?.commit ?? 0n) + 10_000n;
+      const options = { direction: BACKWARDS, fromPosition: { commit: beyond, prepare: beyond }, maxCount: 1 } as const;
+      expect(await listed(client.readAll(options))).to.deep.equal(['s@0']);
+    }));
+
   it('has no records of its own between the events: a restart takes no place in the log', () =>
     withDouble({}, async ({ append, double }) => {
       const { position: end } = await append('s', []);

@@ -21,7 +21,9 @@ export const createSlowLink = () => {
     send(bytes: number): Promise<void> | undefined {
       if (bytesPerSecond === Infinity) return undefined;
       freeAt = Math.max(freeAt, performance.now()) + (bytes / bytesPerSecond) * 1000;
-      return delay(freeAt - performance.now(), undefined, { signal: limited.signal }).catch(() => undefined);
+      return delay(Math.max(0, freeAt - performance.now()), undefined, { signal: limited.signal }).catch(
+        () => undefined,
+      );
     },
   };
 };

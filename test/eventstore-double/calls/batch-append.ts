@@ -41,7 +41,7 @@ const statusOf = ({ identifier, expected }: Pending, outcome: Exclude<Outcome, {
 
 const isPast = (options: streams.BatchAppendReq.Options): boolean => {
   const deadline = options.getDeadline();
-  return deadline !== undefined && deadline.getSeconds() * 1000 < Date.now();
+  return deadline !== undefined && deadline.getSeconds() * 1000 + deadline.getNanos() / 1e6 < Date.now();
 };
 
 /** What a message adds to its append; a status where the append has failed with it. */

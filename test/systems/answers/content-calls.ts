@@ -20,7 +20,7 @@ const NAMES: Readonly<Record<string, (unique: string) => string>> = {
   'of two lines': (unique) => `new\nline-${unique}`,
   'that ends with a tab': (unique) => `${unique}\t`,
   'of a category': (unique) => `$ce-${unique}`,
-  'that is a hyphen': () => '-',
+  'that begins with a hyphen': (unique) => `-${unique}`,
   'with a null character': (unique) => `\u0000nul-${unique}`,
 };
 

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
-import { EventStoreDBClient } from '@eventstore/db-client';
 import { expect } from 'chai';
 import { z } from 'zod';
+import { parseAddress } from '../../../src/adapters/eventstore/address.ts';
+import { type EventStoreClient, openClient } from '../../../src/adapters/eventstore/client.ts';
 import { allCalls } from './all-calls.ts';
 import { type Calls, refusalOf, type Server, serverOf } from './call.ts';
 import { contentCalls } from './content-calls.ts';
@@ -36,11 +37,13 @@ export const describeAnswers = (
 ): void => {
   describe(name, () => {
     const { server: version, answers } = readAnswers();
+    let client: EventStoreClient;
     let server: Server;
     before(async () => {
-      server = serverOf(EventStoreDBClient.connectionString(await url()));
+      client = openClient(parseAddress(await url()));
+      server = serverOf(client);
     });
-    after(() => server.client.dispose());
+    after(() => client.close());
 
     it('is asked every call that is recorded, and no other', () => {
       expect(Object.keys(CALLS)).to.have.members(Object.keys(answers));
