@@ -181,7 +181,7 @@ export const createMemoryEngine = ({ processes, performer, now, gate, onReaction
   };
 
   const claimed = (intent: StoredIntent): ClaimedIntent => {
-    const { lane: _lane, due_at: _due, done: _done, outcome: _outcome, ...rest } = intent;
+    const { due_at: _due, done: _done, outcome: _outcome, ...rest } = intent;
     const expired = intent.give_up_at !== null && Date.parse(intent.give_up_at) <= now();
     return { ...rest, id: keyOf(intent), expired, skipped: false };
   };

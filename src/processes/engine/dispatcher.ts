@@ -9,6 +9,8 @@ import { createFinisher } from './finisher.ts';
 import {
   type ClaimedIntent,
   claimIntents,
+  type Lane,
+  markAllFirst,
   parkIntent,
   postponeIntent,
   releaseClaims,
@@ -38,6 +40,17 @@ const COMMAND_ATTEMPTS = 3000;
 /** Of an intent that failed. */
 const BACKOFF = { first_ms: 250, longest_ms: 30_000 };
 
+/** Runs `work` unless it was done less than `ms` milliseconds ago. */
+const atMostEvery = (ms: number, work: () => Promise<void>) => {
+  let done = Number.NEGATIVE_INFINITY;
+  return async (): Promise<void> => {
+    const now = performance.now();
+    if (now - done < ms) return;
+    await work();
+    done = now;
+  };
+};
+
 /** How long closing waits for the intents that are being performed. */
 const CLOSING_MS = 3000;
 
@@ -61,6 +74,8 @@ export const createDispatcher = ({
 }: DispatcherOptions) => {
   const finisher = createFinisher(pool);
   const working = new Map<string, Promise<void>>();
+  /** The lanes in which an intent has ended since the last claim. */
+  let ended: Lane[] = [];
   const outage = createOutage({
     logger,
     failing: (err) => ({ message: 'processes: cannot claim intents; trying again', fields: { err } }),
@@ -127,6 +142,7 @@ export const createDispatcher = ({
       .finally(() => {
         working.delete(intent.id);
         // The next intent of the same instance may be due now.
+        ended.push(intent);
         wake();
       });
     working.set(intent.id, work);
@@ -135,7 +151,12 @@ export const createDispatcher = ({
   const claim = async (): Promise<number> => {
     const limit = concurrency - working.size;
     if (limit <= 0) return 0;
-    const claimed = await claimIntents(pool, { owner, limit, claim_ms });
+    const lanes = ended;
+    ended = [];
+    const claimed = await claimIntents(pool, { owner, limit, claim_ms, ended: lanes }).catch((error) => {
+      ended.push(...lanes);
+      throw error;
+    });
     if (claimed.length > 0) killPoint('dispatcher: intents claimed');
     claimed.forEach(start);
     return claimed.length;
@@ -160,11 +181,17 @@ export const createDispatcher = ({
 
   const dispatch = async (signal: AbortSignal): Promise<void> => {
     let failures = 0;
+    // Not at each call of `wake`, of which a busy dispatcher gets hundreds a second.
+    const fireTimers = atMostEvery(poll_ms / 2, async () => {
+      const fired = await fireDueTimers(pool);
+      if (fired > 0) killPoint('dispatcher: timers fired');
+    });
+    const findFirst = atMostEvery(claim_ms / 2, () => markAllFirst(pool));
     while (!signal.aborted) {
       wakeUp = Promise.withResolvers<void>();
       try {
-        const fired = await fireDueTimers(pool);
-        if (fired > 0) killPoint('dispatcher: timers fired');
+        await fireTimers();
+        await findFirst();
         await claim();
         failures = 0;
         outage.ok();

@@ -3,6 +3,7 @@ import { type EventId, TenantId, type WorkflowId } from '../../events/ids.ts';
 import { toStorableJson } from '../../storable-text.ts';
 import type { Effect } from '../process.ts';
 import type { InstanceKey } from './instance-key.ts';
+import { nameOf } from './instance-reaction.ts';
 
 /** The part of an event's metadata that the commands which follow from it carry. */
 export interface IntentMeta {
@@ -25,6 +26,7 @@ export interface NewIntent extends InstanceKey {
 /** An intent that only this dispatcher performs, until the claim runs out. */
 export interface ClaimedIntent extends NewIntent {
   id: string;
+  lane: string;
   /** The number of earlier attempts, which all failed. */
   attempts: number;
   last_error: string | null;
@@ -43,18 +45,71 @@ const PARKED_HOURS = 24;
 
 type Queryable = Pick<Pool, 'query'>;
 
-/** Stores intents. Those of one instance are performed in this order. */
-export const addIntents = async (client: ClientBase, intents: readonly NewIntent[]): Promise<void> => {
-  if (intents.length === 0) return;
-  await client.query(
+/** Intents of one lane of one instance are performed one after the other. */
+export interface Lane extends InstanceKey {
+  lane: string;
+}
+
+/** The first open intent of a lane. A subquery and not a join, which a plan may answer from all open intents at once. */
+const firstOf = (row: string, lane = `${row}.lane`): string =>
+  `(select e.id from process_intents e
+          where e.process = ${row}.process and e.instance_id = ${row}.instance_id and e.lane = ${lane}
+            and e.done_at is null
+          order by e.id limit 1)`;
+
+/**
+ * Stores intents. Those of one instance are performed in this order. Returns the instances where an earlier intent was
+ * open: `markFirst` is due for them after the commit, since that one may end meanwhile, and whoever ends it may not see
+ * these.
+ */
+export const addIntents = async (client: ClientBase, intents: readonly NewIntent[]): Promise<InstanceKey[]> => {
+  if (intents.length === 0) return [];
+  const { rows } = await client.query<InstanceKey & { is_first: boolean }>(
     `insert into process_intents
-       (process, instance_id, tenant_id, workflow_id, event_id, n, lane, intent, meta, give_up_at)
-     select process, instance_id, tenant_id, workflow_id, event_id, n, 'deeds', intent, meta, give_up_at
-     from jsonb_to_recordset($1::jsonb) as i (process text, instance_id uuid, tenant_id uuid, workflow_id uuid,
-       event_id uuid, n integer, intent jsonb, meta jsonb, give_up_at timestamptz, place integer)
+       (process, instance_id, tenant_id, workflow_id, event_id, n, lane, intent, meta, give_up_at, is_first)
+     select process, instance_id, tenant_id, workflow_id, event_id, n, lane, intent, meta, give_up_at,
+       ${firstOf('i')} is null and row_number() over (partition by process, instance_id order by place) = 1
+     from (
+       select *, 'deeds' as lane
+       from jsonb_to_recordset($1::jsonb) as r (process text, instance_id uuid, tenant_id uuid, workflow_id uuid,
+         event_id uuid, n integer, intent jsonb, meta jsonb, give_up_at timestamptz, place integer)
+     ) i
      order by place
-     on conflict (process, event_id, n) do nothing`,
+     on conflict (process, event_id, n) do nothing
+     returning process, instance_id, is_first`,
     [toStorableJson(intents.map((intent, place) => ({ ...intent, place })))],
+  );
+  const started = new Set(rows.filter(({ is_first }) => is_first).map(nameOf));
+  return rows.filter((row) => !started.has(nameOf(row)));
+};
+
+/** Marks the first intents of these instances, so that they can be claimed. */
+export const markFirst = async (client: Queryable, instances: readonly InstanceKey[]): Promise<void> => {
+  if (instances.length === 0) return;
+  await client.query(
+    `update process_intents i set is_first = true
+     from (
+       select c.id from unnest($1::text[], $2::uuid[]) as k (process, instance_id)
+       join process_intents c on c.id = ${firstOf('k', "'deeds'")}
+       where not c.is_first and (c.claimed_until is null or c.claimed_until <= now())
+       for update of c skip locked
+     ) first
+     where i.id = first.id`,
+    [instances.map(({ process: name }) => name), instances.map(({ instance_id }) => instance_id)],
+  );
+};
+
+/** The same for all instances: finds what a dispatcher that died had claimed, and what older code left. */
+export const markAllFirst = async (client: Queryable): Promise<void> => {
+  await client.query(
+    `update process_intents i set is_first = true
+     from (
+       select c.id from process_intents c
+       where not c.is_first and c.done_at is null and (c.claimed_until is null or c.claimed_until <= now())
+         and c.id = ${firstOf('c')}
+       for update skip locked
+     ) first
+     where i.id = first.id`,
   );
 };
 
@@ -73,44 +128,43 @@ export const abandonCalls = async (client: ClientBase, key: InstanceKey): Promis
 };
 
 /**
- * Claims intents that are due and whose predecessors of the same instance and lane are done. Two dispatchers never claim
- * the same intent. A claim that its holder does not renew runs out, and another dispatcher takes the intent over.
+ * Claims intents that are due and whose predecessors of the same instance and lane are done: the next ones of `ended`, the
+ * lanes in which this dispatcher has just ended an intent, and others that are first in their lane. Two dispatchers never
+ * claim the same intent. A claim that its holder does not renew runs out, and another dispatcher takes the intent over.
  */
 export const claimIntents = async (
   client: Queryable,
-  { owner, limit, claim_ms }: { owner: string; limit: number; claim_ms: number },
+  { owner, limit, claim_ms, ended }: { owner: string; limit: number; claim_ms: number; ended: readonly Lane[] },
 ): Promise<ClaimedIntent[]> => {
   const { rows } = await client.query<ClaimedIntent>(
-    `update process_intents i
-     set claimed_by = $1, claimed_until = now() + $3 * interval '1 ms'
-     from (
-       select c.id from process_intents c
-       where c.done_at is null and c.due_at <= now() and (c.claimed_until is null or c.claimed_until <= now())
-         and not exists (
-           select from process_intents e
-           where e.process = c.process and e.instance_id = c.instance_id and e.lane = c.lane
-             and e.id < c.id and e.done_at is null
-         )
-       order by c.due_at, c.id
-       limit $2
-       for update skip locked
-     ) due
-     where i.id = due.id
-     returning i.id::text, i.process, i.instance_id, i.tenant_id, i.workflow_id, i.event_id, i.n, i.intent, i.meta,
-       i.give_up_at::text, i.attempts, i.last_error, coalesce(i.give_up_at <= now(), false) as expired,
-       i.skipped`,
-    [owner, limit, claim_ms],
+    `select id::text, process, instance_id, lane, tenant_id, workflow_id, event_id, n, intent, meta, give_up_at::text,
+       attempts, last_error, coalesce(give_up_at <= now(), false) as expired, skipped
+     from claim_intents($1, $2, $3, $4, $5, $6)`,
+    [
+      owner,
+      limit,
+      claim_ms,
+      ended.map(({ process: name }) => name),
+      ended.map(({ instance_id }) => instance_id),
+      ended.map(({ lane }) => lane),
+    ],
   );
   return rows.map((row) => ({ ...row, tenant_id: TenantId.parse(row.tenant_id) }));
 };
 
+/** Passes over an intent that is being ended: waiting for it, with others in hand, may be a deadlock. */
 export const renewClaims = async (
   client: Queryable,
   { owner, ids, claim_ms }: { owner: string; ids: readonly string[]; claim_ms: number },
 ): Promise<void> => {
   await client.query(
-    `update process_intents set claimed_until = now() + $3 * interval '1 ms'
-     where id = any($2::bigint[]) and claimed_by = $1 and done_at is null`,
+    `update process_intents i set claimed_until = now() + $3 * interval '1 ms'
+     from (
+       select id from process_intents
+       where id = any($2::bigint[]) and claimed_by = $1 and done_at is null
+       for update skip locked
+     ) held
+     where i.id = held.id`,
     [owner, ids, claim_ms],
   );
 };
@@ -136,7 +190,7 @@ export const postponeIntent = async (
 ): Promise<void> => {
   await client.query(
     `update process_intents set attempts = attempts + 1, last_error = $2, claimed_by = null, claimed_until = null,
-       ${FAILURES_WITH_ERROR}, due_at = least(now() + $3 * interval '1 ms', greatest(give_up_at, now()))
+       is_first = true, ${FAILURES_WITH_ERROR}, due_at = least(now() + $3 * interval '1 ms', greatest(give_up_at, now()))
      where id = $1 and done_at is null`,
     [id, error, delay_ms],
   );
@@ -146,7 +200,7 @@ export const postponeIntent = async (
 export const parkIntent = async (client: Queryable, id: string, error: string): Promise<void> => {
   await client.query(
     `update process_intents set attempts = attempts + 1, last_error = $2, claimed_by = null, claimed_until = null,
-       ${FAILURES_WITH_ERROR}, parked_at = now(), give_up_at = coalesce(give_up_at, now() + $3 * interval '1 hour'),
+       is_first = true, ${FAILURES_WITH_ERROR}, parked_at = now(), give_up_at = coalesce(give_up_at, now() + $3 * interval '1 hour'),
        due_at = coalesce(give_up_at, now() + $3 * interval '1 hour')
      where id = $1 and done_at is null`,
     [id, error, PARKED_HOURS],
@@ -156,12 +210,16 @@ export const parkIntent = async (client: Queryable, id: string, error: string): 
 /** Releases the claims of a dispatcher that closes, so that others need not wait until they run out. */
 export const releaseClaims = async (client: Queryable, owner: string): Promise<void> => {
   await client.query(
-    `update process_intents set claimed_by = null, claimed_until = null where claimed_by = $1 and done_at is null`,
+    `update process_intents set claimed_by = null, claimed_until = null, is_first = true
+     where claimed_by = $1 and done_at is null`,
     [owner],
   );
 };
 
 /** Frees at once what a crash left claimed. Only for a start that is alone on this database. */
 export const releaseAllClaims = async (pool: Pool): Promise<void> => {
-  await pool.query('update process_intents set claimed_by = null, claimed_until = null where done_at is null');
+  await pool.query(
+    `update process_intents set claimed_by = null, claimed_until = null, is_first = true
+     where claimed_by is not null and done_at is null`,
+  );
 };

@@ -12,6 +12,7 @@ import {
   parkedFromNewerVersion,
   skipParkedEvent,
 } from './instances.ts';
+import { markFirst } from './intent-queue.ts';
 import { editWork, readParkedWork, skipIntent, toParkedWork, unparkIntent } from './parked-work.ts';
 import { readProgress } from './progress.ts';
 import { type HandlerFailure, retryInstance } from './reactions.ts';
@@ -50,6 +51,7 @@ export const createProcessOperations = ({ pool, processes, logger, onIntents }: 
       return goOn(client, instance);
     });
     if (!result) return null;
+    await markFirst(pool, result.waiting);
     if (result.intents > 0) onIntents?.();
     if (result.handlerFailure) reportHandlerFailure(logger, result.handlerFailure);
     return { resumed: result.handlerFailure === null };

@@ -9,6 +9,7 @@ import { dropAllTimers, dropTimers, type NewTimer, setTimers } from './timers.ts
  */
 export const createPendingWrites = () => {
   let intents: NewIntent[] = [];
+  const waiting: InstanceKey[] = [];
   /** By instance, then by the name of the timer; null: it is dropped. */
   const timers = new Map<string, { key: InstanceKey; dropped: boolean; named: Map<string, NewTimer | null> }>();
 
@@ -47,7 +48,7 @@ export const createPendingWrites = () => {
       const named = changes.flatMap(({ key, named }) =>
         [...named].map(([timer, set]) => ({ process: key.process, instance_id: key.instance_id, timer, set })),
       );
-      await addIntents(client, intents);
+      waiting.push(...(await addIntents(client, intents)));
       await dropAllTimers(
         client,
         changes.filter(({ dropped }) => dropped).map(({ key }) => key),
@@ -62,6 +63,8 @@ export const createPendingWrites = () => {
       );
       discard();
     },
+    /** The instances for which `markFirst` is due after the commit. */
+    waiting: waiting as readonly InstanceKey[],
     /** Forgets what was collected. */
     discard,
   };

@@ -31,6 +31,8 @@ export interface HandlerFailure extends InstanceKey {
 export interface Taken {
   /** How many intents were stored. */
   intents: number;
+  /** The instances for which `markFirst` is due after the commit. */
+  waiting: readonly InstanceKey[];
   handlerFailures: readonly HandlerFailure[];
 }
 
@@ -173,7 +175,7 @@ export const takeEvents = async (
   await pending.write(client);
   await saveInstances(client, [...changed]);
   await park(client, known, handlerFailures);
-  return { intents, handlerFailures };
+  return { intents, waiting: pending.waiting, handlerFailures };
 };
 
 const park = async (
@@ -194,20 +196,22 @@ export const retryInstance = async (
   client: ClientBase,
   manager: Process,
   instance: Instance,
-): Promise<{ intents: number; handlerFailure: HandlerFailure | null }> => {
-  const writer = { client, pending: createPendingWrites() };
+): Promise<Omit<Taken, 'handlerFailures'> & { handlerFailure: HandlerFailure | null }> => {
+  const pending = createPendingWrites();
+  const { waiting } = pending;
+  const writer = { client, pending };
   let intents = 0;
   for (const event of await loadParkedEvents(client, instance)) {
     const taken = hasSeen(instance, event) ? 0 : await takeIntoGuarded(writer, { manager, instance }, event);
     if (typeof taken !== 'number') {
       await saveInstances(client, [instance]);
       await parkInstance(client, instance, causeOf(taken.error));
-      return { intents, handlerFailure: taken };
+      return { intents, waiting, handlerFailure: taken };
     }
     intents += taken;
     await removeParkedEvents(client, instance, event.position);
   }
   await saveInstances(client, [instance]);
   await unparkInstance(client, instance);
-  return { intents, handlerFailure: null };
+  return { intents, waiting, handlerFailure: null };
 };

@@ -9,6 +9,7 @@ import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { mayConcern } from './delivery.ts';
 import { loadCheckpoint, moveCheckpoint } from './instances.ts';
+import { markFirst } from './intent-queue.ts';
 import { reportHandlerFailure } from './operations.ts';
 import { READER } from './progress.ts';
 import { takeEvents } from './reactions.ts';
@@ -60,6 +61,7 @@ export const createReader = (options: ReaderOptions) => {
     });
     for (const handlerFailure of taken.handlerFailures) reportHandlerFailure(logger, handlerFailure);
     killPoint('reader: batch committed');
+    await markFirst(pool, taken.waiting);
     if (taken.intents > 0) onIntents();
   };
 

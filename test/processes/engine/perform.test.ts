@@ -20,6 +20,7 @@ const claimed = (intent: Effect): ClaimedIntent => ({
   workflow_id: newId(WorkflowId),
   event_id: newId(EventId),
   n: 2,
+  lane: 'deeds',
   intent,
   meta: { correlation_id: '01890a5d-ac96-774b-bcce-b302099a8001' },
   give_up_at: null,
