@@ -11,20 +11,21 @@ const DEPLOYMENTS = 1000;
 const FIRST = 100;
 const FEW = 50;
 const MANY = 1000;
-const ROUNDS = 2;
+const ROUNDS = 3;
 const MIB = 2 ** 20;
 
 const each = { cpu_millis: 1, memory_mib: 1 };
 const capacity = { cpu_millis: 1000 * DEPLOYMENTS, memory_mib: 1000 * DEPLOYMENTS };
 
-/** Resolves for each endpoint when its deployment has ended; by one reader of the log for all. */
-const watchEndings = ({ system }: ManyDeployments) => {
+/** Resolves for each endpoint when its deployment has ended; by one reader of the log for all, from its end on. */
+const watchEndings = async ({ system }: ManyDeployments) => {
+  const after = (await system.log.head()) ?? 'start';
   const stopped = new AbortController();
   const waiting = new Map<EndpointId, () => void>();
   const ended = new Set<EndpointId>();
   const failures: string[] = [];
   const read = async (): Promise<void> => {
-    for await (const item of system.log.subscribe({ after: 'start', live: true, signal: stopped.signal })) {
+    for await (const item of system.log.subscribe({ after, live: true, signal: stopped.signal })) {
       if ('caughtUp' in item || (item.type !== 'EndpointDeployed' && item.type !== 'EndpointFailed')) continue;
       const { type, data } = toFact(item);
       if (type === 'EndpointFailed') failures.push(data.reason.message);
@@ -63,7 +64,7 @@ const deployAll = async (
   many: ManyDeployments,
   { inFlight, deployments }: { inFlight: number; deployments: number },
 ): Promise<Measured> => {
-  const endings = watchEndings(many);
+  const endings = await watchEndings(many);
   const times: number[] = [];
   const acceptances: number[] = [];
   let heap = 0;
