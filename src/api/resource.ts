@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { Rejected } from '../errors.ts';
 import type { Area } from '../events/catalog.ts';
 import { Position } from '../events/event.ts';
-import { isSealed } from '../events/sealed.ts';
+import { isSealed, type Sealed } from '../events/sealed.ts';
+import { SealedUnreadable } from '../ports/vault.ts';
 import { ClusterRow, clusters } from '../projections/clusters.ts';
 import { EndpointRow, endpoints } from '../projections/endpoints.ts';
 import { ModelRow, models } from '../projections/models.ts';
@@ -90,16 +91,29 @@ export const resources: Readonly<Record<Area, Resource>> = {
   },
 };
 
-/** Opens the sealed texts of a row, for a caller who may see it. No other code does. */
+/**
+ * The clear text, for a caller who may see it; null once its subject was erased. What cannot be opened stays sealed: one
+ * event of somebody else's must not take a whole page with it.
+ */
+export const unseal = async (sealed: Sealed, { vault }: Pick<ApiServices, 'vault'>): Promise<string | null> => {
+  try {
+    return await vault.open(sealed);
+  } catch (error) {
+    if (error instanceof SealedUnreadable) return '(sealed)';
+    throw error;
+  }
+};
+
+/** Opens the sealed texts of a row, for a caller who may see it. */
 export const unsealRow = async (
   row: AnyRow,
-  { vault }: Pick<ApiServices, 'vault'>,
+  services: Pick<ApiServices, 'vault'>,
 ): Promise<Record<string, unknown>> => {
   const { bud_cluster_id: _theirs, ...fields } = row;
   const entries = Object.entries(fields);
   if (!entries.some(([, value]) => isSealed(value))) return fields;
   const opened = await Promise.all(
-    entries.map(async ([name, value]) => [name, isSealed(value) ? await vault.open(value) : value] as const),
+    entries.map(async ([name, value]) => [name, isSealed(value) ? await unseal(value, services) : value] as const),
   );
   return Object.fromEntries(opened);
 };

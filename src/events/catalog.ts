@@ -45,11 +45,14 @@ export const streamOf = (area: Area, id: string): string => `${area}-${id}`;
 /** How the names of all streams begin that this version writes. */
 export const streamPrefixes: readonly string[] = [...Area.options.map((area) => streamOf(area, '')), NAME_STREAMS];
 
-/** The area and id in a stream name; null for the stream of a name. */
+const ResourceId = z.uuid();
+
+/** The area and id in a stream name; null for the stream of a name, and for one that is no resource's. */
 export const parseStream = (stream: string): { area: Area; id: string } | null => {
   const dash = stream.indexOf('-');
   const area = Area.safeParse(stream.slice(0, dash));
-  return area.success ? { area: area.data, id: stream.slice(dash + 1) } : null;
+  const id = ResourceId.safeParse(stream.slice(dash + 1));
+  return area.success && id.success ? { area: area.data, id: id.data } : null;
 };
 
 const definitions: ReadonlyMap<string, EventDefinition<string, z.ZodType>> = new Map(

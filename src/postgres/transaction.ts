@@ -34,5 +34,9 @@ export const inTransaction = async <T>(
   }
 };
 
-/** Errors of the data, not of the connection: class 22 data exception, 23 integrity, 54 limit exceeded. */
-export const isDataError = (error: unknown): boolean => /^(22|23|54)/.test(codeOf(error));
+/**
+ * Errors of the data, not of the connection: class 22 data exception, 23 integrity, 54 limit exceeded; and a `RangeError`,
+ * where its JSON is too long or too deep to be made.
+ */
+export const isDataError = (error: unknown): boolean =>
+  error instanceof RangeError || /^(22|23|54)/.test(codeOf(error));

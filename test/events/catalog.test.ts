@@ -30,7 +30,9 @@ describe('the catalogue of events', () => {
   });
 
   it('tells streams of aggregates from those of names', () => {
-    expect(parseStream(streamOf('endpoint', 'a-b'))).to.deep.equal({ area: 'endpoint', id: 'a-b' });
+    const id = '0198c0de-0000-7000-8000-000000000001';
+    expect(parseStream(streamOf('endpoint', id))).to.deep.equal({ area: 'endpoint', id });
     expect(parseStream('name-project-x')).to.equal(null);
+    expect(parseStream('endpoint-of somebody.else')).to.equal(null);
   });
 });

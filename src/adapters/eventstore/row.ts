@@ -1,6 +1,6 @@
 import { Rejected } from '../../errors.ts';
+import { isOurs } from '../../events/envelope.ts';
 import type { Meta, NewEvent, Position, RecordedEvent } from '../../events/event.ts';
-import type { EventId } from '../../events/ids.ts';
 
 /** A position in the transaction log, as the server counts it. */
 export interface ServerPosition {
@@ -54,28 +54,15 @@ export const checkPosition = (position: Position): Position => {
 
 export const envelopeOf = ({ version, meta }: NewEvent, at: string): Envelope => ({ version, at, meta });
 
-// A cheap check, since it runs for each event: only this adapter writes metadata of this shape.
-const isEnvelope = (metadata: unknown): metadata is Envelope =>
-  typeof metadata === 'object' &&
-  metadata !== null &&
-  'at' in metadata &&
-  typeof metadata.at === 'string' &&
-  'version' in metadata &&
-  typeof metadata.version === 'number' &&
-  'meta' in metadata &&
-  typeof metadata.meta === 'object' &&
-  metadata.meta !== null;
-
-// The cast is safe: the id was an `EventId` when the event was appended.
-const isEventId = (id: string): id is EventId => id.length === 36;
+const fieldsOf = (metadata: unknown): { [Field in keyof Envelope]?: unknown } =>
+  typeof metadata === 'object' && metadata !== null ? metadata : {};
 
 /** Converts an event; null for an event of the server or of another system in the same database. */
 export const toRecorded = (event: ServerEvent): RecordedEvent | null => {
   const { id, streamId, revision, type, data, metadata, position } = event;
-  if (type.startsWith('$') || streamId.startsWith('$') || !isEnvelope(metadata) || !isEventId(id)) return null;
   if (position === undefined) throw new RangeError(`event ${id} has no position`);
-  const { version, at, meta } = metadata;
-  return {
+  const { version, at, meta } = fieldsOf(metadata);
+  const recorded = {
     id,
     type,
     version,
@@ -86,4 +73,5 @@ export const toRecorded = (event: ServerEvent): RecordedEvent | null => {
     position: toPosition(position),
     at,
   };
+  return isOurs(recorded) ? recorded : null;
 };

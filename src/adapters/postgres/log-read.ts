@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { isOurs, type Stored } from '../../events/envelope.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { LogFilter, ReadStreamOptions } from '../../ports/log.ts';
 import type { Retry } from './connection.ts';
@@ -35,11 +36,7 @@ const conditionOf = (filter: LogFilter, values: unknown[]): string => {
   return typesOfAnyStream ? `(${wanted} or ${isAny('type', typesOfAnyStream)})` : wanted;
 };
 
-const readPage = (
-  { pool, retry }: ReadLog,
-  { after, upTo, filter = {} }: Range,
-  size: number,
-): Promise<RecordedEvent[]> => {
+const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter = {} }: Range, size: number): Promise<Stored[]> => {
   const values: unknown[] = [after ?? 0, upTo, size];
   const condition = conditionOf(filter, values);
   const rest = `where "position" > $1 and "position" <= $2 and ${condition} order by "position" limit $3`;
@@ -49,16 +46,17 @@ const readPage = (
 /** Reads the events of the range that pass the filter, page by page; the next page is fetched while one is handled. */
 export async function* readLog(log: ReadLog, range: Range): AsyncGenerator<readonly RecordedEvent[]> {
   let size = FIRST_PAGE;
-  let page: Promise<RecordedEvent[]> | undefined = readPage(log, range, size);
+  let page: Promise<Stored[]> | undefined = readPage(log, range, size);
   while (page) {
-    const events: RecordedEvent[] = await page;
+    const events: Stored[] = await page;
     const last = events.at(-1);
     const isFull = events.length === size;
     size = PAGE;
     page = last && isFull ? readPage(log, { ...range, after: last.position }, size) : undefined;
     // A reader that stops early never awaits the next page, so its failure must not be unhandled.
     page?.catch(() => undefined);
-    if (events.length > 0) yield events;
+    const ours = events.filter(isOurs);
+    if (ours.length > 0) yield ours;
   }
 }
 
@@ -73,7 +71,7 @@ export async function* readStream(
     const size = Math.min(PAGE, left);
     const rest = `where stream = $1 and revision between $2 and $3 order by revision ${backwards ? 'desc' : 'asc'} limit $4`;
     const events = await retry(() => selectEvents(pool, rest, [stream, low, high, size]));
-    yield* events;
+    yield* events.filter(isOurs);
     const last = events.at(-1);
     if (last === undefined || events.length < size) return;
     left -= events.length;

@@ -1,7 +1,8 @@
 import type { Pool, QueryConfig } from 'pg';
 import pg from 'pg';
 import { Rejected } from '../../errors.ts';
-import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { Stored } from '../../events/envelope.ts';
+import type { Position } from '../../events/event.ts';
 import { queryWithin } from './connection.ts';
 
 /** The table of the log, and the channel on which a commit is announced with the newest position. */
@@ -34,7 +35,9 @@ const toTime = (text: string): string => {
   // Runs once per event when a whole log is read; a conversion via Date takes five times as long.
   if (text.length >= 23 && text.length <= 26 && text.endsWith('+00') && text[19] === '.')
     return `${text.slice(0, 10)}T${text.slice(11, -3).padEnd(12, '0')}Z`;
-  return parseTimestamp(text).toISOString();
+  const time: unknown = parseTimestamp(text);
+  // Somebody else's row may have a time that is none, such as `infinity`.
+  return time instanceof Date && Number.isFinite(time.getTime()) ? time.toISOString() : text;
 };
 
 /** Type parsers that return rows in the form of the port, without a second pass. */
@@ -63,16 +66,19 @@ const selection = (rest: string, values: readonly unknown[]): QueryConfig => ({
   types,
 });
 
-/** Runs `select <the columns of an event> from log_events <rest>`, with a time-out. */
-export const selectEvents = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<RecordedEvent[]> =>
-  (await queryWithin<RecordedEvent>(pool, selection(rest, values))).rows;
+/**
+ * Runs `select <the columns of an event> from log_events <rest>`, with a time-out. Rows that somebody else has inserted
+ * are among them: see `isOurs`.
+ */
+export const selectEvents = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<Stored[]> =>
+  (await queryWithin<Stored>(pool, selection(rest, values))).rows;
 
 /**
  * As `selectEvents`, for background reads of many pages: without a time-out, since a pending timer makes reading many
  * rows a quarter slower.
  */
-export const selectPage = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<RecordedEvent[]> =>
-  (await pool.query<RecordedEvent>(selection(rest, values))).rows;
+export const selectPage = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<Stored[]> =>
+  (await pool.query<Stored>(selection(rest, values))).rows;
 
 /** The position of the newest event; null where the log is empty. */
 export const selectHead = async (pool: Pool): Promise<Position | null> => {

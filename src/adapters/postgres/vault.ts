@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { rejected } from '../../errors.ts';
 import { Sealed, subjectOf } from '../../events/sealed.ts';
-import type { Vault } from '../../ports/vault.ts';
+import { SealedUnreadable, type Vault } from '../../ports/vault.ts';
 import { decrypt, encrypt, KEY_BYTES, unwrapKey, wrapKey } from './sealing.ts';
 
 export interface VaultOptions {
@@ -53,7 +53,7 @@ const unseal = (key: Buffer, sealed: Sealed): string => {
   try {
     return decrypt(key, parts, subject).toString('utf8');
   } catch (error) {
-    throw new Error(`a sealed text of ${subject} was changed after it was sealed`, { cause: error });
+    throw new SealedUnreadable(`a sealed text of ${subject} was changed after it was sealed`, { cause: error });
   }
 };
 
@@ -113,11 +113,12 @@ export const createVault = (options: VaultOptions): PostgresVault => {
   return {
     sealer,
     async open(sealed) {
-      const parsed = Sealed.parse(sealed);
+      const { data: parsed } = Sealed.safeParse(sealed);
+      if (parsed === undefined) throw new SealedUnreadable('a text begins as a sealed one does, and is none');
       const subject = subjectOf(parsed);
       const key = await findKey(subject);
       // No row: the keys were restored from an older backup, or the text is from another installation.
-      if (key === null) throw new Error(`the key of ${subject}, which a sealed text needs, does not exist`);
+      if (key === null) throw new SealedUnreadable(`the key of ${subject}, which a sealed text needs, does not exist`);
       return key === 'erased' ? null : unseal(key, parsed);
     },
     async erase(subject) {

@@ -13,7 +13,7 @@ import { replay } from '../../projections/queries/replay.ts';
 import { QueryTime } from '../http/query-time.ts';
 import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
 import { RequestId } from '../request-facts.ts';
-import { type AnyRow, resourceNotFound, resources, unsealRow } from '../resource.ts';
+import { type AnyRow, resourceNotFound, resources, unseal, unsealRow } from '../resource.ts';
 import { answers, type Exchange, ok, type Route, route } from '../route.ts';
 import type { WriteServices } from '../write.ts';
 
@@ -22,9 +22,9 @@ const tag = 'audit';
 /** The actor's name is null once the person has been erased. */
 const Entry = AuditRow.extend({ actor_name: z.string().nullable(), data: z.unknown() });
 
-const entryOf = async ({ vault }: WriteServices, row: AuditRow) => ({
+const entryOf = async (services: WriteServices, row: AuditRow) => ({
   ...row,
-  actor_name: isSealed(row.actor_name) ? await vault.open(row.actor_name) : row.actor_name,
+  actor_name: isSealed(row.actor_name) ? await unseal(row.actor_name, services) : row.actor_name,
   data: withoutSealed(row.data),
 });
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { createVault } from '../../../src/adapters/postgres/vault.ts';
+import { unseal } from '../../../src/api/resource.ts';
 import { Rejected } from '../../../src/errors.ts';
 import { isSealed, Sealed, subjectOf } from '../../../src/events/sealed.ts';
 import { failureOf } from '../../failure-of.ts';
@@ -60,6 +61,15 @@ describe('vault', () => {
         .to.be.instanceOf(Error)
         .with.property('message', 'a sealed text of user-2 was changed after it was sealed');
     }
+  });
+
+  it('shows as sealed what cannot be opened, instead of failing the whole answer', async () => {
+    const mine = vault();
+    const sealed = (await mine.sealer('somebody'))('Somebody');
+    expect(await unseal(sealed, { vault: mine })).to.equal('Somebody');
+    expect(await unseal(Sealed.parse('sealed:1:nobody:a:b:c'), { vault: mine })).to.equal('(sealed)');
+    const forged = 'sealed:1:nobody';
+    expect(isSealed(forged) && (await unseal(forged, { vault: mine }))).to.equal('(sealed)');
   });
 
   it('throws where the authentication tag was cut short', async () => {
