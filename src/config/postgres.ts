@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { missingCompanions } from './companions.ts';
 import type { Given } from './given.ts';
-import { boolean, integer, masterKey } from './setting-kinds.ts';
+import { boolean, host, integer, masterKey } from './setting-kinds.ts';
 
 /** The database, and the key that seals what is kept in it. */
 export const PostgresSettings = z.object({
-  POSTGRES_HOST: z.string().optional(),
+  POSTGRES_HOST: host.optional(),
   POSTGRES_PORT: integer(1, 65535).prefault('5432'),
   POSTGRES_USER: z.string().default('budapp'),
   POSTGRES_PASSWORD: z.string().optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { address, boolean, integer, listOf, oneOf } from './setting-kinds.ts';
+import { address, boolean, host, integer, listOf, oneOf } from './setting-kinds.ts';
 import { ROLES, STAND_INS } from './stand-ins.ts';
 
 const HOUR_SECONDS = 60 * 60;
@@ -10,7 +10,7 @@ export const ServerSettings = z.object({
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),
   PORT: integer(0, 65535).prefault('9081'),
   // Only this machine, unless said otherwise: the embedded default has a generated password and no TLS.
-  HOST: z.string().default('127.0.0.1'),
+  HOST: host.default('127.0.0.1'),
   PUBLIC_URL: address.optional(),
   NOTIFICATIONS_URL: address.optional(),
   DATA_DIR: z.string().default('.data'),

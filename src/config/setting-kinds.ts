@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isHost, isServer, parseServerUrl } from '../failures/server-url.ts';
 
 const shown = (value: unknown): string => JSON.stringify(value);
 
@@ -41,22 +42,29 @@ export const listOf = <Value extends string>(values: readonly Value[], all: stri
 /** `true` or `false`. */
 export const boolean = oneOf(['true', 'false']).transform((word) => word === 'true');
 
-/** An absolute http or https address, without a slash at the end so that paths can be appended. */
+/**
+ * An absolute http or https address, without a slash at the end so that paths can be appended, and without a user: no
+ * client here sends one. The message never shows the value, which may contain a password.
+ */
 export const address = z.string().transform((text, context) => {
-  const url = URL.parse(text);
-  if (url !== null && (url.protocol === 'http:' || url.protocol === 'https:')) return text.replace(/\/+$/, '');
-  context.addIssue(`must be an address like http://localhost:9082, not ${shown(text)}`);
+  const url = parseServerUrl(text);
+  const isHttp = url !== null && ['http', 'https'].includes(url.scheme) && url.servers.length === 1;
+  if (isHttp && !/[@?]/.test(text) && URL.canParse(text)) return text.trim().replace(/\/+$/, '');
+  context.addIssue('must be an address like http://localhost:9082, without user, password and query');
   return z.NEVER;
 });
 
-/** `host` or `host:port`, without a scheme. */
+/** `host` or `host:port`, without a scheme. The message never shows the value: it may be an address with a password. */
 export const hostAndPort = z.string().transform((text, context) => {
-  const url = URL.parse(`http://${text}`);
-  if (url !== null && url.host !== '' && url.pathname === '/' && !text.includes('/') && url.username === '')
-    return text;
-  context.addIssue(`must be a host, or host:port, without a scheme, like localhost:9000, not ${shown(text)}`);
+  if (isServer(text)) return text;
+  context.addIssue('must be a host, or host:port, without a scheme, like localhost:9000');
   return z.NEVER;
 });
+
+/** A host without scheme and port. The message never shows the value: it may be an address with a password. */
+export const host = z
+  .string()
+  .refine(isHost, 'must be a host, without a scheme, user or port, like localhost or 10.0.0.1');
 
 /**
  * One or several servers of a cluster, separated by commas. The message never shows the value, which may contain a

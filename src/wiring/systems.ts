@@ -5,6 +5,7 @@ import { natsServersOf } from '../adapters/nats/servers.ts';
 import { createPostgresLog } from '../adapters/postgres/log.ts';
 import type { Config } from '../config/config.ts';
 import { streamPrefixes } from '../events/catalog.ts';
+import { shownUrl } from '../failures/server-url.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { Log } from '../ports/log.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
@@ -13,7 +14,6 @@ import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
 import type { Database } from './database.ts';
 import type { RetryUntilAvailable } from './retry-until-available.ts';
-import { shownUrl } from './shown-url.ts';
 
 // The clients of the real systems are loaded on demand: the embedded default needs none of them.
 

@@ -51,7 +51,7 @@ describe('config', () => {
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
       'ROLES must be "all" or a list of api, projector, processes; "cook" is none of them',
       'POSTGRES_SSL must be one of true, false, not "yes"',
-      'PUBLIC_URL must be an address like http://localhost:9082, not "here"',
+      'PUBLIC_URL must be an address like http://localhost:9082, without user, password and query',
     ]);
   });
 
@@ -87,7 +87,7 @@ describe('config', () => {
     expect(problems).to.deep.equal([
       'EVENTSTORE_URL must begin with esdb:// or esdb+discover:// or kurrentdb:// or kurrentdb+discover:// or kdb:// or kdb+discover:// and name a server',
       'NATS_URL must begin with nats:// or tls:// and name a server',
-      'MINIO_ENDPOINT must be a host, or host:port, without a scheme, like localhost:9000, not "http://minio:9000"',
+      'MINIO_ENDPOINT must be a host, or host:port, without a scheme, like localhost:9000',
     ]);
   });
 

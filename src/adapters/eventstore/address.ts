@@ -4,6 +4,7 @@ import {
   parseConnectionString,
 } from '@eventstore/db-client/dist/Client/parseConnectionString.js';
 import { SystemUnusable } from '../../errors.ts';
+import { parseServerUrl } from '../../failures/server-url.ts';
 import type { ClientSettings } from './client.ts';
 
 export const SYSTEM = 'EventStoreDB';
@@ -56,15 +57,23 @@ const checkOptions = (url: string): void => {
   }
 };
 
+const malformed = (): SystemUnusable =>
+  unusable(
+    'has a malformed address: esdb://host:port?tls=false, esdb://user:password@host:port or esdb+discover://a:port,b:port,c:port, with special characters of user and password percent-encoded',
+  );
+
+/** The client ends a user at the first `:` and a password at the first `@` or `:`, and takes the rest for a host. */
+const isUserInfoEncoded = (url: string): boolean => /^[^:/?#@]+:[^:/?#@]+@[^@]*$/.test(url) || !url.includes('@');
+
 const parse = (url: string): ConnectionOptions => {
+  const read = parseServerUrl(url);
+  if (read === null || read.path.length > 1 || !isUserInfoEncoded(url.replace(/^[^/]*\/\//, ''))) throw malformed();
   checkOptions(url);
   try {
     return parseConnectionString(url.trim().replace(SCHEME, 'esdb'));
   } catch {
     // The parser's error is not the cause, since it quotes the URL.
-    throw unusable(
-      'has a malformed address: esdb://host:port?tls=false, esdb://user:password@host:port or esdb+discover://a:port,b:port,c:port, with special characters of user and password percent-encoded',
-    );
+    throw malformed();
   }
 };
 

@@ -1,5 +1,6 @@
 import type { ConnectionOptions } from 'nats';
 import { SystemUnusable } from '../../errors.ts';
+import { parseServerUrl, type ServerUrl } from '../../failures/server-url.ts';
 
 export interface NatsServers {
   /** The options for the client's `connect`. */
@@ -17,18 +18,20 @@ const unreadable = (why: string): SystemUnusable =>
   });
 
 /** The message never shows the value, which may contain a password. */
-const parseOne = (text: string, index: number): URL => {
-  const url = URL.parse(/^[a-z]+:\/\//.test(text) ? text : `nats://${text}`);
-  if (url === null || url.hostname === '') throw unreadable(`server ${index + 1} is no nats://host:port`);
-  if (url.protocol === 'nats:' || url.protocol === 'tls:') return url;
-  throw unreadable(`server ${index + 1} begins with ${url.protocol}//, not with nats:// or tls://`);
+const parseOne = (text: string, index: number): ServerUrl => {
+  const url = parseServerUrl(text.includes('://') ? text : `nats://${text}`);
+  if (url === null || url.path.length > 1)
+    throw unreadable(
+      `server ${index + 1} is no nats://host:port, with special characters of user and password percent-encoded`,
+    );
+  if (url.scheme === 'nats' || url.scheme === 'tls') return url;
+  throw unreadable(`server ${index + 1} begins neither with nats:// nor with tls://`);
 };
 
-const credentialsOf = (urls: readonly URL[]): NatsServers['options'] => {
-  const named = urls.find(({ username, password }) => username !== '' || password !== '');
+const credentialsOf = (urls: readonly ServerUrl[]): NatsServers['options'] => {
+  const named = urls.find(({ user, password }) => user !== '' || password !== '');
   if (named === undefined) return {};
-  const user = decodeURIComponent(named.username);
-  return named.password === '' ? { token: user } : { user, pass: decodeURIComponent(named.password) };
+  return named.password === '' ? { token: named.user } : { user: named.user, pass: named.password };
 };
 
 /**
@@ -43,8 +46,10 @@ export const natsServersOf = (text: string): NatsServers => {
     .filter((part) => part !== '');
   if (parts.length === 0) throw unreadable('it names no server');
   const urls = parts.map(parseOne);
-  const servers = urls.map(({ hostname, port }) => `${hostname}:${port || PORT}`);
-  const isEncrypted = urls.some(({ protocol }) => protocol === 'tls:');
+  const servers = urls
+    .flatMap((url) => url.servers)
+    .map((server) => (/:\d+$/.test(server) ? server : `${server}:${PORT}`));
+  const isEncrypted = urls.some(({ scheme }) => scheme === 'tls');
   return {
     options: { servers, ...credentialsOf(urls), ...(isEncrypted ? { tls: {} } : {}) },
     shown: servers.map((server) => `${isEncrypted ? 'tls' : 'nats'}://${server}`).join(','),

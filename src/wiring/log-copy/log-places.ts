@@ -8,11 +8,11 @@ import { createPostgresLog } from '../../adapters/postgres/log.ts';
 import { createPostgresLogImport, postgresLogIdentity } from '../../adapters/postgres/log-import.ts';
 import { migrate } from '../../adapters/postgres/migrate.ts';
 import type { Config } from '../../config/config.ts';
+import { parseServerUrl, shownUrl } from '../../failures/server-url.ts';
 import type { Log, LogImport } from '../../ports/log.ts';
 import type { Logger } from '../../telemetry.ts';
 import type { Closing } from '../closing.ts';
 import type { Database } from '../database.ts';
-import { shownUrl } from '../shown-url.ts';
 import { COPY_APPLICATION } from './log-cut-over.ts';
 
 /** A log as `budapp log copy` names it. */
@@ -56,6 +56,7 @@ const openPostgres = async (name: string, connectionString: string, { closing }:
 };
 
 const openOtherPostgres = async (url: string, needs: PlaceNeeds): Promise<LogPlace> => {
+  if (parseServerUrl(url) === null) throw new UnknownPlace('The address of Postgres cannot be read.');
   await checkPostgres({ connectionString: url });
   await migrate({ connectionString: url, log: (line) => needs.logger.info(line) });
   return openPostgres(shownUrl(url), url, needs);
