@@ -64,9 +64,9 @@ interface LogCopyFlags {
   resetCheckpoints?: true;
 }
 
-program
-  .command('log')
-  .description('Work on the event log')
+const log = program.command('log').description('Work on the event log');
+
+log
   .command('copy')
   .description('Copy the log to another system, compare both, and cut over: docs/operations.md, "Moving between logs"')
   .requiredOption(
@@ -94,6 +94,32 @@ program
       signal: ending.signal,
     };
     process.exitCode = await runLogCopy(loadConfig(), request, console.log);
+  });
+
+interface LogHealFlags {
+  yes?: true;
+  acceptLoss?: true;
+  lostEvents?: string;
+}
+
+log
+  .command('heal')
+  .description('Append to a log that has lost its end what the audit still has: docs/operations.md, "Healing the log"')
+  .option('--yes', 'do not ask')
+  .option('--accept-loss', 'take the log as it is: read models are built anew, and what is missing is kept in a file')
+  .option('--lost-events <file>', 'a new file for what is lost (default: DATA_DIR/lost-events-<time>.jsonl)')
+  .addHelpText(
+    'after',
+    '\nExit codes: 0 the log is whole, 1 failed or nothing was done, 2 other events stand in the way, 3 done, and something is lost.',
+  )
+  .action(async (flags: LogHealFlags) => {
+    const { runLogHeal } = await import('./wiring/log-heal/run-log-heal.ts');
+    const request = {
+      yes: flags.yes ?? false,
+      accept_loss: flags.acceptLoss ?? false,
+      lost_events: flags.lostEvents ?? null,
+    };
+    process.exitCode = await runLogHeal(loadConfig(), request, console.log);
   });
 
 if (existsSync('.env')) process.loadEnvFile('.env');

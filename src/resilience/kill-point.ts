@@ -19,6 +19,13 @@ export const KILL_POINTS = [
   // The projector.
   'projector: batch written, not committed',
   'projector: batch committed',
+  // `budapp log heal`.
+  'log heal: begun',
+  'log heal: events appended',
+  'log heal: all appended',
+  'log heal: lost events kept',
+  'log heal: moved, not committed',
+  'log heal: committed',
 ] as const;
 export type KillPoint = (typeof KILL_POINTS)[number];
 

@@ -61,6 +61,12 @@ const tailLost = (checkpoint: string, head: Position | null) =>
       '"Restore" in docs/operations.md',
   );
 
+const healing = () =>
+  unusable(
+    'is being made whole again, and "budapp log heal" has not been finished: positions and log do not fit together. Run ' +
+      'it again, it goes on where it was',
+  );
+
 /** The newest checkpoint of all in the database. */
 const FURTHEST = `
   select max(position collate "C") as position from (
@@ -105,6 +111,7 @@ const adopt = async ({ pool, log, log_id }: LogIdentityOptions): Promise<string 
 
 const checkSameLog = async (options: LogIdentityOptions): Promise<void> => {
   const { pool, log, log_id } = options;
+  if ((await pool.query('select from log_healing')).rowCount !== 0) throw healing();
   const known = (await findKnownLog(pool)) ?? (await adopt(options));
   if (known !== log_id) throw anotherLog();
   const furthest = await findFurthest(pool);

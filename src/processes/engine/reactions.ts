@@ -48,6 +48,32 @@ interface Writer {
   pending: PendingWrites;
 }
 
+/** Collects the timers that one reaction sets, replaces and drops. */
+export const collectTimers = (
+  pending: PendingWrites,
+  instance: Instance,
+  { event, intents, followed, follows }: Omit<Reacted, 'state'>,
+): void => {
+  const { tenant_id } = instance;
+  const common = { ...instanceKeyOf(instance), tenant_id, event_id: event.id, meta: metaOf(event) };
+  // A timer is kept under the workflow in which it fires.
+  if (followed !== null && followed !== follows) pending.dropTimers({ ...common, instance_id: followed });
+  const timers = { ...common, instance_id: follows ?? followed ?? instance.instance_id };
+  for (const [n, intent] of intents.entries()) {
+    if (intent.kind === 'timer') pending.setTimer({ ...timers, n, timer: intent.timer, due_at: intent.at });
+    if (intent.kind === 'cancel-timer') pending.dropTimer(timers, intent.timer);
+    if (intent.kind === 'end') pending.dropTimers(timers);
+  }
+};
+
+/** What the instance is after a reaction. */
+export const takeReaction = (manager: Process, instance: Instance, raw: RecordedEvent, reacted: Reacted): void => {
+  instance.workflow_id = manager.keyed_by ? reacted.follows : null;
+  instance.state = reacted.state;
+  instance.position = raw.position;
+  instance.ended = reacted.intents.some(({ kind }) => kind === 'end');
+};
+
 /** Collects the intents of one reaction. Answers the number of effects among them. */
 const collectIntents = async (
   { client, pending }: Writer,
@@ -67,14 +93,7 @@ const collectIntents = async (
     return [{ ...common, workflow_id, n, intent, give_up_at: 'give_up_at' in intent ? intent.give_up_at : null }];
   });
   pending.addIntents(effects);
-  // A timer is kept under the workflow in which it fires.
-  if (followed !== null && followed !== follows) pending.dropTimers({ ...common, instance_id: followed });
-  const timers = { ...common, instance_id: workflow_id ?? instance.instance_id };
-  for (const [n, intent] of intents.entries()) {
-    if (intent.kind === 'timer') pending.setTimer({ ...timers, n, timer: intent.timer, due_at: intent.at });
-    if (intent.kind === 'cancel-timer') pending.dropTimer(timers, intent.timer);
-    if (intent.kind === 'end') pending.dropTimers(timers);
-  }
+  collectTimers(pending, instance, { event, intents, followed, follows });
   return effects.length;
 };
 
@@ -94,10 +113,7 @@ const takeInto = async (
     return { ...instanceKeyOf(instance), event: raw, error };
   }
   if (!reacted) return 0;
-  instance.workflow_id = manager.keyed_by ? reacted.follows : null;
-  instance.state = reacted.state;
-  instance.position = raw.position;
-  instance.ended = reacted.intents.some(({ kind }) => kind === 'end');
+  takeReaction(manager, instance, raw, reacted);
   return collectIntents(writer, instance, reacted);
 };
 

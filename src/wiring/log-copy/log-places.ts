@@ -13,7 +13,7 @@ import type { Log, LogImport } from '../../ports/log.ts';
 import type { Logger } from '../../telemetry.ts';
 import type { Closing } from '../closing.ts';
 import type { Database } from '../database.ts';
-import { COPY_APPLICATION } from './log-cut-over.ts';
+import { LOG_APPLICATION } from '../log-positions/nobody-works.ts';
 
 /** A log as `budapp log copy` names it. */
 export interface LogPlace {
@@ -43,7 +43,7 @@ export interface PlaceNeeds {
 
 /** A pool whose application name tells its connections from those of a running BudApp. */
 export const openCopyPool = (connectionString: string, closing: Closing): pg.Pool => {
-  const pool = new pg.Pool({ connectionString, max: 6, application_name: COPY_APPLICATION });
+  const pool = new pg.Pool({ connectionString, max: 6, application_name: LOG_APPLICATION });
   surviveLostConnections(pool);
   closing.add('connection pool', { close: () => pool.end() });
   return pool;

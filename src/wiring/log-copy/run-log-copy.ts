@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { createLogger } from '../../telemetry.ts';
 import { type Closing, createClosing } from '../closing.ts';
 import { openDatabase } from '../database.ts';
+import { MoveRefused } from '../log-positions/move-refused.ts';
 import { createRetryUntilAvailable } from '../retry-until-available.ts';
 import {
   type Comparison,
@@ -14,7 +15,7 @@ import {
   LogsDiffer,
   TargetBehind,
 } from './log-copy.ts';
-import { CutOverRefused, cutOver } from './log-cut-over.ts';
+import { cutOver } from './log-cut-over.ts';
 import { type LogPlace, openCopyPool, openLogPlace } from './log-places.ts';
 
 interface LogCopyRequest {
@@ -108,7 +109,7 @@ const moveOver = async (run: Run, connectionString: string, closing: Closing): P
 const exitOf = (error: unknown): number | null => {
   if (error instanceof LogsDiffer) return EXIT.different;
   if (error instanceof TargetBehind) return EXIT.source_moved;
-  return error instanceof CutOverRefused ? EXIT.failed : null;
+  return error instanceof MoveRefused ? EXIT.failed : null;
 };
 
 const run = async (config: Config, request: LogCopyRequest, print: Run['print'], closing: Closing): Promise<number> => {

@@ -31,20 +31,28 @@ const readPage = async (client: Pick<Pool, 'query'>, positions: string, after: s
 };
 
 /**
- * The events of the audit at the positions in the table `positions` (column `position`), in the order of the log that the
- * audit knows. Throws `RowNotWhole`.
+ * The rows of the audit at the positions in the table `positions` (column `position`), in the order of the log that the
+ * audit knows.
  */
+export async function* readAuditRows(
+  client: Pick<Pool, 'query'>,
+  positions: string,
+): AsyncGenerator<WholeAuditRow, undefined> {
+  let rows = await readPage(client, positions, '');
+  while (rows.length > 0) {
+    yield* rows;
+    rows = await readPage(client, positions, rows.at(-1)?.position ?? '');
+  }
+}
+
+/** As `readAuditRows`, the events of the rows. Throws `RowNotWhole`. */
 export async function* readAuditEvents(
   client: Pick<Pool, 'query'>,
   positions: string,
 ): AsyncGenerator<RecordedEvent, undefined> {
-  let rows = await readPage(client, positions, '');
-  while (rows.length > 0) {
-    for (const row of rows) {
-      const event = eventOfRow(row);
-      if (!event) throw new RowNotWhole(row);
-      yield event;
-    }
-    rows = await readPage(client, positions, rows.at(-1)?.position ?? '');
+  for await (const row of readAuditRows(client, positions)) {
+    const event = eventOfRow(row);
+    if (!event) throw new RowNotWhole(row);
+    yield event;
   }
 }

@@ -17,8 +17,9 @@ import { createProcessRunner } from '../../../src/processes/engine/runner.ts';
 import { readModelCatalog } from '../../../src/projections/catalog.ts';
 import { createProjectionRunner } from '../../../src/projections/engine/runner.ts';
 import { compareLogs, copyLog } from '../../../src/wiring/log-copy/log-copy.ts';
-import { CutOverRefused, cutOver } from '../../../src/wiring/log-copy/log-cut-over.ts';
+import { cutOver } from '../../../src/wiring/log-copy/log-cut-over.ts';
 import { assertSameLog } from '../../../src/wiring/log-identity.ts';
+import { MoveRefused } from '../../../src/wiring/log-positions/move-refused.ts';
 import { collect, isEvent } from '../../contract/log.ts';
 import { eventually } from '../../eventually.ts';
 import { failureOf } from '../../failure-of.ts';
@@ -277,7 +278,7 @@ describe('cutting over to another log', () => {
     const before = await stateOf();
     const running = await createPostgresLog({ connectionString: database.connection_string });
     expect(await failureOf(move()))
-      .to.be.instanceOf(CutOverRefused)
+      .to.be.instanceOf(MoveRefused)
       .and.have.property('message')
       .that.includes('budapp-log');
     await running.close();
@@ -298,13 +299,13 @@ describe('cutting over to another log', () => {
         head: () => from.head(),
       }),
     );
-    expect(failure).to.be.instanceOf(CutOverRefused).and.have.property('message').that.includes('new events');
+    expect(failure).to.be.instanceOf(MoveRefused).and.have.property('message').that.includes('new events');
     expect(await stateOf()).to.deep.equal(before);
   });
 
   it('refuses where the database belongs to a third log', async () => {
     await halfWay();
     await pool.query('update checkpoint_log set log_id = $1', [randomUUID()]);
-    expect(await failureOf(move())).to.be.instanceOf(CutOverRefused);
+    expect(await failureOf(move())).to.be.instanceOf(MoveRefused);
   });
 });
