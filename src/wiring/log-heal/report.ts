@@ -55,7 +55,7 @@ export const impossibleLines = ({ unknown, displaced }: Diagnosis): string[] => 
 ];
 
 export const doneLines = (
-  { appended, kept, taken: { rebuilt, work } }: Extract<Healed, { outcome: 'done' }>,
+  { appended, kept, taken: { rebuilt, orphans, work } }: Extract<Healed, { outcome: 'done' }>,
   lostEvents: string,
 ): string[] => [
   ...(appended > 0 ? [`Appended ${plural(appended, 'event')}.`] : []),
@@ -68,5 +68,9 @@ export const doneLines = (
   ...(work.reopened > 0
     ? [`${plural(work.reopened, 'command or call')} of processes performed again, since the outcome is lost.`]
     : []),
+  ...orphans.map(
+    ({ name, endpoint_id, bud_cluster_id, namespace }) =>
+      `${name} (${endpoint_id}) is removed from the cluster ${bud_cluster_id}, namespace ${namespace}: it was deployed, and the log knows nothing of it.`,
+  ),
   'Start BudApp.',
 ];

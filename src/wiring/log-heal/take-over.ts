@@ -17,6 +17,7 @@ import { MoveRefused } from '../log-positions/move-refused.ts';
 import { assertNobodyWorks } from '../log-positions/nobody-works.ts';
 import { createPositionMap } from '../log-positions/position-map.ts';
 import { type LostWork, settleLostWork } from './lost-work.ts';
+import { type Orphan, removeOrphans } from './orphans.ts';
 
 export interface TakeOverOptions {
   log: Pick<Log, 'subscribe'>;
@@ -28,6 +29,8 @@ export interface TakeOverOptions {
 
 export interface TakenOver {
   rebuilt: readonly string[];
+  /** Deployments that are removed after the start. */
+  orphans: readonly Orphan[];
   work: Pick<LostWork, 'refolded' | 'gone' | 'reopened'>;
 }
 
@@ -130,6 +133,7 @@ export const takeOver = async (client: ClientBase, options: TakeOverOptions): Pr
   await mapPositions(client);
   await client.query('begin');
   const work = await settleLostWork(client, { processes, isLost: IS_LOST });
+  const orphans = await removeOrphans(client, IS_LOST);
   const rebuilt = await moveModels(client, rebuild);
   await moveProcesses(client);
   await moveBack(client);
@@ -142,5 +146,5 @@ export const takeOver = async (client: ClientBase, options: TakeOverOptions): Pr
   await client.query('commit');
   killPoint('log heal: committed');
   const { refolded, gone, reopened } = work;
-  return { rebuilt, work: { refolded, gone, reopened } };
+  return { rebuilt, orphans, work: { refolded, gone, reopened } };
 };

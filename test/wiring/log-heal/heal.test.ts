@@ -7,7 +7,9 @@ import { pino } from 'pino';
 import { eventStoreLogIdentity } from '../../../src/adapters/eventstore/identity.ts';
 import { createEventStoreImport } from '../../../src/adapters/eventstore/import.ts';
 import { createEventStoreLog } from '../../../src/adapters/eventstore/log.ts';
+import type { Fact } from '../../../src/events/catalog.ts';
 import type { RecordedEvent } from '../../../src/events/event.ts';
+import { ClusterId, EndpointId, WorkflowId } from '../../../src/events/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import { type Diagnosis, type Healed, type HealOptions, heal } from '../../../src/wiring/log-heal/heal.ts';
 import { assertSameLog } from '../../../src/wiring/log-identity.ts';
@@ -18,6 +20,7 @@ import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from '../../processes/service-double.ts';
+import { fresh, startEndpoint } from '../../projections/facts.ts';
 import { eventsIn, type Installation, openInstallation, processes } from './installation.ts';
 
 const logger = pino({ level: 'silent' });
@@ -222,6 +225,51 @@ describe('making a log whole again', function () {
     await budapp.working(log, () => budapp.heard(log, 'WorkflowCallAnswered', 2));
     expect(service.asked.length).to.be.greaterThan(asked);
     await fitsTheLog();
+  });
+
+  it('has what runs and the log knows nothing of removed from its cluster', async () => {
+    await history();
+    const workflow_id = fresh(WorkflowId);
+    const endpoint_id = fresh(EndpointId);
+    const kept = fresh(EndpointId);
+    const facts = (endpoint_id: EndpointId, namespace: string): Fact[] => [
+      {
+        type: 'EndpointPlaced',
+        data: {
+          ...{ endpoint_id, workflow_id, cluster_id: fresh(ClusterId), cluster_name: 'home', bud_cluster_id: 'theirs' },
+          ...{ simulator_id: 's', reasons: [], candidates: [], deadline: '2030-01-01T00:00:00.000Z' },
+        },
+      },
+      {
+        type: 'EndpointDeployed',
+        data: {
+          ...{ endpoint_id, workflow_id, url: 'http://there', namespace, supported_endpoints: [] },
+          replicas: { total: 1, available: 1, failed: 0, pending: 0 },
+          ingress_healthy: true,
+          workers: [],
+        },
+      },
+    ];
+    await budapp.working(log, async () => {
+      const begun = await startEndpoint(log, { endpoint_id: kept });
+      await begun.append(...facts(kept, 'kept'));
+    });
+    const before = (await eventsIn(log)).length;
+    await budapp.working(log, async () => {
+      const lost = await startEndpoint(log, { endpoint_id });
+      await lost.append(...facts(endpoint_id, 'orphaned'));
+    });
+    await double.loseTail((await eventsIn(log)).length - before);
+    const result = await healed({ accept_loss: true });
+    expect(result.outcome === 'done' && result.taken.orphans.map(({ namespace }) => namespace)).to.deep.equal([
+      'orphaned',
+    ]);
+    const removals = () => service.asked.filter(({ path }) => path === '/deployment/delete');
+    await budapp.working(log, () => eventually('it is removed', () => removals().length > 0));
+    expect(removals().map(({ body }) => JSON.parse(body))).to.deep.include.members([
+      { ...JSON.parse(removals()[0]?.body ?? ''), cluster_id: 'theirs', namespace: 'orphaned' },
+    ]);
+    expect(removals().filter(({ body }) => body.includes('"kept"'))).to.deep.equal([]);
   });
 
   it('tells what had not reached the audit, and goes on without it', async () => {
