@@ -1,4 +1,4 @@
-import { EventStoreDBClient } from '@eventstore/db-client';
+import { EventStoreDBClient, isCommandError } from '@eventstore/db-client';
 import streamsService from '@eventstore/db-client/generated/streams_grpc_pb.js';
 import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { ClientReadableStream } from '@grpc/grpc-js';
@@ -49,10 +49,20 @@ export class EventStoreClient extends EventStoreDBClient {
    * neither how large an event is nor where a checkpoint stands between the events; they take no filter, and after each
    * one that is cancelled the client opens a new connection.
    */
-  consume<T>(request: ReadReq, consume: (answers: Answers) => Promise<T>): Promise<T> {
-    return this.execute(StreamsClient, 'read', (client) =>
-      consume(client.read(request, ...this.callArguments(LEADER, { deadline: Number.POSITIVE_INFINITY }))),
-    );
+  async consume<T>(request: ReadReq, consume: (answers: Answers) => Promise<T>): Promise<T> {
+    const outcome = await this.execute(StreamsClient, 'read', (client) => {
+      const answers = client.read(request, ...this.callArguments(LEADER, { deadline: Number.POSITIVE_INFINITY }));
+      return consume(answers).then(
+        (value) => ({ value }),
+        (error: unknown) => {
+          // The client looks for another node then. What is not the server's error it cannot take.
+          if (error instanceof Error && isCommandError(error)) throw error;
+          return { error };
+        },
+      );
+    });
+    if ('error' in outcome) throw outcome.error;
+    return outcome.value;
   }
 
   /** Opens a bidirectional call for appends, with the connection string's user and password and without a deadline. */

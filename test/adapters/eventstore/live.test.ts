@@ -247,6 +247,28 @@ describe('reading from EventStoreDB', () => {
     await Promise.all(disposed);
   });
 
+  it('ends as it is told, and with nothing unhandled, where it waits for an answer', async () => {
+    await append(0);
+    const unhandled: unknown[] = [];
+    const note = (error: unknown) => unhandled.push(error);
+    process.on('unhandledRejection', note);
+    try {
+      double.faults.inject('read', 'mute');
+      const stopping = new AbortController();
+      const reading = collect(log.subscribe({ after: 'start', live: true, signal: stopping.signal }));
+      await delay(50);
+      stopping.abort();
+      expect(await reading).to.deep.equal([]);
+      double.faults.clear();
+      await readLive(1);
+      await log.close();
+      await delay(10);
+      expect(unhandled).to.deep.equal([]);
+    } finally {
+      process.off('unhandledRejection', note);
+    }
+  });
+
   it('passes over what is not ours, wherever it stands', async () => {
     await append(1);
     const { client } = foreign;
