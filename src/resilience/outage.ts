@@ -53,3 +53,47 @@ export const createOutage = <Failure = unknown>(options: OutageOptions<Failure>)
     },
   };
 };
+
+/** How long nothing may be given up before an outage counts as over that somebody has given up in. */
+const SETTLED_MS = 30_000;
+
+/** One of several who find out about the same system. */
+export interface OutagePart<Failure = unknown> extends Outage<Failure> {
+  /** It asks no more, and may have failed to the last. */
+  end(): void;
+}
+
+export interface SharedOutage<Failure = unknown> {
+  part(): OutagePart<Failure>;
+}
+
+/**
+ * An outage that several find out about, such as all readers of a log: what one of them cannot do, another one may. It
+ * begins with the first that fails, and is over only when none fails: when each has succeeded since and, where some have
+ * given up, no other one has for a while.
+ */
+export const createSharedOutage = <Failure = unknown>(options: OutageOptions<Failure>): SharedOutage<Failure> => {
+  const { now = () => performance.now() } = options;
+  const outage = createOutage(options);
+  const failing = new Set<OutagePart<Failure>>();
+  let givenUpAt = Number.NEGATIVE_INFINITY;
+
+  return {
+    part() {
+      const part: OutagePart<Failure> = {
+        failed(failure) {
+          failing.add(part);
+          outage.failed(failure);
+        },
+        ok(fields) {
+          failing.delete(part);
+          if (failing.size === 0 && now() - givenUpAt >= SETTLED_MS) outage.ok(fields);
+        },
+        end() {
+          if (failing.delete(part)) givenUpAt = now();
+        },
+      };
+      return part;
+    },
+  };
+};

@@ -1,20 +1,30 @@
 import { expect } from 'chai';
 import pino from 'pino';
-import { createOutage, type OutageLine } from '../../src/resilience/outage.ts';
+import { createOutage, createSharedOutage, type OutageLine, type OutageOptions } from '../../src/resilience/outage.ts';
 
-/** An outage whose failures are the lines to tell, and a clock that is set by hand. */
-const anOutage = () => {
+/** Of an outage whose failures are the lines to tell, with a clock that is set by hand. */
+const theOptions = () => {
   const lines: { level: number; msg: string; [field: string]: unknown }[] = [];
   const clock = { ms: 1000 };
   const logger = pino({ base: null, timestamp: false }, { write: (line: string) => lines.push(JSON.parse(line)) });
-  const outage = createOutage<OutageLine>({
+  const options: OutageOptions<OutageLine> = {
     logger,
     failing: (line) => line,
     working: 'the store can be used again',
     repeat_ms: 60_000,
     now: () => clock.ms,
-  });
-  return { lines, clock, outage };
+  };
+  return { lines, clock, options };
+};
+
+const anOutage = () => {
+  const { options, ...seen } = theOptions();
+  return { ...seen, outage: createOutage(options) };
+};
+
+const aSharedOutage = () => {
+  const { options, ...seen } = theOptions();
+  return { ...seen, outage: createSharedOutage(options) };
 };
 
 const AWAY = { message: 'the store is away: look at STORE_URL', fields: { setting: 'STORE_URL' } };
@@ -73,5 +83,45 @@ describe('an outage', () => {
     const { lines, outage } = anOutage();
     outage.ok();
     expect(lines).to.deep.equal([]);
+  });
+});
+
+describe('an outage that several find out about', () => {
+  it('lasts until the last of them that fails has succeeded, whatever the others do', () => {
+    const { lines, outage } = aSharedOutage();
+    const [stuck, other] = [outage.part(), outage.part()];
+    for (let n = 0; n < 91; n += 1) {
+      stuck.failed(AWAY);
+      other.failed(AWAY);
+      other.ok();
+    }
+    expect(lines.map(({ level }) => level)).to.deep.equal([40]);
+    stuck.ok();
+    expect(lines.map(({ level }) => level)).to.deep.equal([40, 30]);
+  });
+
+  it('lasts for a while after one of them has given up, since the next may fare the same', () => {
+    const { lines, clock, outage } = aSharedOutage();
+    const other = outage.part();
+    for (let n = 0; n < 10; n += 1) {
+      const givesUp = outage.part();
+      givesUp.failed(AWAY);
+      givesUp.end();
+      clock.ms += 10_000;
+      other.ok();
+    }
+    expect(lines.map(({ level }) => level)).to.not.include(30);
+    clock.ms += 30_000;
+    other.ok();
+    expect(lines.at(-1)?.level).to.equal(30);
+  });
+
+  it('is not kept going by one that has ended without a failure', () => {
+    const { lines, outage } = aSharedOutage();
+    outage.part().end();
+    const part = outage.part();
+    part.failed(AWAY);
+    part.ok();
+    expect(lines.map(({ level }) => level)).to.deep.equal([40, 30]);
   });
 });

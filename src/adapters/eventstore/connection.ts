@@ -2,7 +2,7 @@ import { convertToCommandError, ErrorType, isCommandError, NotLeaderError, Unkno
 import type { Logger } from 'pino';
 import { Rejected, WrongExpectedRevision } from '../../errors.ts';
 import { type BackoffPolicy, waitForRetry } from '../../resilience/backoff.ts';
-import { createOutage, type Outage } from '../../resilience/outage.ts';
+import type { OutageOptions, SharedOutage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
 import type { EventStoreClient } from './client.ts';
 
@@ -74,7 +74,7 @@ export interface RetryOptions {
   /** Stops the retries; its reason is thrown then. */
   signal: AbortSignal;
   /** Notified of failures that may pass and of success; absent where the caller reports failures itself. */
-  outage?: Outage | undefined;
+  outage?: SharedOutage | undefined;
 }
 
 export type Retry = <T>(run: () => Promise<T>) => Promise<T>;
@@ -84,31 +84,36 @@ export const retryWith =
   ({ giveUpAfter = Number.POSITIVE_INFINITY, signal, outage }: RetryOptions): Retry =>
   async (run) => {
     const start = performance.now();
-    for (let failures = 1; ; failures += 1) {
-      signal.throwIfAborted();
-      try {
-        const result = await run();
-        outage?.ok();
-        return result;
-      } catch (error) {
+    const part = outage?.part();
+    try {
+      for (let failures = 1; ; failures += 1) {
         signal.throwIfAborted();
-        if (!isTransient(error)) throw error;
-        outage?.failed(error);
-        if (performance.now() - start >= giveUpAfter) throw logUnavailable(error);
-        await waitForRetry(failures, BACKOFF, signal);
+        try {
+          const result = await run();
+          part?.ok();
+          return result;
+        } catch (error) {
+          signal.throwIfAborted();
+          if (!isTransient(error)) throw error;
+          part?.failed(error);
+          if (performance.now() - start >= giveUpAfter) throw logUnavailable(error);
+          await waitForRetry(failures, BACKOFF, signal);
+        }
       }
+    } finally {
+      part?.end();
     }
   };
 
-export const createEventStoreOutage = ({ logger, what }: { logger: Logger; what: string }): Outage =>
-  createOutage({
-    logger,
-    failing: (err) => ({
-      message: `EventStoreDB (${SETTING}): ${what}: trying again`,
-      fields: { err, setting: SETTING },
-    }),
-    working: `EventStoreDB (${SETTING}) works again`,
-  });
+/** What is logged while EventStoreDB cannot do something. */
+export const eventStoreOutage = ({ logger, what }: { logger: Logger; what: string }): OutageOptions<unknown> => ({
+  logger,
+  failing: (err) => ({
+    message: `EventStoreDB (${SETTING}): ${what}: trying again`,
+    fields: { err, setting: SETTING },
+  }),
+  working: `EventStoreDB (${SETTING}) works again`,
+});
 
 export interface Connection {
   /**

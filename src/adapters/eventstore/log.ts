@@ -3,14 +3,14 @@ import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CaughtUp, Log, SubscribeOptions } from '../../ports/log.ts';
-import type { Outage } from '../../resilience/outage.ts';
+import { createOutage, createSharedOutage, type SharedOutage } from '../../resilience/outage.ts';
 import { checkAppend } from '../append-check.ts';
 import { filtered } from '../log-filter.ts';
 import { itemsOf } from '../page-items.ts';
 import { parseAddress, SETTING } from './address.ts';
 import { createAppender } from './append.ts';
 import { openClient } from './client.ts';
-import { createConnection, createEventStoreOutage, logClosed, retryWith } from './connection.ts';
+import { createConnection, eventStoreOutage, logClosed, retryWith } from './connection.ts';
 import { diagnose } from './diagnosis.ts';
 import { createHighWaterMark } from './high-water-mark.ts';
 import { confirmAccess, type ReadServer } from './read.ts';
@@ -67,11 +67,11 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   const connection = createConnection(() => openClient(settings));
 
   const strangers = createStrangers(options.streamPrefixes);
-  const readServer = (signal: AbortSignal, outage: Outage | undefined, giveUpAfter?: number): ReadServer => {
+  const readServer = (signal: AbortSignal, outage: SharedOutage | undefined, giveUpAfter?: number): ReadServer => {
     const retry = retryWith({ signal, outage, ...(giveUpAfter === undefined ? {} : { giveUpAfter }) });
     return { connection, retry, signal, silence, strangers };
   };
-  const readOutage = createEventStoreOutage({ logger, what: 'the log cannot be read' });
+  const readOutage = createSharedOutage(eventStoreOutage({ logger, what: 'the log cannot be read' }));
   const bounded = readServer(closing.signal, readOutage, timeout);
   const highest = createHighWaterMark();
   const head = createHeadFinder(bounded);
@@ -79,7 +79,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     connection: writing,
     reading: bounded,
     highest,
-    outage: createEventStoreOutage({ logger, what: 'the log takes no appends' }),
+    outage: createOutage(eventStoreOutage({ logger, what: 'the log takes no appends' })),
     clock,
     timeout,
     attemptTimeout,
@@ -89,7 +89,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     reading: readServer(closing.signal, readOutage),
     head,
     highest,
-    outage: createEventStoreOutage({ logger, what: 'the subscription to the log is lost' }),
+    outage: createOutage(eventStoreOutage({ logger, what: 'the subscription to the log is lost' })),
     logger,
     watchInterval,
   });

@@ -6,7 +6,7 @@ import type { Outage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
 import type { EventStoreClient } from './client.ts';
 import { BACKOFF, type Connection, EndedEarly, ResponseTimeout } from './connection.ts';
-import { createEventWindow, type News } from './event-window.ts';
+import { createEventWindow, isBeyond, type News } from './event-window.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
 import { bytesIn, eventIn, type ReadServer, takeAnswers } from './read.ts';
 import { checkStillThere, PositionLost } from './read-all.ts';
@@ -75,6 +75,7 @@ export const createTail = (options: TailOptions): Tail => {
   const keep = (event: RecordedEvent, bytes: number): void => {
     if (!window.add(event, bytes)) return;
     highest.saw(event.position);
+    outage.ok();
     telling ??= setTimeout(tell, Math.max(0, told + TELL_INTERVAL_MS - performance.now()));
   };
 
@@ -85,6 +86,8 @@ export const createTail = (options: TailOptions): Tail => {
     const look = async (): Promise<void> => {
       const newest = await head().catch(() => null);
       if (isSilent(newest, window.end())) silent.abort(new ResponseTimeout('the subscription'));
+      // Not when it is confirmed: it may break then, each time.
+      else if (newest !== null && !isBeyond(newest, window.end())) outage.ok();
     };
     const timer = setInterval(look, watchInterval);
     return { silent: silent.signal, unwatch: () => clearInterval(timer) };
@@ -96,7 +99,6 @@ export const createTail = (options: TailOptions): Tail => {
     const names = reading.strangers.names() ?? WITHOUT_SYSTEM;
     const isOutdated = (): boolean => (reading.strangers.names() ?? WITHOUT_SYSTEM).pattern !== names.pattern;
     const take = (answer: ReadResp): boolean => {
-      if (answer.hasConfirmation()) outage.ok();
       const event = eventIn(answer);
       if (!event) return false;
       const bytes = bytesIn(answer);
