@@ -111,7 +111,12 @@ export const commandRoutes =
       permission: permissionOf(command),
       params: paramsOf(command, parameters),
       query: z.strictObject({}),
-      body: { kind: 'json', schema: schema ?? z.strictObject({}).optional(), example },
+      body: {
+        kind: 'json',
+        schema: schema ?? z.strictObject({}).optional(),
+        example,
+        max_bytes: command.max_body_bytes,
+      },
       answers: answersOf(command, starts_process),
       refusals: ['forbidden', 'not-found', 'conflict', 'stale', 'invalid'],
       writes: true,

@@ -36,11 +36,11 @@ const readBody = async ({ body, writes }: Route, ctx: Context): Promise<unknown>
   if (body === null) return undefined;
   if (body.kind === 'multipart') {
     // The handler reads the stream itself, once it knows where to store it.
-    return isMultipart(ctx.req) || body.json === undefined ? undefined : readJsonBody(ctx.req);
+    return isMultipart(ctx.req) || body.json === undefined ? undefined : readJsonBody(ctx.req, body.max_bytes);
   }
   if (body.kind === 'form') return parseInput(body.schema, await readFormBody(ctx.req));
   if (body.kind === 'message') return readServiceMessage(ctx.req);
-  const content = await readJsonBody(ctx.req);
+  const content = await readJsonBody(ctx.req, body.max_bytes);
   // The command handler validates the data, together with the path's parameters.
   return writes ? content : parseInput(body.schema, content);
 };

@@ -105,8 +105,15 @@ export const createNotifications = (services: NotificationServices) => {
       text: content.message ?? '',
       result: content.result ?? null,
     };
-    await perform(recordServiceMessage, data, { message, ...origin });
-    return 'SUCCESS';
+    try {
+      await perform(recordServiceMessage, data, { message, ...origin });
+      return 'SUCCESS';
+    } catch (error) {
+      if (!(error instanceof Rejected) || error.code !== 'append-too-large') throw error;
+      const why = 'it is too large for the log';
+      await perform(recordUnreadableMessage, { workflow_id: workflowId, why }, { message, ...origin });
+      return drop(message, why);
+    }
   };
 
   /** Where the message is about a workflow, that one waits for nothing more. */

@@ -67,13 +67,13 @@ export interface AnswerSchema {
 }
 
 export type BodySchema =
-  | { kind: 'json'; schema: z.ZodType; example?: unknown }
+  | { kind: 'json'; schema: z.ZodType; example?: unknown; max_bytes?: number | undefined }
   /** JSON of another service. The handler gets a `ServiceMessageBody`, since it answers a body that cannot be read, too. */
   | { kind: 'message'; schema: z.ZodType; example?: unknown }
   /** `application/x-www-form-urlencoded`, which browsers and OpenID providers send. */
   | { kind: 'form'; schema: z.ZodType; example?: unknown }
   /** `form` documents the fields; the handler reads the stream itself. With `json`, a JSON body is accepted too. */
-  | { kind: 'multipart'; form: z.ZodType; json?: z.ZodType; example?: unknown };
+  | { kind: 'multipart'; form: z.ZodType; json?: z.ZodType; example?: unknown; max_bytes?: number | undefined };
 
 /**
  * One operation. Routing, validation, authorisation and the OpenAPI document derive from this object. `permission`:

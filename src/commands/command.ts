@@ -83,6 +83,8 @@ export interface Command<
   summary: string;
   permission: Permission | PermissionByState<State>;
   data: Schema;
+  /** Of the request's JSON body; default: 1 MiB. */
+  max_body_bytes?: number;
   /** True: the stream must not exist yet, and `state` is null. Otherwise it must exist. */
   creates: boolean;
   /** The id of the aggregate. A creating command makes it: `(_data, make) => make('project')`. */

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import { LRUCache } from 'lru-cache';
 import type { Pool } from 'pg';
 import { rejected } from '../../errors.ts';
-import { Sealed, subjectOf } from '../../events/sealed.ts';
+import { isCompressed, Sealed, subjectOf } from '../../events/sealed.ts';
 import { SealedUnreadable, type Vault } from '../../ports/vault.ts';
 import { decrypt, encrypt, KEY_BYTES, unwrapKey, wrapKey } from './sealing.ts';
 
@@ -37,10 +38,20 @@ type SubjectKey = Buffer | 'erased';
 const subjectErased = (subject: string) =>
   rejected('subject-erased', `The personal data of ${subject} was erased; nothing can be sealed under it any more.`);
 
+/**
+ * A longer text is compressed: sealed, it is larger by a third, and an append of EventStoreDB takes 1 MiB. A shorter one is
+ * not, so that the release before this one can open it.
+ */
+const COMPRESSED_FROM_BYTES = 640 * 1024;
+/** Of a text that is opened: far more than any command takes. */
+const MAX_OPENED_BYTES = 16 * 1024 * 1024;
+
 const seal = (key: Buffer, subject: string, text: string): Sealed => {
-  const { iv, tag, data } = encrypt(key, Buffer.from(text, 'utf8'), subject);
+  const clear = Buffer.from(text, 'utf8');
+  const compressed = clear.length > COMPRESSED_FROM_BYTES;
+  const { iv, tag, data } = encrypt(key, compressed ? deflateRawSync(clear) : clear, subject);
   const parts = [iv, tag, data].map((part) => part.toString('base64url'));
-  return Sealed.parse(['sealed:1', subject, ...parts].join(':'));
+  return Sealed.parse([compressed ? 'sealed:2' : 'sealed:1', subject, ...parts].join(':'));
 };
 
 const unseal = (key: Buffer, sealed: Sealed): string => {
@@ -51,7 +62,9 @@ const unseal = (key: Buffer, sealed: Sealed): string => {
     data: Buffer.from(data, 'base64url'),
   };
   try {
-    return decrypt(key, parts, subject).toString('utf8');
+    const clear = decrypt(key, parts, subject);
+    const text = isCompressed(sealed) ? inflateRawSync(clear, { maxOutputLength: MAX_OPENED_BYTES }) : clear;
+    return text.toString('utf8');
   } catch (error) {
     throw new SealedUnreadable(`a sealed text of ${subject} was changed after it was sealed`, { cause: error });
   }

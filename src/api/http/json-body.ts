@@ -61,10 +61,10 @@ const hasBody = (request: IncomingMessage): boolean =>
 
 type Parse = (text: string) => unknown;
 
-const readJson = async (request: IncomingMessage, parse: Parse): Promise<unknown> => {
+const readJson = async (request: IncomingMessage, parse: Parse, max_bytes = MAX_JSON_BYTES): Promise<unknown> => {
   if (!hasBody(request)) return undefined;
   refuseOtherContent(request);
-  const text = decode(await readBody(request, { what: 'A JSON body', max_bytes: MAX_JSON_BYTES }));
+  const text = decode(await readBody(request, { what: 'A JSON body', max_bytes }));
   try {
     const body = parse(text);
     refuseTooDeep(body);
@@ -78,11 +78,11 @@ const readJson = async (request: IncomingMessage, parse: Parse): Promise<unknown
 
 /**
  * Reads the JSON body; undefined where the request has none. Throws `Rejected`: `unsupported` for another content type,
- * `too-large` over 1 MiB, `malformed` for JSON that is broken or nested too deep, `invalid` for text that Postgres cannot
+ * `too-large` over `max_bytes` (1 MiB), `malformed` for JSON that is broken or nested too deep, `invalid` for text that Postgres cannot
  * store.
  */
-export const readJsonBody = (request: IncomingMessage): Promise<unknown> =>
-  readJson(request, (text) => parseCheckedJson(text, refuseUnstorable));
+export const readJsonBody = (request: IncomingMessage, max_bytes?: number): Promise<unknown> =>
+  readJson(request, (text) => parseCheckedJson(text, refuseUnstorable), max_bytes);
 
 /** The body of a service's message, or why it cannot be read. */
 export type ServiceMessageBody = { content: unknown } | { unreadable: Rejected };

@@ -1,13 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import { z } from 'zod';
+import { MAX_CONFIGURATION_BYTES } from '../../commands/cluster/register-cluster.ts';
 import { Rejected } from '../../errors.ts';
 import { BodyTooLarge, readBounded } from '../../resilience/bounded-body.ts';
 import { isMultipart, readForm } from '../http/multipart.ts';
 import type { Route } from '../route.ts';
-
-/** A kubeconfig with certificates has tens of KiB. */
-const MAX_CONFIGURATION_BYTES = 1024 * 1024;
 
 const Form = z.object({
   name: z.string(),
@@ -41,7 +39,9 @@ export const clusterRegistrationRoute = (json: Route): Route => ({
   body: {
     kind: 'multipart',
     form: Form,
-    ...(json.body?.kind === 'json' ? { json: json.body.schema, example: json.body.example } : {}),
+    ...(json.body?.kind === 'json'
+      ? { json: json.body.schema, example: json.body.example, max_bytes: json.body.max_bytes }
+      : {}),
   },
   handle: async (exchange) => {
     const { req } = exchange.ctx;

@@ -1,5 +1,6 @@
 import type { ReportedNode } from '../../contracts/budcluster.ts';
 import type { ClusterNode } from '../../events/values.ts';
+import { fittingNodes } from './fitting-nodes.ts';
 
 const whole = (value: number | null | undefined): number =>
   typeof value === 'number' && Number.isFinite(value) ? Math.max(0, Math.floor(value)) : 0;
@@ -26,18 +27,20 @@ const resourcesOf = ({ capacity, devices }: ReportedNode): ClusterNode['resource
   };
 };
 
+const toClusterNode = (node: ReportedNode): ClusterNode => ({
+  name: node.name,
+  status: statusOf(node.status),
+  resources: resourcesOf(node),
+  devices: (node.devices ?? []).map(({ type, name, available_count }) => ({
+    type,
+    name: name ?? null,
+    available_count: whole(available_count),
+  })),
+});
+
 /** Converts the nodes that a cluster service reports; a missing number counts as 0. */
 export const toClusterNodes = (nodes: readonly ReportedNode[] | null | undefined): ClusterNode[] =>
-  (nodes ?? []).map((node) => ({
-    name: node.name,
-    status: statusOf(node.status),
-    resources: resourcesOf(node),
-    devices: (node.devices ?? []).map(({ type, name, available_count }) => ({
-      type,
-      name: name ?? null,
-      available_count: whole(available_count),
-    })),
-  }));
+  fittingNodes((nodes ?? []).map(toClusterNode));
 
 const UNAVAILABLE: ReadonlySet<string> = new Set([
   'unavailable',

@@ -12,9 +12,12 @@ export interface EndpointReport {
 const count = (value: number | null | undefined): number | null =>
   typeof value === 'number' && Number.isInteger(value) && value >= 0 ? value : null;
 
+/** Of an endpoint's workers, far more than its replicas: what is ended may be listed, too. */
+const MAX_WORKERS = 1000;
+
 /** Converts the reported workers. A worker without a name cannot be told from others, so it is left out. */
 export const toWorkers = (workers: readonly ReportedWorker[] | null | undefined): Worker[] =>
-  (workers ?? []).flatMap(({ name, id, status, node_name, device_name }) => {
+  (workers ?? []).slice(0, MAX_WORKERS).flatMap(({ name, id, status, node_name, device_name }) => {
     const known = name ?? id;
     if (!known) return [];
     return [

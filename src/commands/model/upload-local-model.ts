@@ -13,7 +13,8 @@ export const uploadLocalModel = modelCreation({
     name: ResourceName,
     description: Description.default(''),
     tags: Tags.default([]),
-    artefact: Artefact.strict(),
+    // Longer keys are none of any object store, and longer names none of any file system.
+    artefact: Artefact.extend({ object_key: z.string().max(1024), file_name: z.string().max(1024) }).strict(),
   }),
   target: (_data, make) => make('model'),
   project: () => null,

@@ -3,7 +3,7 @@ import type { Context } from 'koa';
 import { ClusterCreateRequest } from '../../contracts/budcluster.ts';
 import { parse, ServiceRefusal } from '../service/loopback.ts';
 
-const MAX_PART_BYTES = 1_000_000;
+const MAX_PART_BYTES = 1024 * 1024;
 
 const readParts = (ctx: Context): Promise<Map<string, string>> =>
   new Promise((resolve, reject) => {

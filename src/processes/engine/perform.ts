@@ -131,6 +131,9 @@ export const createPerformer = ({ handle, invoker, vault, objects, findClustersB
           message: `${call}: what was sent or answered does not fit`,
         });
       }
+      if (error instanceof Rejected && error.code === 'append-too-large') {
+        return failCall(intent, { code: 'answer-too-large', message: `${call}: the answer is too large for the log` });
+      }
       if (error instanceof SecretErased)
         return failCall(intent, { code: 'secret-erased', message: failureText(error) });
       throw hasSecret && !(error instanceof Rejected) ? new Error(withoutSecret('')) : error;

@@ -38,6 +38,16 @@ describe('vault', () => {
     }
   });
 
+  it('makes a large text smaller first, so that a kubeconfig of a million characters fits into an append', async () => {
+    const seal = await vault().sealer('cluster-1');
+    const text = randomBytes(750_000).toString('base64');
+    const sealed = seal(text);
+    expect(sealed.length).to.be.below(1024 * 1024 - 16 * 1024);
+    expect([isSealed(sealed), subjectOf(sealed)]).to.deep.equal([true, 'cluster-1']);
+    expect((await vault().open(sealed)) === text).to.equal(true);
+    expect([isSealed('sealed:2:is what somebody has written')]).to.deep.equal([false]);
+  });
+
   it('never seals the same text to the same letters', async () => {
     const seal = await vault().sealer('user-1');
     expect(seal('secret')).not.to.equal(seal('secret'));

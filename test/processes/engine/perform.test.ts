@@ -112,6 +112,14 @@ describe('performing an intent', () => {
     expect(handled[0]?.data).to.have.nested.property('reason.code', 'contract-broken');
   });
 
+  it('records an answer that is too large for the log as a failure', async () => {
+    const large = new Rejected('too-large', 'append-too-large', 'The append is too large for the log.');
+    const refuse = (command: string) => (command === 'RecordCallAnswer' ? large : null);
+    const { performer, handled } = scene({ invoke: async () => ({ workflow_id: 'theirs' }), refuse });
+    expect(await performer.attempt(registration)).to.deep.equal({ done: 'failed: answer-too-large' });
+    expect(handled[0]?.data).to.have.nested.property('reason.code', 'answer-too-large');
+  });
+
   it('tells the workflow what the domain refused', async () => {
     const full = rejected('cluster-full', 'There is no room.');
     const { performer, handled } = scene({ refuse: (command) => (command === 'CompleteWorkflow' ? full : null) });
