@@ -35,15 +35,18 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
   with next as (
-    select c.id
-    from unnest(ended_process, ended_instance, ended_lane) as l (process, instance_id, lane)
-    join process_intents c on c.id = (
-      select e.id from process_intents e
-      where e.process = l.process and e.instance_id = l.instance_id and e.lane = l.lane and e.done_at is null
-      order by e.id limit 1
-    )
-    where c.done_at is null and c.due_at <= now() and (c.claimed_until is null or c.claimed_until <= now())
-    for update of c skip locked
+    select c.id from process_intents c
+    -- Collected first, so that no plan goes through all open intents and asks for each whether it is one of them.
+    where c.id = any (array(
+        select (
+          select e.id from process_intents e
+          where e.process = l.process and e.instance_id = l.instance_id and e.lane = l.lane and e.done_at is null
+          order by e.id limit 1
+        )
+        from unnest(ended_process, ended_instance, ended_lane) as l (process, instance_id, lane)
+      ))
+      and c.done_at is null and c.due_at <= now() and (c.claimed_until is null or c.claimed_until <= now())
+    for update skip locked
   ), first as (
     select c.id from process_intents c
     where c.is_first and c.done_at is null and c.due_at <= now()

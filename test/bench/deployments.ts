@@ -1,7 +1,6 @@
 import { setImmediate as breathe } from 'node:timers/promises';
-import { toFact } from '../../src/events/catalog.ts';
-import type { EndpointId } from '../../src/events/ids.ts';
 import { type ManyDeployments, openManyDeployments } from '../processes/many-deployments.ts';
+import { watchEndings } from '../processes/watch-endings.ts';
 import type { Latency } from './latency.ts';
 import { type BenchLine, compare, quantile, type Run } from './measure.ts';
 
@@ -16,40 +15,6 @@ const MIB = 2 ** 20;
 
 const each = { cpu_millis: 1, memory_mib: 1 };
 const capacity = { cpu_millis: 1000 * DEPLOYMENTS, memory_mib: 1000 * DEPLOYMENTS };
-
-/** Resolves for each endpoint when its deployment has ended; by one reader of the log for all, from its end on. */
-const watchEndings = async ({ system }: ManyDeployments) => {
-  const after = (await system.log.head()) ?? 'start';
-  const stopped = new AbortController();
-  const waiting = new Map<EndpointId, () => void>();
-  const ended = new Set<EndpointId>();
-  const failures: string[] = [];
-  const read = async (): Promise<void> => {
-    for await (const item of system.log.subscribe({ after, live: true, signal: stopped.signal })) {
-      if ('caughtUp' in item || (item.type !== 'EndpointDeployed' && item.type !== 'EndpointFailed')) continue;
-      const { type, data } = toFact(item);
-      if (type === 'EndpointFailed') failures.push(data.reason.message);
-      if (type !== 'EndpointFailed' && type !== 'EndpointDeployed') continue;
-      ended.add(data.endpoint_id);
-      waiting.get(data.endpoint_id)?.();
-    }
-  };
-  const reading = read().catch((error: unknown) => {
-    if (!stopped.signal.aborted) throw error;
-  });
-  return {
-    failures,
-    until: (id: EndpointId): Promise<void> =>
-      new Promise((resolve) => {
-        if (ended.has(id)) resolve();
-        else waiting.set(id, resolve);
-      }),
-    close: async (): Promise<void> => {
-      stopped.abort();
-      await reading;
-    },
-  };
-};
 
 interface Measured extends Run {
   /** From the request to the endpoint that runs, in milliseconds. */

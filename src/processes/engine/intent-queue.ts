@@ -89,10 +89,10 @@ export const markFirst = async (client: Queryable, instances: readonly InstanceK
   await client.query(
     `update process_intents i set is_first = true
      from (
-       select c.id from unnest($1::text[], $2::uuid[]) as k (process, instance_id)
-       join process_intents c on c.id = ${firstOf('k', "'deeds'")}
-       where not c.is_first and (c.claimed_until is null or c.claimed_until <= now())
-       for update of c skip locked
+       select c.id from process_intents c
+       where c.id = any(array(select ${firstOf('k', "'deeds'")} from unnest($1::text[], $2::uuid[]) as k (process, instance_id)))
+         and c.done_at is null and not c.is_first and (c.claimed_until is null or c.claimed_until <= now())
+       for update skip locked
      ) first
      where i.id = first.id`,
     [instances.map(({ process: name }) => name), instances.map(({ instance_id }) => instance_id)],
