@@ -1,8 +1,9 @@
-import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../errors.ts';
+import { type ExpectedRevision, Rejected, unknownPosition, WrongExpectedRevision } from '../errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../events/event.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Appended, CaughtUp, Log, LogImport, ReadStreamOptions, SubscribeOptions } from '../ports/log.ts';
 import { checkAppend, eventIdsTaken } from './append-check.ts';
+import { caughtUpAt } from './caught-up.ts';
 import { createLogFilter } from './log-filter.ts';
 
 const isPosition = (text: string): text is Position => /^\d{16}$/.test(text);
@@ -122,6 +123,7 @@ export const createMemoryLog = ({
 
   async function* subscribe({
     after,
+    after_id = '',
     filter,
     live,
     signal,
@@ -129,6 +131,7 @@ export const createMemoryLog = ({
     const passes = createLogFilter(filter);
     const aborted = new Promise<void>((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true }));
     let next = numberOf(after);
+    if (after !== 'start' && after_id !== '' && !all[next - 1]?.id.startsWith(after_id)) throw unknownPosition(after);
     while (!signal?.aborted) {
       checkOpen();
       const change = changed.promise;
@@ -139,7 +142,7 @@ export const createMemoryLog = ({
         if (next < all.length) continue;
       }
       if (signal?.aborted) return;
-      yield { caughtUp: true, position: next === 0 ? null : positionOf(next) };
+      yield caughtUpAt(next === 0 ? null : positionOf(next), all[next - 1]?.id);
       if (!live) return;
       if (next >= all.length) await Promise.race([change, aborted]);
     }
@@ -153,6 +156,11 @@ export const createMemoryLog = ({
     head: async () => {
       checkOpen();
       return all.length === 0 ? null : positionOf(all.length);
+    },
+    eventAt: async (position) => {
+      checkOpen();
+      const event = all[numberOf(position) - 1];
+      return event ? { id: event.id } : 'beyond-end';
     },
     close: async () => {
       closed = true;

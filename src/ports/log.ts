@@ -1,5 +1,6 @@
 import type { ExpectedRevision } from '../errors.ts';
 import type { NewEvent, Position, RecordedEvent } from '../events/event.ts';
+import type { EventId } from '../events/ids.ts';
 import type { Closable } from './closable.ts';
 
 export interface Appended {
@@ -18,7 +19,15 @@ export interface Appended {
 export interface CaughtUp {
   caughtUp: true;
   position: Position | null;
+  /** The id of the event at `position`; absent where the log did not see it. */
+  event_id?: EventId;
 }
+
+/**
+ * What is at a position of the log: an event (of any system that writes there), with its id; none, since it was removed;
+ * the inside of another record, as in a log of another history; or nothing yet.
+ */
+export type Standing = { id: string } | 'none' | 'inside-another' | 'beyond-end';
 
 /** What a reader wants: events that fit `types` and, where streams are named in either way, the streams. */
 export interface LogFilter {
@@ -34,6 +43,11 @@ export interface LogFilter {
 
 export interface SubscribeOptions {
   after: Position | 'start';
+  /**
+   * The id of the event at `after`, or its first digits. Where another event is there, or none, the subscription throws
+   * `Rejected` `invalid`, code `unknown-position`: the reader would go on in a history that is not the one it has read.
+   */
+  after_id?: string | undefined;
   filter?: LogFilter;
   /** true: continues after `CaughtUp` until aborted. false: ends after `CaughtUp`. */
   live: boolean;
@@ -63,6 +77,8 @@ export interface Log extends Closable {
   subscribe(options: SubscribeOptions): AsyncIterable<RecordedEvent | CaughtUp>;
   /** Position of the newest event; null while the log is empty. */
   head(): Promise<Position | null>;
+  /** What is at a position. Throws `Rejected` `invalid`, code `unknown-position`, for one that no such log can have. */
+  eventAt(position: Position): Promise<Standing>;
 }
 
 /** A log that can import the history of another one; `test/contract/log-import.ts` specifies it. */

@@ -19,6 +19,8 @@ import { releaseAllClaims } from '../processes/engine/intent-queue.ts';
 import { createReadModels, type ReadModels } from '../projections/queries/read.ts';
 import { createReadPool } from '../projections/queries/read-pool.ts';
 import { type Database, openDatabase } from './database.ts';
+import { keepAnchors, readAnchors } from './log-fence/anchors.ts';
+import { createLogFence, startFenced } from './log-fence/log-fence.ts';
 import { assertSameLog, identifyLog } from './log-identity.ts';
 import { openLog, type SystemNeeds } from './systems.ts';
 
@@ -90,10 +92,16 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
   }
   const readPool = await createReadPool(connectionString);
   closing.add('read pool', { close: () => readPool.end() });
-  const { value: log, dependency } = await openLog(config, database, needs);
+  const fence = createLogFence({
+    readAnchors: () => readAnchors(pool),
+    keepAnchors: (missing) => keepAnchors(pool, missing),
+    logger,
+  });
+  const { value: log, dependency } = await openLog(config, database, { ...needs, fence });
   const { eventstore_url } = config;
+  const compare = () => startFenced(fence, log);
   await needs.retryUntilAvailable(async () =>
-    assertSameLog({ pool, log, log_id: await identifyLog({ pool, eventstore_url }) }),
+    assertSameLog({ pool, log, log_id: await identifyLog({ pool, eventstore_url }), compare }),
   );
   const master_key = config.master_key ?? (await generatedMasterKey(config.data_dir));
   const vault = createVault({ pool, master_key });

@@ -1,15 +1,16 @@
 import type { Pool } from 'pg';
 import { postgresLogIdentity } from '../adapters/postgres/log-import.ts';
 import { Rejected, SystemUnusable } from '../errors.ts';
-import { Position } from '../events/event.ts';
 import type { Log } from '../ports/log.ts';
 
 export interface LogIdentityOptions {
   /** The database of checkpoints, read models and process state, migrated. */
   pool: Pool;
-  log: Pick<Log, 'head' | 'subscribe'>;
+  log: Pick<Log, 'head'>;
   /** Which log it is: see `identifyLog`. */
   log_id: string;
+  /** Compares the log with what is known to be in it: see `startFenced`. */
+  compare(): Promise<void>;
 }
 
 /** The id of the log that the settings name: made with the log, and kept in it. Throws `SystemUnusable`. */
@@ -54,31 +55,11 @@ const notReadable = (cause: Rejected) =>
     cause: cause.cause ?? cause,
   });
 
-const tailLost = (checkpoint: string, head: Position | null) =>
-  unusable(
-    `ends at ${head ?? 'its start'}, but has been read up to ${checkpoint}: events that were accepted are no longer in ` +
-      'it, or it was restored from an older backup than the database. Restore both from backups of the same time: see ' +
-      '"Restore" in docs/operations.md',
-  );
-
 const healing = () =>
   unusable(
     'is being made whole again, and "budapp log heal" has not been finished: positions and log do not fit together. Run ' +
       'it again, it goes on where it was',
   );
-
-/** The newest checkpoint of all in the database. */
-const FURTHEST = `
-  select max(position collate "C") as position from (
-    select position from projections
-    union all select position from projection_builds
-    union all select position from process_checkpoints
-  ) as checkpoint`;
-
-const findFurthest = async (pool: Pool): Promise<Position | null> => {
-  const { rows } = await pool.query<{ position: string | null }>(FURTHEST);
-  return Position.nullable().parse(rows[0]?.position ?? null);
-};
 
 const findKnownLog = async (pool: Pool): Promise<string | null> => {
   const { rows } = await pool.query<{ log_id: string }>('select log_id from checkpoint_log');
@@ -91,17 +72,6 @@ const isOwnLog = async (pool: Pool, log_id: string): Promise<boolean> => {
   return rowCount === 1;
 };
 
-/** False where the log does not have this position: its tail was lost, and others were appended since. */
-const canGoOnAfter = async (log: LogIdentityOptions['log'], position: Position): Promise<boolean> => {
-  try {
-    for await (const _first of log.subscribe({ after: position, live: false })) break;
-    return true;
-  } catch (error) {
-    if (error instanceof Rejected && error.code === 'unknown-position') return false;
-    throw error;
-  }
-};
-
 /** Remembers the log. Several processes may start at once: the first one's row counts, so each reads it again. */
 const adopt = async ({ pool, log, log_id }: LogIdentityOptions): Promise<string | null> => {
   if (!(await isOwnLog(pool, log_id)) && (await log.head()) !== null) throw unknownHistory();
@@ -110,20 +80,17 @@ const adopt = async ({ pool, log, log_id }: LogIdentityOptions): Promise<string 
 };
 
 const checkSameLog = async (options: LogIdentityOptions): Promise<void> => {
-  const { pool, log, log_id } = options;
+  const { pool, log_id, compare } = options;
   if ((await pool.query('select from log_healing')).rowCount !== 0) throw healing();
   const known = (await findKnownLog(pool)) ?? (await adopt(options));
   if (known !== log_id) throw anotherLog();
-  const furthest = await findFurthest(pool);
-  if (furthest === null) return;
-  const head = await log.head();
-  if (head === null || furthest > head || !(await canGoOnAfter(log, furthest))) throw tailLost(furthest, head);
+  await compare();
 };
 
 /**
  * Checks that the positions in the database are positions of this log; to be called before anything reads the log. A
  * new installation remembers the log that it starts with. Throws `SystemUnusable` where the database belongs to another
- * log, where it knows nothing of a log that has events, where the log ends before what has been read of it, and where it cannot be read.
+ * log, where it knows nothing of a log that has events, and where the log cannot be read.
  */
 export const assertSameLog = (options: LogIdentityOptions): Promise<void> =>
   checkSameLog(options).catch((error: unknown) => {

@@ -8,11 +8,13 @@ import { streamPrefixes } from '../events/catalog.ts';
 import { shownUrl } from '../failures/server-url.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { Log } from '../ports/log.ts';
+import type { LogFence } from '../ports/log-fence.ts';
 import type { ObjectStore } from '../ports/object-store.ts';
 import type { StatusBus } from '../ports/status-bus.ts';
 import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
 import type { Database } from './database.ts';
+import { fencedLog } from './log-fence/fenced-log.ts';
 import type { RetryUntilAvailable } from './retry-until-available.ts';
 
 // The clients of the real systems are loaded on demand: the embedded default needs none of them.
@@ -33,7 +35,7 @@ interface Opened<T> {
 export const openLog = async (
   config: Config,
   database: Database,
-  { closing, logger, retryUntilAvailable }: SystemNeeds,
+  { closing, logger, retryUntilAvailable, fence }: SystemNeeds & { fence: LogFence },
 ): Promise<Opened<Log>> => {
   const open = async (): Promise<{ log: Log; implementation: string }> => {
     const url = config.eventstore_url;
@@ -44,15 +46,19 @@ export const openLog = async (
       };
     }
     const { createEventStoreLog } = await import('../adapters/eventstore/log.ts');
-    const log = await retryUntilAvailable(() => createEventStoreLog({ url, logger, streamPrefixes }));
+    const log = await retryUntilAvailable(() => createEventStoreLog({ url, logger, streamPrefixes, fence }));
     return { log, implementation: `EventStoreDB at ${shownUrl(url)}` };
   };
   const { log, implementation } = await open();
   closing.add('log', log);
   const check = async () => {
     await log.head();
+    fence.assertOpen();
   };
-  return { value: log, dependency: { name: 'log', implementation, stand_in: false, needed: true, check } };
+  return {
+    value: fencedLog(log, fence),
+    dependency: { name: 'log', implementation, stand_in: false, needed: true, check },
+  };
 };
 
 /** MinIO where the settings name it, else files on this machine. */

@@ -263,6 +263,43 @@ export const describeLog = (
         expect(error).to.be.instanceOf(Rejected).and.include({ code: 'unknown-position' });
       });
 
+      it('goes on only after the event that the reader names, by its id or the first digits of it', async () => {
+        for (let n = 0; n < 3; n++) await log.append('thing-1', [anEvent(n)], { expected: 'any' });
+        const [first, second, third] = await readAll(log);
+        const { position: after, id } = second!;
+        for (const after_id of [id, id.slice(0, 8)])
+          expect(await readAll(log, { after, after_id })).to.deep.equal([third]);
+        const other = first!.id;
+        for (const after_id of [other, other.slice(0, 8)]) {
+          const error = await refusal(readAll(log, { after, after_id }));
+          expect(error).to.be.instanceOf(Rejected).and.include({ kind: 'invalid', code: 'unknown-position' });
+        }
+        const { position: end } = third!;
+        expect(await readAll(log, { after: end, after_id: third!.id })).to.deep.equal([]);
+        const error = await refusal(readAll(log, { after: end, after_id: other }));
+        expect(error).to.be.instanceOf(Rejected).and.include({ code: 'unknown-position' });
+      });
+
+      it('names the event that it has read up to, where it was read', async () => {
+        await log.append('thing-1', [anEvent(1), anEvent(2)], { expected: 'any' });
+        const items = await collect(log.subscribe({ after: 'start', live: false }));
+        const [caughtUp, last] = items.reverse();
+        expect(last && isEvent(last) && caughtUp).to.include({ event_id: (last as RecordedEvent).id });
+      });
+
+      it('tells which event is at a position, and what is where none is', async () => {
+        const events = [anEvent(), anEvent('longer than the first one')];
+        for (const event of events) await log.append('thing-1', [event], { expected: 'any' });
+        const [first, second] = await readAll(log);
+        expect(await log.eventAt(first!.position)).to.deep.equal({ id: first!.id });
+        expect(await log.eventAt(second!.position)).to.deep.equal({ id: second!.id });
+        // Each log's positions sort as text, so the highest of its form is beyond its end.
+        const far = second!.position.replace(/[0-9a-f]/g, (digit) => (digit === '0' ? '7' : digit)) as Position;
+        expect(await log.eventAt(far)).to.equal('beyond-end');
+        const error = await refusal(log.eventAt('yesterday' as Position));
+        expect(error).to.be.instanceOf(Rejected).and.include({ code: 'unknown-position' });
+      });
+
       it('lets through only the types and stream prefixes of the filter', async () => {
         await log.append('thing-1', [anEvent(1, 'Made'), anEvent(2, 'Lost')], { expected: 'any' });
         await log.append('thong-1', [anEvent(3, 'Made')], { expected: 'any' });
@@ -293,7 +330,8 @@ export const describeLog = (
       it('carries in CaughtUp the position read up to, though the filter dropped everything', async () => {
         const { position } = await log.append('thing-1', [anEvent()], { expected: 'any' });
         const items = await collect(log.subscribe({ after: 'start', live: false, filter: { types: ['Other'] } }));
-        expect(items).to.deep.equal([{ caughtUp: true, position }]);
+        expect(items).to.have.length(1);
+        expect(items[0]).to.include({ caughtUp: true, position });
       });
 
       it('continues live: later events, then CaughtUp again', async () => {
@@ -303,7 +341,7 @@ export const describeLog = (
         const waiting = next(reader);
         const { position } = await log.append('thing-1', [anEvent('late')], { expected: 'any' });
         expect(await waiting).to.include({ data: 'late', position });
-        expect(await next(reader)).to.deep.equal({ caughtUp: true, position });
+        expect(await next(reader)).to.include({ caughtUp: true, position });
         abort.abort();
         expect(await reader.next()).to.include({ done: true });
       });
@@ -314,7 +352,7 @@ export const describeLog = (
         await next(reader);
         const waiting = next(reader);
         const { position } = await log.append('thing-1', [anEvent()], { expected: 'any' });
-        expect(await waiting).to.deep.equal({ caughtUp: true, position });
+        expect(await waiting).to.include({ caughtUp: true, position });
         abort.abort();
       });
 

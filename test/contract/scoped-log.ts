@@ -45,6 +45,7 @@ export const scopedLog = async (log: Log): Promise<Log> => {
     readStream,
     subscribe,
     head: async () => orNull(await log.head()),
+    eventAt: log.eventAt,
     close: log.close,
   };
 };

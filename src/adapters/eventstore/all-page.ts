@@ -14,6 +14,9 @@ export interface AllPage {
   /** Positions of the first and the last event read, of any system; null where there was none. */
   first: Position | null;
   last: Position | null;
+  /** Their ids. */
+  firstId: string | null;
+  lastId: string | null;
   count: number;
   bytes: number;
   /** Whether the log may go on after it: it ends where it was large enough, or where the read broke. */
@@ -24,7 +27,10 @@ export interface AllPage {
 
 /** Collects a page of at most `count` events from the server's answers. */
 export const createPage = (count: number, strangers: Strangers) => {
-  const page: AllPage = { events: [], first: null, last: null, count: 0, bytes: 0, cut: false, others: new Set() };
+  const page: AllPage = {
+    ...{ events: [], first: null, last: null, firstId: null, lastId: null },
+    ...{ count: 0, bytes: 0, cut: false, others: new Set() },
+  };
   let last: ServerPosition | undefined;
   return {
     /** True where the page is large enough. */
@@ -36,6 +42,8 @@ export const createPage = (count: number, strangers: Strangers) => {
       page.bytes += bytes;
       last = event.position;
       page.first ??= last ? toPosition(last) : null;
+      page.firstId ??= event.id;
+      page.lastId = event.id;
       const recorded = toRecorded(event);
       if (recorded) page.events.push(recorded);
       const category = strangers.saw(event.streamId, { bytes, isOurs: recorded !== null });

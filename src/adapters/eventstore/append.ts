@@ -9,6 +9,7 @@ import { type ExpectedRevision, Rejected, WrongExpectedRevision } from '../../er
 import type { NewEvent, Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { Appended } from '../../ports/log.ts';
+import type { LogFence } from '../../ports/log-fence.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
 import { createKeyedQueue } from '../../resilience/keyed-queue.ts';
 import type { Outage } from '../../resilience/outage.ts';
@@ -26,6 +27,9 @@ interface AppenderOptions {
   /** Has its own connection, so that long reads do not delay appends. */
   reading: ReadServer;
   highest: HighWaterMark;
+  fence: Pick<LogFence, 'saw'>;
+  /** Compares the log with what is known to be in it; throws `log-behind` where it differs. */
+  compare(): Promise<void>;
   outage: Outage;
   clock: Clock;
   /** Milliseconds for which an append is retried. */
@@ -78,7 +82,7 @@ const tooLarge = ({ stream }: Append, cause: MaxAppendSizeExceededError): Reject
  * this code searches the stream itself, and then names the revision that it has seen.
  */
 export const createAppender = (options: AppenderOptions): Appender => {
-  const { connection, reading, highest, outage, clock, timeout, attemptTimeout } = options;
+  const { connection, reading, highest, fence, compare, outage, clock, timeout, attemptTimeout } = options;
   const queue = createKeyedQueue();
   const batchesOf = new WeakMap<EventStoreClient, Batches>();
   /**
@@ -121,7 +125,7 @@ export const createAppender = (options: AppenderOptions): Appender => {
 
   const writeOnce = ({ stream, data }: Append, expected: number | 'none'): Promise<Written> =>
     connection.use((client) => {
-      const batches = batchesOf.get(client) ?? createBatches(client);
+      const batches = batchesOf.get(client) ?? createBatches(client, compare);
       batchesOf.set(client, batches);
       const written = batches.write({ stream, events: data, expected });
       return pTimeout(written, { milliseconds: attemptTimeout, fallback: noAnswer });
@@ -153,6 +157,8 @@ export const createAppender = (options: AppenderOptions): Appender => {
       const written = await writeOnce(append, target);
       const appended = await answer(append, written, { before, sure });
       highest.saw(appended.position);
+      const last = append.events.at(-1);
+      if (last) fence.saw({ position: appended.position, event_id: last.id, stream });
       return appended;
     } catch (error) {
       if (error instanceof WrongExpectedVersionError) return conflictOf(append, error);

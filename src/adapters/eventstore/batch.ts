@@ -150,19 +150,26 @@ const writeSingly = async (client: EventStoreClient, { stream, events, expected 
 /**
  * Sends all appends of a process over one bidirectional call. Each is answered separately, and the server batches them.
  *
+ * `confirm` is called for each new call before anything is sent over it: the server may have come back with another log.
+ *
  * The client's own `appendToStream` does the same, with flaws that would crash or block this process. It keeps the
  * answers of all clients in one table, so the failure of one client rejects the appends of the others, and answers that
  * still arrive for those throw an uncaught `TypeError`. Appends that wait for a full connection are rejected unsent
  * when it breaks. A call that ends without an error leaves its appends waiting for ever. Its deadline is enforced by
  * the server only, with the server's clock.
  */
-export const createBatches = (client: EventStoreClient): Batches => {
+export const createBatches = (client: EventStoreClient, confirm: () => Promise<void>): Batches => {
   let call: Call | undefined;
   let opening: Promise<Call | null> | undefined;
 
   /** Null where the server does not support batches. */
-  const open = async (): Promise<Call | null> =>
-    (await client.supportsBatches()) ? createCall(await client.openBatches()) : null;
+  const open = async (): Promise<Call | null> => {
+    if (!(await client.supportsBatches())) return null;
+    const opened = createCall(await client.openBatches());
+    // A call ends with its connection, so what is true now stays true for as long as appends can be sent over it.
+    await confirm();
+    return opened;
+  };
 
   const opened = async (): Promise<Call | null> => {
     opening ??= open().finally(() => {
@@ -174,7 +181,9 @@ export const createBatches = (client: EventStoreClient): Batches => {
   return {
     async write(write) {
       if (!call || call.ended) call = (await opened()) ?? undefined;
-      return call ? call.write(write) : writeSingly(client, write);
+      if (call) return call.write(write);
+      await confirm();
+      return writeSingly(client, write);
     },
   };
 };

@@ -121,6 +121,8 @@ export interface Connection {
    * since this one's knowledge of the cluster may be wrong. The old one is closed once no call uses it.
    */
   use<T>(run: (client: EventStoreClient) => Promise<T>): Promise<T>;
+  /** How many clients have failed: where it grows, the server may have come back with another log. */
+  failures(): number;
   close(): Promise<void>;
 }
 
@@ -133,8 +135,12 @@ export const createConnection = (open: () => EventStoreClient): Connection => {
     closing.add(closed);
   };
 
+  let failures = 0;
+
   const renew = (failed: typeof current): void => {
-    if (failed === current) current = { client: open(), users: 0 };
+    if (failed !== current) return;
+    failures += 1;
+    current = { client: open(), users: 0 };
   };
 
   return {
@@ -152,6 +158,7 @@ export const createConnection = (open: () => EventStoreClient): Connection => {
         if (mine !== current && mine.users === 0) closeClient(mine);
       }
     },
+    failures: () => failures,
     async close() {
       closeClient(current);
       await Promise.all(closing);

@@ -3,8 +3,10 @@ import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { Clock } from '../../ports/clock.ts';
 import type { CaughtUp, Log, SubscribeOptions } from '../../ports/log.ts';
+import type { LogFence } from '../../ports/log-fence.ts';
 import { createOutage, createSharedOutage, type SharedOutage } from '../../resilience/outage.ts';
 import { checkAppend } from '../append-check.ts';
+import { caughtUpAt } from '../caught-up.ts';
 import { filtered } from '../log-filter.ts';
 import { itemsOf } from '../page-items.ts';
 import { parseAddress, SETTING } from './address.ts';
@@ -14,7 +16,7 @@ import { createConnection, eventStoreOutage, logClosed, retryWith } from './conn
 import { diagnose } from './diagnosis.ts';
 import { createHighWaterMark } from './high-water-mark.ts';
 import { confirmAccess, type ReadServer } from './read.ts';
-import { createHeadFinder, readAll } from './read-all.ts';
+import { createHeadFinder, eventAt, readAll } from './read-all.ts';
 import { namesIn } from './read-request.ts';
 import { readStream } from './read-stream.ts';
 import { checkPosition } from './row.ts';
@@ -26,6 +28,8 @@ export interface EventStoreLogOptions {
   url: string;
   logger: Logger;
   clock?: Clock;
+  /** Compares the log with what is known to be in it whenever a connection is made. Default: nothing is known. */
+  fence?: LogFence;
   /** Prefixes of all our streams. Where they are known, the server leaves out the streams of others that are large. */
   streamPrefixes?: readonly string[];
   /** Milliseconds for which an append or a read is retried while the server cannot be reached. */
@@ -39,6 +43,8 @@ export interface EventStoreLogOptions {
   /** Milliseconds between checks that the subscription delivers the newest events. */
   watchInterval?: number;
 }
+
+const UNFENCED: LogFence = { saw: () => undefined, check: async () => undefined, assertOpen: () => undefined };
 
 /**
  * The log in EventStoreDB (22.6 or later, which tells positions when a stream is read), one server or a cluster. `url`:
@@ -57,7 +63,7 @@ export interface EventStoreLogOptions {
  * Throws `SystemUnusable` where the server cannot be used.
  */
 export const createEventStoreLog = async (options: EventStoreLogOptions): Promise<Log> => {
-  const { url, logger, clock = () => new Date().toISOString() } = options;
+  const { url, logger, clock = () => new Date().toISOString(), fence = UNFENCED } = options;
   const { timeout = 10_000, attemptTimeout = 4_000, silence = 10_000 } = options;
   const { openTimeout = 3_000, watchInterval = 5_000 } = options;
   const settings = parseAddress(url);
@@ -69,16 +75,20 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   const strangers = createStrangers(options.streamPrefixes);
   const readServer = (signal: AbortSignal, outage: SharedOutage | undefined, giveUpAfter?: number): ReadServer => {
     const retry = retryWith({ signal, outage, ...(giveUpAfter === undefined ? {} : { giveUpAfter }) });
-    return { connection, retry, signal, silence, strangers };
+    return { connection, retry, signal, silence, strangers, compare: () => compare() };
   };
   const readOutage = createSharedOutage(eventStoreOutage({ logger, what: 'the log cannot be read' }));
   const bounded = readServer(closing.signal, readOutage, timeout);
+  const eventAtPosition = async (position: Position) => eventAt(bounded, checkPosition(position));
+  const compare = (): Promise<void> => fence.check({ eventAt: eventAtPosition });
   const highest = createHighWaterMark();
   const head = createHeadFinder(bounded);
   const appender = createAppender({
     connection: writing,
     reading: bounded,
     highest,
+    fence,
+    compare,
     outage: createOutage(eventStoreOutage({ logger, what: 'the log takes no appends' })),
     clock,
     timeout,
@@ -87,8 +97,10 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   const tail = createTail({
     connection,
     reading: readServer(closing.signal, readOutage),
+    compare,
     head,
     highest,
+    fence,
     outage: createOutage(eventStoreOutage({ logger, what: 'the subscription to the log is lost' })),
     logger,
     watchInterval,
@@ -103,27 +115,32 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
   };
 
   async function* pagesOf(
-    { after, filter, live, signal }: SubscribeOptions,
+    { after, after_id, filter, live, signal }: SubscribeOptions,
     ending: AbortSignal,
   ): AsyncGenerator<readonly (RecordedEvent | CaughtUp)[], void> {
     // A live reader waits for the server without a limit.
     const reading = readServer(ending, readOutage, live ? undefined : timeout);
     const newest = live ? createHeadFinder(reading) : head;
     let position: Position | null = after === 'start' ? null : checkPosition(after);
+    let id = after_id;
     try {
+      // There is no event yet that would show that this is the same log.
+      if (position === null) await compare();
       while (!ending.aborted) {
         const upTo = await newest();
-        for await (const events of readAll(reading, { after: position, upTo, names: namesIn(filter) })) {
+        for await (const events of readAll(reading, { after: position, after_id: id, upTo, names: namesIn(filter) })) {
+          const last = events.at(-1);
+          if (last) [position, id] = [last.position, last.id];
           yield filtered(events, filter);
           ending.throwIfAborted();
         }
-        if (upTo !== null && (position === null || upTo > position)) position = upTo;
-        yield [{ caughtUp: true, position }];
+        if (upTo !== null && (position === null || upTo > position)) [position, id] = [upTo, undefined];
+        yield [caughtUpAt(position, id)];
         if (!live) return;
         // From here on the reader shares the tail with all other live readers, until it falls behind.
         for (let news = await tail.news(position, ending); news; news = await tail.news(position, ending)) {
-          yield [...filtered(news.events, filter), { caughtUp: true, position: news.upTo }];
-          position = news.upTo;
+          [position, id] = [news.upTo, news.events.at(-1)?.id];
+          yield [...filtered(news.events, filter), caughtUpAt(position, id)];
           ending.throwIfAborted();
         }
       }
@@ -161,6 +178,7 @@ export const createEventStoreLog = async (options: EventStoreLogOptions): Promis
     readStream: (stream, range = {}) => readStream(bounded, stream, range),
     subscribe,
     head,
+    eventAt: eventAtPosition,
     close,
   };
 };

@@ -1,5 +1,6 @@
 import { Rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { Standing } from '../../ports/log.ts';
 import { SETTING } from './address.ts';
 import { type AllPage, createPage, PAGE } from './all-page.ts';
 import { EndedEarly, isInvalidPosition, isTransient } from './connection.ts';
@@ -69,11 +70,36 @@ const readPage = async (
   }
 };
 
+/** A read that was cut off looks like the end of the log, so others have to confirm it. */
+const CONFIRMATIONS = 2;
+
+/** What is at a position, events of other systems included. */
+export const eventAt = async (server: ReadServer, from: Position): Promise<Standing> => {
+  try {
+    for (let asked = 0; asked <= CONFIRMATIONS; asked += 1) {
+      const { first, firstId } = await readPage(server, {
+        from,
+        isEvent: true,
+        backwards: false,
+        count: 1,
+        names: null,
+      });
+      if (firstId !== null) return first === from ? { id: firstId } : 'none';
+    }
+    return 'beyond-end';
+  } catch (error) {
+    if (error instanceof PositionLost) return 'inside-another';
+    throw error;
+  }
+};
+
 /** A place in the log from which to read on. */
 interface Place {
   position: Position | null;
   /** False where the position is a checkpoint of the server: there may be no event. */
   isEvent: boolean;
+  /** The id of the event, or its first digits, as far as it is known. */
+  id?: string | undefined;
 }
 
 interface Stretch {
@@ -82,30 +108,45 @@ interface Stretch {
 }
 
 /** Reads forwards from a place. Includes its event, which proves that this is still the same log. */
-const readFrom = (
+const readFrom = async (
   server: ReadServer,
   { from: place, upTo, count }: { from: Place; upTo: Position; count: number },
 ): Promise<AllPage> => {
-  const { position: from, isEvent } = place;
+  const { position: from, isEvent, id = '' } = place;
   let doubted = false;
-  const check = ({ first, last, count: read, cut }: AllPage): void => {
-    const isElsewhere = isEvent && from !== null && first !== from;
-    // A read that was cut off looks the same, so a second one has to confirm it.
-    if (isElsewhere && doubted) throw new PositionLost(from);
-    doubted = true;
-    if (isElsewhere) throw new EndedEarly(`reading from ${from}`);
+  const checkEnd = ({ last, count: read, cut }: AllPage): void => {
     if (last === null || (last < upTo && read < count && !cut)) throw new EndedEarly(`reading up to ${upTo}`);
   };
-  return readPage(server, { from, isEvent, backwards: false, count, names: null, check });
+  const check = (page: AllPage): void => {
+    const isElsewhere = isEvent && from !== null && page.first !== from;
+    const isAnother = isEvent && from !== null && page.first === from && !page.firstId?.startsWith(id);
+    // A read that was cut off looks the same, so a second one has to confirm it.
+    if (isAnother || (isElsewhere && doubted)) throw new PositionLost(from);
+    doubted = true;
+    if (isElsewhere) throw new EndedEarly(`reading from ${from}`);
+    checkEnd(page);
+  };
+  const range = { from, backwards: false, count, names: null };
+  try {
+    return await readPage(server, { ...range, isEvent, check });
+  } catch (error) {
+    if (from === null || !(error instanceof PositionLost)) throw error;
+    await server.compare();
+    // The event was scavenged: the log goes on behind it.
+    if ((await eventAt(server, from)) !== 'none') throw error;
+    return readPage(server, { ...range, isEvent: false, check: checkEnd });
+  }
 };
 
-/** Throws `PositionLost` where the log has no event at `position`. */
-export const checkStillThere = async (server: ReadServer, position: Position): Promise<void> => {
-  await readFrom(server, { from: { position, isEvent: true }, upTo: position, count: 1 });
+/** Throws `PositionLost` where the log has no event at `position`, or has another one there than `id` names. */
+export const checkStillThere = async (server: ReadServer, position: Position, id?: string): Promise<void> => {
+  await readFrom(server, { from: { position, id, isEvent: true }, upTo: position, count: 1 });
 };
 
 export interface Range {
   after: Position | null;
+  /** The id of the event at `after`, or its first digits, as far as it is known. */
+  after_id?: string | undefined;
   upTo: Position | null;
   /** The streams that are wanted, where the server can leave out the others; null: all of BudApp's. */
   names: StreamNames | null;
@@ -124,32 +165,37 @@ const isFar = (from: Position | null, upTo: Position): boolean =>
  */
 export async function* readAll(
   server: ReadServer,
-  { after, upTo, names }: Range,
+  { after, after_id, upTo, names }: Range,
 ): AsyncGenerator<readonly RecordedEvent[]> {
   if (upTo === null || (after !== null && upTo <= after)) {
-    if (after !== null && after !== upTo) await checkStillThere(server, after);
+    if (after !== null && (after !== upTo || after_id !== undefined)) await checkStillThere(server, after, after_id);
     return;
   }
   let isFiltering = true;
+  let compared = server.connection.failures();
   const filterFrom = (from: Position | null): StreamNames | null =>
     isFiltering && isFar(from, upTo) ? (names ?? server.strangers.names()) : null;
 
   const read = async (from: Place): Promise<Stretch> => {
     const wanted = filterFrom(from.position);
     if (wanted === null) {
-      const { events, last } = await readFrom(server, { from, upTo, count: PAGE });
-      return { events, reached: { position: last, isEvent: true } };
+      const { events, last, lastId } = await readFrom(server, { from, upTo, count: PAGE });
+      return { events, reached: { position: last, isEvent: true, id: lastId ?? undefined } };
     }
     const range = { after: from.position, upTo, names: wanted };
     const { events, reached, ended } = await readFiltered(server, range).catch((error: unknown) => {
       throw from.position !== null && isInvalidPosition(error) ? new PositionLost(from.position) : error;
     });
+    // Nothing in it shows that it is of the same log as what was read before.
+    const failed = server.connection.failures();
+    if (failed !== compared) await server.compare();
+    compared = failed;
     isFiltering = !ended;
     return { events, reached: { position: reached, isEvent: false } };
   };
 
-  if (after !== null && filterFrom(after) !== null) await checkStillThere(server, after);
-  let from: Place = { position: after, isEvent: true };
+  if (after !== null && filterFrom(after) !== null) await checkStillThere(server, after, after_id);
+  let from: Place = { position: after, isEvent: true, id: after_id };
   let page: Promise<Stretch> | undefined = read(from);
   while (page) {
     const { events, reached }: Stretch = await page;
@@ -168,13 +214,13 @@ export async function* readAll(
  * server's own statistics: those that were skipped once are not read again.
  */
 export const createHeadFinder = (server: ReadServer): (() => Promise<Position | null>) => {
-  let lastSearch: { upTo: Position; newest: Position | null } | undefined;
+  let lastSearch: { upTo: Position; id: string | undefined; newest: Position | null } | undefined;
 
   /** The result of the last search, where it covers `position`; undefined where the log has lost its end since. */
   const lastSearchUpTo = async (position: Position): Promise<typeof lastSearch> => {
     if (!lastSearch || position > lastSearch.upTo) return undefined;
     try {
-      await checkStillThere(server, lastSearch.upTo);
+      await checkStillThere(server, lastSearch.upTo, lastSearch.id);
     } catch (error) {
       if (!(error instanceof PositionLost)) throw error;
       lastSearch = undefined;
@@ -197,10 +243,12 @@ export const createHeadFinder = (server: ReadServer): (() => Promise<Position | 
   return async () => {
     let from: Position | null = null;
     let end: Position | null = null;
+    let endId: string | undefined;
     const others = new Set<string>();
     for (let count = FIRST_PAGE; ; count = Math.min(count * GROWTH, PAGE)) {
       const page: AllPage = await readBackwards(from, count, others);
       end ??= page.first;
+      endId ??= page.firstId ?? undefined;
       let newest = page.events[0]?.position ?? null;
       if (newest === null && page.last !== null && (page.cut || page.count === count)) {
         for (const category of page.others) others.add(category);
@@ -209,7 +257,7 @@ export const createHeadFinder = (server: ReadServer): (() => Promise<Position | 
         if (!before) continue;
         newest = before.newest;
       }
-      lastSearch = end === null ? undefined : { upTo: end, newest };
+      lastSearch = end === null ? undefined : { upTo: end, id: endId, newest };
       return newest;
     }
   };

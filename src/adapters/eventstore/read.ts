@@ -20,6 +20,8 @@ export interface ReadServer {
   /** Aborts the read. */
   signal: AbortSignal;
   strangers: Strangers;
+  /** Compares the log with what is known to be in it; throws `log-behind` where it differs. */
+  compare(): Promise<void>;
   /** Milliseconds without any answer after which a read is begun anew. */
   silence?: number;
 }

@@ -1,6 +1,8 @@
 import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { Logger } from 'pino';
+import { Rejected } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { LogFence } from '../../ports/log-fence.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
 import type { Outage } from '../../resilience/outage.ts';
 import { SETTING } from './address.ts';
@@ -22,12 +24,17 @@ const TELL_INTERVAL_MS = 10;
 /** While nothing is known of other applications. */
 const WITHOUT_SYSTEM = { pattern: '^[^$]' };
 
+const isBehind = (error: unknown): error is Rejected => error instanceof Rejected && error.code === 'log-behind';
+
 interface TailOptions {
   connection: Connection;
   /** For checking that the position to continue from still exists; retried without a limit. */
   reading: ReadServer;
+  /** Compares the log with what is known to be in it; throws `log-behind` where it differs. */
+  compare(): Promise<void>;
   head(): Promise<Position | null>;
   highest: HighWaterMark;
+  fence: Pick<LogFence, 'saw'>;
   outage: Outage;
   logger: Logger;
   /** Milliseconds between checks that the subscription delivers the newest events. */
@@ -57,13 +64,15 @@ export interface Tail {
  * before the earlier events have been handled.
  */
 export const createTail = (options: TailOptions): Tail => {
-  const { connection, reading, head, highest, outage, logger, watchInterval } = options;
+  const { connection, reading, compare, fence, head, highest, outage, logger, watchInterval } = options;
   const closing = new AbortController();
   const window = createEventWindow(CAPACITY);
   let changed = Promise.withResolvers<void>();
   let telling: NodeJS.Timeout | undefined;
   let told = 0;
   let following: Promise<void> | undefined;
+  /** The id of the event at the window's end; undefined where it has not been received. */
+  let endId: string | undefined;
 
   const tell = (): void => {
     telling = undefined;
@@ -74,7 +83,9 @@ export const createTail = (options: TailOptions): Tail => {
 
   const keep = (event: RecordedEvent, bytes: number): void => {
     if (!window.add(event, bytes)) return;
+    endId = event.id;
     highest.saw(event.position);
+    fence.saw({ position: event.position, event_id: event.id, stream: event.stream });
     outage.ok();
     telling ??= setTimeout(tell, Math.max(0, told + TELL_INTERVAL_MS - performance.now()));
   };
@@ -98,16 +109,25 @@ export const createTail = (options: TailOptions): Tail => {
     closing.signal.throwIfAborted();
     const names = reading.strangers.names() ?? WITHOUT_SYSTEM;
     const isOutdated = (): boolean => (reading.strangers.names() ?? WITHOUT_SYSTEM).pattern !== names.pattern;
+    const { silent, unwatch } = watch();
+    const refused = new AbortController();
+    // The server may have come back with another log: nothing is told before it was compared.
+    let held: { event: RecordedEvent; bytes: number }[] | null = [];
+    const tellHeld = (): void => {
+      for (const { event, bytes } of held ?? []) keep(event, bytes);
+      held = null;
+    };
     const take = (answer: ReadResp): boolean => {
+      if (answer.hasConfirmation()) compare().then(tellHeld, (error) => refused.abort(error));
       const event = eventIn(answer);
       if (!event) return false;
       const bytes = bytesIn(answer);
       const recorded = toRecorded(event);
-      if (recorded) keep(recorded, bytes);
+      if (recorded && held) held.push({ event: recorded, bytes });
+      else if (recorded) keep(recorded, bytes);
       return reading.strangers.saw(event.streamId, { bytes, isOurs: recorded !== null }) !== null && isOutdated();
     };
-    const { silent, unwatch } = watch();
-    const signal = AbortSignal.any([closing.signal, silent]);
+    const signal = AbortSignal.any([closing.signal, silent, refused.signal]);
     let isEnough = false;
     const takeUntil = (answer: ReadResp): boolean => {
       isEnough = take(answer);
@@ -123,11 +143,13 @@ export const createTail = (options: TailOptions): Tail => {
   };
 
   /** The log does not continue at the last position: rejects the readers and drops the kept events. */
-  const lose = (error: PositionLost): void => {
-    logger.error(
-      { err: error, setting: SETTING },
-      'The log has lost its end: whoever has read further than it goes is stuck',
-    );
+  const lose = (error: Rejected): void => {
+    // What the fence has found it has told itself.
+    if (error instanceof PositionLost)
+      logger.error(
+        { err: error, setting: SETTING },
+        'The log has lost its end: whoever has read further than it goes is stuck',
+      );
     highest.forget();
     window.forget();
     changed.promise.catch(() => undefined);
@@ -139,12 +161,12 @@ export const createTail = (options: TailOptions): Tail => {
     for (let failures = 0; !closing.signal.aborted; failures++) {
       const before = window.end();
       try {
-        if (before !== null) await checkStillThere(reading, before);
+        if (before !== null) await checkStillThere(reading, before, endId);
         await connection.use(subscribeOnce);
         continue;
       } catch (error) {
         if (closing.signal.aborted) return;
-        if (error instanceof PositionLost) return lose(error);
+        if (error instanceof PositionLost || isBehind(error)) return lose(error);
         outage.failed(error);
         if (error instanceof ResponseTimeout) {
           // The next subscription may break too: readers read the missing events from the log first, and continue from
@@ -159,6 +181,7 @@ export const createTail = (options: TailOptions): Tail => {
   };
 
   const begin = (after: Position | null): void => {
+    endId = undefined;
     window.begin(after);
     following = follow();
   };

@@ -6,6 +6,8 @@ export interface HeadNews {
   seen(head: Position | null, now: number): number | null;
   /** Records that readers have been notified of the newest head. */
   told(now: number): void;
+  /** The log has lost its end: the next head is new, though it is before the newest one. */
+  forget(): void;
 }
 
 /**
@@ -39,6 +41,10 @@ export const createHeadNews = (): HeadNews => {
       interval = rate < BUSY_RATE ? LEAST_INTERVAL_MS : BUSY_INTERVAL_MS;
       toldAt = now;
       toldUpTo = upTo;
+    },
+    forget: () => {
+      newest = null;
+      toldUpTo = 0;
     },
   };
 };

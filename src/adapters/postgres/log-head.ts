@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool } from 'pg';
+import { unknownPosition } from '../../errors.ts';
 import type { Position } from '../../events/event.ts';
 import { logClosed, retryWith } from './connection.ts';
 import { createHeadNews, isBeyond } from './head-news.ts';
@@ -19,6 +20,8 @@ interface HeadWatchOptions {
   pool: Pool;
   /** Milliseconds between polls while no notification arrives. */
   pollInterval: number;
+  /** Called where the log ends before a head that it had. */
+  onLost(): void;
 }
 
 interface Waiter {
@@ -31,7 +34,7 @@ interface Waiter {
  * Notifies every live reader of a log of new events. One connection listens for all of them, and one poll runs while
  * there are waiting readers. A notification only saves waiting for the next poll; none is relied upon.
  */
-export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadWatch => {
+export const createHeadWatch = ({ pool, pollInterval, onLost }: HeadWatchOptions): HeadWatch => {
   const waiters = new Set<Waiter>();
   const closing = new AbortController();
   const { signal: closed } = closing;
@@ -59,7 +62,15 @@ export const createHeadWatch = ({ pool, pollInterval }: HeadWatchOptions): HeadW
     for (const waiter of waiters) waiter.reject(error);
   };
 
-  const look = async (): Promise<void> => seen(await selectHead(pool));
+  const look = async (): Promise<void> => {
+    const before = news.newest();
+    const head = await selectHead(pool);
+    if (before === null || !isBeyond(before, head)) return seen(head);
+    // Another server has taken over that had not got the newest transactions.
+    news.forget();
+    onLost();
+    failAll(unknownPosition(before));
+  };
 
   const poll = async (): Promise<void> => {
     try {

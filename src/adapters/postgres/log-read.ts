@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import { unknownPosition } from '../../errors.ts';
 import { isOurs, type Stored } from '../../events/envelope.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { LogFilter, ReadStreamOptions } from '../../ports/log.ts';
@@ -19,6 +20,8 @@ const likePattern = (prefix: string): string => `${prefix.replace(/[\\%_]/g, '\\
 
 export interface Range {
   after: Position | null;
+  /** The id of the event at `after`, or its first digits, as far as it is known. */
+  after_id?: string | undefined;
   upTo: Position;
   filter: LogFilter | undefined;
 }
@@ -36,11 +39,25 @@ const conditionOf = (filter: LogFilter, values: unknown[]): string => {
   return typesOfAnyStream ? `(${wanted} or ${isAny('type', typesOfAnyStream)})` : wanted;
 };
 
-const readPage = ({ pool, retry }: ReadLog, { after, upTo, filter = {} }: Range, size: number): Promise<Stored[]> => {
-  const values: unknown[] = [after ?? 0, upTo, size];
+/** The next page; where the event at `after` is known it is read, too, and has to be the same still. */
+const readPage = async (
+  { pool, retry }: ReadLog,
+  { after, after_id, upTo, filter = {} }: Range,
+  size: number,
+): Promise<Stored[]> => {
+  const known = after !== null && after_id !== undefined ? { after, after_id } : null;
+  const values: unknown[] = [after ?? 0, upTo, known ? size + 1 : size];
   const condition = conditionOf(filter, values);
-  const rest = `where "position" > $1 and "position" <= $2 and ${condition} order by "position" limit $3`;
-  return retry(() => selectPage(pool, rest, values));
+  // A range in any case: with an "or" around it, Postgres would go through the log from its start.
+  const wanted = known ? `"position" >= $1 and ("position" = $1 or ${condition})` : `"position" > $1 and ${condition}`;
+  const rest = `where "position" <= $2 and ${wanted} order by "position" limit $3`;
+  const events = await retry(() => selectPage(pool, rest, values));
+  if (!known) return events;
+  const [first, ...others] = events;
+  // The database was restored, or another server took over that had not got the newest transactions.
+  if (first?.position !== known.after || !String(first.id).startsWith(known.after_id))
+    throw unknownPosition(known.after);
+  return others;
 };
 
 /** Reads the events of the range that pass the filter, page by page; the next page is fetched while one is handled. */
@@ -52,7 +69,8 @@ export async function* readLog(log: ReadLog, range: Range): AsyncGenerator<reado
     const last = events.at(-1);
     const isFull = events.length === size;
     size = PAGE;
-    page = last && isFull ? readPage(log, { ...range, after: last.position }, size) : undefined;
+    page =
+      last && isFull ? readPage(log, { ...range, after: last.position, after_id: String(last.id) }, size) : undefined;
     // A reader that stops early never awaits the next page, so its failure must not be unhandled.
     page?.catch(() => undefined);
     const ours = events.filter(isOurs);

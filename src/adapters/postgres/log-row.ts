@@ -3,6 +3,7 @@ import pg from 'pg';
 import { Rejected } from '../../errors.ts';
 import type { Stored } from '../../events/envelope.ts';
 import type { Position } from '../../events/event.ts';
+import type { Standing } from '../../ports/log.ts';
 import { queryWithin } from './connection.ts';
 
 /** The table of the log, and the channel on which a commit is announced with the newest position. */
@@ -80,9 +81,25 @@ export const selectEvents = async (pool: Pool, rest: string, values: readonly un
 export const selectPage = async (pool: Pool, rest: string, values: readonly unknown[]): Promise<Stored[]> =>
   (await pool.query<Stored>(selection(rest, values))).rows;
 
+/** Position and id of the newest event; null where the log is empty. */
+export const selectNewest = async (pool: Pool): Promise<{ position: Position; id: string } | null> => {
+  const text = `select "position", id from ${LOG_TABLE} order by "position" desc limit 1`;
+  const { rows } = await queryWithin<{ position: Position; id: string }>(pool, { text, types });
+  return rows[0] ?? null;
+};
+
 /** The position of the newest event; null where the log is empty. */
 export const selectHead = async (pool: Pool): Promise<Position | null> => {
   const text = `select max("position") as head from ${LOG_TABLE}`;
   const { rows } = await queryWithin<{ head: Position | null }>(pool, { text, types });
   return rows[0]?.head ?? null;
+};
+
+/** What is at a position. */
+export const selectStanding = async (pool: Pool, position: Position): Promise<Standing> => {
+  const text = `select id, "position" from ${LOG_TABLE} where "position" >= $1 order by "position" limit 1`;
+  const { rows } = await queryWithin<{ id: string; position: Position }>(pool, { text, values: [position], types });
+  const [next] = rows;
+  if (!next) return 'beyond-end';
+  return next.position === position ? { id: next.id } : 'none';
 };

@@ -1,7 +1,9 @@
 import type { Pool } from 'pg';
+import { unknownPosition } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { CaughtUp, Log, SubscribeOptions } from '../../ports/log.ts';
 import { checkAppend } from '../append-check.ts';
+import { caughtUpAt } from '../caught-up.ts';
 import { filtered } from '../log-filter.ts';
 import { itemsOf } from '../page-items.ts';
 import { createPool, logClosed, retryWith } from './connection.ts';
@@ -9,7 +11,7 @@ import { isBeyond } from './head-news.ts';
 import { createAppender } from './log-append.ts';
 import { createHeadWatch } from './log-head.ts';
 import { type Range, type ReadLog, readLog, readStream } from './log-read.ts';
-import { checkPosition, selectHead } from './log-row.ts';
+import { checkPosition, selectHead, selectNewest, selectStanding } from './log-row.ts';
 import { createTail } from './log-tail.ts';
 
 export interface PostgresLogOptions {
@@ -39,9 +41,9 @@ export const createPostgresLog = async ({
   const pool = givenPool ?? createPool(connectionString);
   const closing = new AbortController();
   const appender = createAppender({ pool, timeout });
-  const headWatch = createHeadWatch({ pool, pollInterval });
   const bounded: ReadLog = { pool, retry: retryWith({ signal: closing.signal, giveUpAfter: timeout }) };
   const tail = createTail(bounded);
+  const headWatch = createHeadWatch({ pool, pollInterval, onLost: tail.forget });
   const head = (): Promise<Position | null> => bounded.retry(() => selectHead(pool));
 
   const close = async (): Promise<void> => {
@@ -54,33 +56,41 @@ export const createPostgresLog = async ({
 
   /** The new events of a live reader: from the tail where it reaches back far enough, else from the log. */
   async function* news(log: ReadLog, range: Range & { caughtUp: boolean }) {
-    const { after, upTo, filter, caughtUp } = range;
-    const shared = caughtUp && after !== null ? await log.retry(() => tail.between(after, upTo)) : null;
+    const { after, after_id, upTo, filter, caughtUp } = range;
+    const shared =
+      caughtUp && after !== null ? await log.retry(() => tail.between({ position: after, id: after_id }, upTo)) : null;
     if (shared) yield filtered(shared, filter);
     else yield* readLog(log, range);
   }
 
   async function* pagesOf(
-    { after, filter, live, signal }: SubscribeOptions,
+    { after, after_id, filter, live, signal }: SubscribeOptions,
     ending: AbortSignal,
   ): AsyncGenerator<readonly (RecordedEvent | CaughtUp)[], void> {
     // A live reader waits for the server without a limit.
     const reading: ReadLog = live ? { pool, retry: retryWith({ signal: ending }) } : bounded;
     let position: Position | null = after === 'start' ? null : checkPosition(after);
+    let id = after_id;
     let caughtUp = false;
     try {
-      let upTo: Position | null = await reading.retry(() => selectHead(pool));
+      const newest = await reading.retry(() => selectNewest(pool));
+      let upTo = newest?.position ?? null;
+      const isElsewhere = upTo === position ? !newest?.id.startsWith(id ?? '') : !isBeyond(upTo, position);
+      if (position !== null && id !== undefined && isElsewhere) throw unknownPosition(position);
       while (!ending.aborted) {
         if (upTo !== null && isBeyond(upTo, position)) {
-          for await (const events of news(reading, { after: position, upTo, filter, caughtUp })) {
+          let last: RecordedEvent | undefined;
+          for await (const events of news(reading, { after: position, after_id: id, upTo, filter, caughtUp })) {
             yield events;
+            last = events.at(-1) ?? last;
             ending.throwIfAborted();
           }
           position = upTo;
+          id = last?.position === upTo ? last.id : undefined;
         }
         ending.throwIfAborted();
         caughtUp = true;
-        yield [{ caughtUp, position }];
+        yield [caughtUpAt(position, id)];
         if (!live) return;
         upTo = await headWatch.beyond(position, ending);
       }
@@ -110,6 +120,10 @@ export const createPostgresLog = async ({
     readStream: (stream, options = {}) => readStream(bounded, stream, options),
     subscribe,
     head,
+    eventAt: async (position) => {
+      checkPosition(position);
+      return bounded.retry(() => selectStanding(pool, position));
+    },
     close,
   };
 };

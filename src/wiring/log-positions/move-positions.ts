@@ -1,5 +1,6 @@
 import type { ClientBase } from 'pg';
 import { readModelCatalog } from '../../projections/catalog.ts';
+import { forgetKeptAnchors } from '../log-fence/anchors.ts';
 import { MoveRefused } from './move-refused.ts';
 
 /*
@@ -121,11 +122,12 @@ export const moveProcesses = async (client: ClientBase): Promise<void> => {
   await client.query(moveCheckpoint('process_checkpoints'));
 };
 
-/** From now on the database belongs to this log. */
+/** From now on the database belongs to this log, and misses nothing in it. */
 export const adoptLog = async (client: ClientBase, log_id: string): Promise<void> => {
   await client.query(
     `insert into checkpoint_log (log_id) values ($1)
      on conflict (only_row) do update set log_id = excluded.log_id, adopted_at = now()`,
     [log_id],
   );
+  await forgetKeptAnchors(client);
 };

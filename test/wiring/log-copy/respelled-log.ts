@@ -34,5 +34,6 @@ export const createRespelledLog = (): Log & LogImport => {
       const head = await log.head();
       return head && spell(head);
     },
+    eventAt: async (position) => log.eventAt(read(position)),
   };
 };
