@@ -60,6 +60,10 @@ export const unknownPosition = (position: string) =>
     hint: 'It may be from before the log was moved to another system. Read again, and continue from the position of that answer.',
   });
 
+/** True where a log has no such position, or another event there: it is of another history. */
+export const isUnknownPosition = (error: unknown): boolean =>
+  error instanceof Rejected && error.code === 'unknown-position';
+
 /** The stream is not at the revision that an append expected; `actual` is null where it has no events. */
 export class WrongExpectedRevision extends Error {
   readonly stream: string;

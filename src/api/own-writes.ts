@@ -3,9 +3,10 @@ import { LRUCache } from 'lru-cache';
 import pTimeout, { TimeoutError } from 'p-timeout';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { isUnknownPosition } from '../errors.ts';
 import { parseStream } from '../events/catalog.ts';
 import type { Position, RecordedEvent } from '../events/event.ts';
-import { UserId } from '../events/ids.ts';
+import { type EventId, UserId } from '../events/ids.ts';
 import type { Closable } from '../ports/closable.ts';
 import type { Log } from '../ports/log.ts';
 import type { Positions } from '../projections/queries/freshness.ts';
@@ -72,6 +73,8 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
   const { signal } = closing;
   /** The position up to which `written` is complete; null: the log's start. */
   let seen: Position | null = null;
+  /** The id of the event at `seen`, where it has been read. */
+  let seenId: EventId | undefined;
   /** The users who are not in `written` have written at most this far. */
   let others: Position | null = null;
   const written = new LRUCache<UserId, Position>({
@@ -129,16 +132,28 @@ export const createOwnWrites = (options: OwnWritesOptions): OwnWrites => {
     return beginning;
   };
 
+  /** The log goes on from before what was read of it: nobody can wait for what is gone. */
+  const forget = (): void => {
+    seen = null;
+    seenId = undefined;
+    beginning = null;
+    written.clear();
+    others = null;
+    answered.clear();
+  };
+
   const readNews = async (): Promise<void> => {
     try {
       await begin();
-      for await (const item of log.subscribe({ after: seen ?? 'start', live: false, signal })) {
+      for await (const item of log.subscribe({ after: seen ?? 'start', after_id: seenId, live: false, signal })) {
         if (!('caughtUp' in item)) take(item);
         seen = later(seen, item.position);
+        seenId = 'caughtUp' in item ? item.event_id : item.id;
       }
       isAway = false;
       outage.ok();
     } catch (error) {
+      if (isUnknownPosition(error)) forget();
       giveUp(error);
     }
   };

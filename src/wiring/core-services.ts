@@ -12,6 +12,7 @@ import { generatedMasterKey } from '../local/generated-secret.ts';
 import type { Clock } from '../ports/clock.ts';
 import type { Dependency } from '../ports/dependency.ts';
 import type { Log } from '../ports/log.ts';
+import type { LogFence } from '../ports/log-fence.ts';
 import type { Proofs } from '../ports/proofs.ts';
 import type { Vault } from '../ports/vault.ts';
 import { releaseAllLeases } from '../postgres/lease.ts';
@@ -28,6 +29,7 @@ import { openLog, type SystemNeeds } from './systems.ts';
 export interface CoreServices {
   pool: pg.Pool;
   log: Log;
+  fence: LogFence;
   readModels: ReadModels;
   vault: Vault;
   proofs: Proofs;
@@ -129,5 +131,5 @@ export const openCoreServices = async (config: Config, needs: SystemNeeds): Prom
   };
   const owner = `${process.pid}-${randomUUID()}`;
   const proofs = createProofs({ pool });
-  return { pool, log, readModels, vault, proofs, handle, clock, owner, dependencies: [postgres, dependency] };
+  return { pool, log, fence, readModels, vault, proofs, handle, clock, owner, dependencies: [postgres, dependency] };
 };

@@ -66,14 +66,14 @@ export interface ApiParts {
 /** The role `api`: serves the public API. */
 export const openApi = async ({ closing, logger, config, core }: RoleNeeds, parts: ApiParts): Promise<Api> => {
   const { identity, objects, ...others } = parts;
-  const { pool, log } = core;
+  const { pool, log, fence } = core;
   const api = await createApi({
     ...core,
     ...others,
     objects,
     logger,
     identity: identity.identity,
-    projections: createProjectionOperations({ pool, log }),
+    projections: createProjectionOperations({ pool, log, fence }),
     processes: createProcessOperations({ pool, processes: processesOf(config, objects), logger }),
     metrics: createMetrics(),
     ...(identity.register ? { registerUser: identity.register } : {}),
@@ -126,10 +126,10 @@ const createSharedFeed = ({ logger, core: { log, pool, owner } }: RoleNeeds, bus
 /** The role `projector`: keeps the read models up to date and feeds the live stream. */
 export const startProjector = (needs: RoleNeeds, bus: StatusBus): void => {
   const { closing, logger, config, core } = needs;
-  const { log, pool, owner } = core;
+  const { log, fence, pool, owner } = core;
   const isShared = config.nats_url !== null;
   closing.add('status feed', isShared ? createSharedFeed(needs, bus) : createStatusFeed({ log, bus, logger }));
-  closing.add('projections', createProjectionRunner({ log, pool, owner, logger }));
+  closing.add('projections', createProjectionRunner({ log, fence, pool, owner, logger }));
 };
 
 /** The role `processes`: runs the process managers, and calls the other services for them. */

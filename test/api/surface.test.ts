@@ -242,6 +242,17 @@ describe('the surface of the API', () => {
     expect(moving.body.processes).to.include({ caught_up: true, lag_seconds: 0, stalled: false });
   });
 
+  it('does not take a reader for caught up that is ahead of the log', async () => {
+    const { pool, log } = api.services;
+    await api.admin.get('/auth/me');
+    await pool.query("insert into process_checkpoints (reader, position) values ('processes', $1)", [
+      (await log.head())?.replace(/^0/, '1'),
+    ]);
+    const { body } = await api.request('GET', '/health/ready');
+    await pool.query('delete from process_checkpoints');
+    expect(body.processes).to.include({ caught_up: false });
+  });
+
   it('measures requests by route', async () => {
     await api.admin.get('/auth/me');
     const { body } = await api.request('GET', '/metrics');

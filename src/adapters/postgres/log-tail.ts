@@ -1,4 +1,4 @@
-import { Rejected } from '../../errors.ts';
+import { isUnknownPosition } from '../../errors.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { type ReadLog, readLog } from './log-read.ts';
 
@@ -56,7 +56,7 @@ export const createTail = (log: ReadLog): Tail => {
     while (end !== null && end < upTo) {
       filling ??= fill(end, upTo)
         .catch((error: unknown) => {
-          if (error instanceof Rejected && error.code === 'unknown-position') forget();
+          if (isUnknownPosition(error)) forget();
           throw error;
         })
         .finally(() => {

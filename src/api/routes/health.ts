@@ -90,12 +90,24 @@ const checkOne = async (dependency: Dependency): Promise<DependencyHealth> => {
   }
 };
 
-/** Whether a reader of the log has reached `head` and, where it has not, the seconds since its last progress. */
+interface LookedAt {
+  /** The log's head before the readers were looked at, and after it. */
+  from: string | null;
+  head: string | null;
+  now: number;
+}
+
+/**
+ * Whether a reader of the log is at its head and, where it is not, the seconds since its last progress. One that is ahead
+ * of the head has read what the log has lost, and is not caught up.
+ */
 const lagOf = (
   { position, updated_at }: { position: string | null; updated_at: string | null },
-  { head, now }: { head: string | null; now: number },
+  { from, head, now }: LookedAt,
 ) => {
-  const caught_up = head === null || (position !== null && position >= head);
+  const isBehind = from !== null && (position === null || position < from);
+  const isAhead = position !== null && (head === null || position > head);
+  const caught_up = !isBehind && !isAhead;
   const lag_seconds = caught_up || updated_at === null ? 0 : Math.max(0, (now - Date.parse(updated_at)) / 1000);
   return { caught_up, lag_seconds };
 };
@@ -105,11 +117,14 @@ const lagOf = (
  * Throws where the log or the read models do not answer in time.
  */
 export const readLag = async ({ projections, processes, log, clock }: HealthServices) => {
-  const [[head, status], progress] = await Promise.all([
-    withTimeout(Promise.all([log.head(), projections.status()])),
+  const from = await withTimeout(log.head());
+  const [status, progress] = await Promise.all([
+    withTimeout(projections.status()),
     withTimeout(processes.progress()).catch(() => null),
   ]);
-  const at = { head, now: Date.parse(clock()) };
+  // Asked again, so that nobody is ahead of it who has only just read a new event.
+  const head = await withTimeout(log.head());
+  const at = { from, head, now: Date.parse(clock()) };
   const processLag = progress && lagOf(progress, at);
   return {
     head,

@@ -1,6 +1,6 @@
 import type { ClientBase } from 'pg';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import type { TenantId, WorkflowId } from '../../events/ids.ts';
+import type { EventId, TenantId, WorkflowId } from '../../events/ids.ts';
 import type { ParkedInstance, ParkedInstanceKey } from '../../ports/process-operations.ts';
 import { CheckpointMoved } from '../../projections/engine/checkpoint.ts';
 import { toStorableJson } from '../../storable-text.ts';
@@ -171,15 +171,21 @@ export const parkedFromNewerVersion = async (
   return rows;
 };
 
+/** A position with the id of its event; null where that is not known. */
+export interface ReadUpTo {
+  position: Position;
+  event_id: EventId | null;
+}
+
 export const loadCheckpoint = async (
   client: { query: ClientBase['query'] },
   reader: string,
-): Promise<Position | null> => {
-  const { rows } = await client.query<{ position: Position }>(
-    'select position from process_checkpoints where reader = $1',
+): Promise<ReadUpTo | null> => {
+  const { rows } = await client.query<ReadUpTo>(
+    'select position, event_id from process_checkpoints where reader = $1',
     [reader],
   );
-  return rows[0]?.position ?? null;
+  return rows[0] ?? null;
 };
 
 /**
@@ -189,17 +195,18 @@ export const loadCheckpoint = async (
 export const moveCheckpoint = async (
   client: ClientBase,
   reader: string,
-  { from, to }: { from: Position | null; to: Position },
+  { from, to: { position, event_id } }: { from: Position | null; to: ReadUpTo },
 ): Promise<void> => {
   const { rowCount } =
     from === null
       ? await client.query(
-          'insert into process_checkpoints (reader, position) values ($1, $2) on conflict do nothing',
-          [reader, to],
+          'insert into process_checkpoints (reader, position, event_id) values ($1, $2, $3) on conflict do nothing',
+          [reader, position, event_id],
         )
       : await client.query(
-          'update process_checkpoints set position = $2, updated_at = now() where reader = $1 and position = $3',
-          [reader, to, from],
+          `update process_checkpoints set position = $2, event_id = $4, updated_at = now()
+           where reader = $1 and position = $3`,
+          [reader, position, from, event_id],
         );
   if (rowCount !== 1) throw new CheckpointMoved(reader);
 };

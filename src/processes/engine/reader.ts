@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { EventId } from '../../events/ids.ts';
 import type { Log } from '../../ports/log.ts';
 import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
 import { inTransaction, isDataError } from '../../postgres/transaction.ts';
@@ -8,7 +9,7 @@ import { killPoint } from '../../resilience/kill-point.ts';
 import { createThrottle } from '../../resilience/throttle.ts';
 import type { Process } from '../process.ts';
 import { mayConcern } from './delivery.ts';
-import { loadCheckpoint, moveCheckpoint } from './instances.ts';
+import { loadCheckpoint, moveCheckpoint, type ReadUpTo } from './instances.ts';
 import { markFirst } from './intent-queue.ts';
 import { reportHandlerFailure } from './operations.ts';
 import { READER } from './progress.ts';
@@ -44,7 +45,7 @@ export const createReader = (options: ReaderOptions) => {
   const commit = async (
     lease: Lease,
     events: readonly RecordedEvent[],
-    move: { from: Position | null; to: Position },
+    move: { from: Position | null; to: ReadUpTo },
   ): Promise<void> => {
     const take = (guarded: boolean) => async (client: ClientBase) => {
       await assertLease(client, lease);
@@ -67,49 +68,52 @@ export const createReader = (options: ReaderOptions) => {
 
   const read = async (lease: Lease, signal: AbortSignal): Promise<void> => {
     await onTakeOver();
-    const after = (await loadCheckpoint(pool, READER)) ?? 'start';
-    let committed: Position | null = after === 'start' ? null : after;
+    const checkpoint = await loadCheckpoint(pool, READER);
+    let committed: Position | null = checkpoint?.position ?? null;
     let committedAt = performance.now();
     let batch: RecordedEvent[] = [];
     /** The position of events that no process manager follows, and that only move the checkpoint. */
-    let idle: Position | null = null;
+    let idle: ReadUpTo | null = null;
     let storing: Promise<void> = Promise.resolve();
-    const flush = async (position: Position | null) => {
+    const flush = async (position: Position | null, event_id: EventId | null) => {
       if (position === null || position === committed) return;
+      const to = { position, event_id };
       // A batch that no process manager follows only moves the checkpoint. Reading it again after a crash is harmless.
       const isIdle = batch.length < BATCH && !batch.some((event) => mayConcern(processes, event));
       if (isIdle && performance.now() - committedAt < IDLE_COMMIT_MS) {
-        idle = position;
+        idle = to;
         return;
       }
       // An earlier position must not be stored after this one.
       await storing;
       idle = null;
-      await commit(lease, batch, { from: committed, to: position });
+      await commit(lease, batch, { from: committed, to });
       batch = [];
       committed = position;
       committedAt = performance.now();
     };
     // Without it, the checkpoint would stay behind the head until the next event, as if the reader had stopped.
     const storeIdle = () => {
-      const position = idle;
-      if (position === null) return;
+      const to = idle;
+      if (to === null) return;
       idle = null;
       // Not reported: the next attempt follows, and the reader itself notices a lost lease.
       storing = storing
-        .then(() => commit(lease, [], { from: committed, to: position }))
+        .then(() => commit(lease, [], { from: committed, to }))
         .then(() => {
-          committed = position;
+          committed = to.position;
         })
         .catch(() => {
-          idle ??= position;
+          idle ??= to;
         });
     };
     const timer = setInterval(storeIdle, IDLE_COMMIT_MS);
     try {
-      for await (const item of log.subscribe({ after, live: true, signal })) {
-        if ('caughtUp' in item) await flush(item.position);
-        else if (batch.push(item) >= BATCH) await flush(item.position);
+      const after = checkpoint?.position ?? 'start';
+      const after_id = checkpoint?.event_id ?? undefined;
+      for await (const item of log.subscribe({ after, after_id, live: true, signal })) {
+        if ('caughtUp' in item) await flush(item.position, item.event_id ?? null);
+        else if (batch.push(item) >= BATCH) await flush(item.position, item.id);
       }
     } finally {
       clearInterval(timer);

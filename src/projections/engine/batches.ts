@@ -1,4 +1,5 @@
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import type { EventId } from '../../events/ids.ts';
 import type { CaughtUp } from '../../ports/log.ts';
 
 /** The events that are written in one transaction. */
@@ -6,6 +7,8 @@ export interface Batch {
   events: readonly RecordedEvent[];
   /** All events up to this position are in this batch or an earlier one; null where the log is empty. */
   position: Position | null;
+  /** The id of the event at `position`; null where it is not known. */
+  event_id: EventId | null;
   /** True where the reader has reached the end of the log. */
   caughtUp: boolean;
 }
@@ -30,6 +33,7 @@ export async function* batches(
 ): AsyncGenerator<Batch> {
   let events: RecordedEvent[] = [];
   let position: Position | null = null;
+  let event_id: EventId | null = null;
   let caughtUp = false;
   let ready = false;
   let ended = false;
@@ -48,6 +52,7 @@ export async function* batches(
 
   const add = (item: RecordedEvent | CaughtUp): void => {
     position = item.position;
+    event_id = isCaughtUp(item) ? (item.event_id ?? null) : item.id;
     if (isCaughtUp(item)) {
       caughtUp = true;
       release();
@@ -75,7 +80,7 @@ export async function* batches(
   };
 
   const take = (): Batch => {
-    const batch = { events, position, caughtUp };
+    const batch = { events, position, event_id, caughtUp };
     events = [];
     ready = false;
     caughtUp = false;

@@ -1,5 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Position } from '../../events/event.ts';
+import type { EventId } from '../../events/ids.ts';
 import { type Lease, LeaseLost } from '../../postgres/lease.ts';
 import type { ReadModel } from '../read-model.ts';
 import { rowTypes, type Table } from './table.ts';
@@ -15,6 +16,8 @@ export interface Checkpoint {
   generation: number;
   /** All events up to this position are in the table; null where none are. */
   position: Position | null;
+  /** The id of the event at `position`; null where it is not known. */
+  event_id: EventId | null;
 }
 
 /** A table with the lease and the checkpoint of its writer. */
@@ -35,7 +38,7 @@ export class CheckpointMoved extends Error {
   }
 }
 
-const COLUMNS = 'name, version, generation, position';
+const COLUMNS = 'name, version, generation, position, event_id';
 
 export const readCheckpoints = async (
   pool: Pool,
@@ -90,12 +93,14 @@ export const fence = async (client: ClientBase, from: CheckpointTable, writers: 
 export const moveCheckpoints = async (
   client: ClientBase,
   from: CheckpointTable,
-  { names, position }: { names: readonly string[]; position: Position | null },
+  { names, position, event_id }: { names: readonly string[] } & Pick<Checkpoint, 'position' | 'event_id'>,
 ): Promise<void> => {
   // A read model that is ahead of the others keeps its position; positions sort in the order of the log.
   await client.query(
-    `update ${from} set position = greatest(position, $2), updated_at = clock_timestamp() where name = any($1)`,
-    [names, position],
+    `update ${from} set position = greatest(position, $2), updated_at = clock_timestamp(),
+       event_id = case when position > $2 then event_id else $3::uuid end
+     where name = any($1)`,
+    [names, position, event_id],
   );
 };
 

@@ -1,7 +1,6 @@
 import type { Pool } from 'pg';
 import type { Logger } from 'pino';
-import type { Position } from '../../events/event.ts';
-import type { Log, LogFilter } from '../../ports/log.ts';
+import type { Log, LogFilter, SubscribeOptions } from '../../ports/log.ts';
 import { isDataError } from '../../postgres/transaction.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
 import type { ReadModel } from '../read-model.ts';
@@ -29,11 +28,13 @@ export interface LaneOptions {
   signal: AbortSignal;
 }
 
-/** The earliest position of the writers; one that is ahead skips what it already has. */
-const startOf = (writers: readonly Writer[]): Position | 'start' => {
-  const positions = writers.flatMap(({ checkpoint }) => checkpoint.position ?? []).sort();
-  const [earliest] = positions;
-  return earliest === undefined || positions.length < writers.length ? 'start' : earliest;
+/** The earliest checkpoint of the writers; one that is ahead skips what it already has. */
+const startOf = (writers: readonly Writer[]): Pick<SubscribeOptions, 'after' | 'after_id'> => {
+  const places = writers.flatMap(({ checkpoint: { position, event_id } }) =>
+    position === null ? [] : [{ after: position, after_id: event_id ?? undefined }],
+  );
+  const [earliest] = places.toSorted((a, b) => (a.after < b.after ? -1 : 1));
+  return earliest === undefined || places.length < writers.length ? { after: 'start' } : earliest;
 };
 
 const filterFor = (models: readonly ReadModel[]): LogFilter => {
@@ -41,10 +42,10 @@ const filterFor = (models: readonly ReadModel[]): LogFilter => {
   return prefixes.includes(null) ? {} : { streamPrefixes: prefixes.filter((prefix) => prefix !== null) };
 };
 
-const movedTo = (writer: Writer, position: Position | null): Writer => {
+const movedTo = (writer: Writer, { position, event_id }: Batch): Writer => {
   const { checkpoint } = writer;
   if (position === null || (checkpoint.position !== null && checkpoint.position >= position)) return writer;
-  return { ...writer, checkpoint: { ...checkpoint, position } };
+  return { ...writer, checkpoint: { ...checkpoint, position, event_id } };
 };
 
 const writeUntilParked = async (
@@ -87,7 +88,7 @@ export const runLane = async (
   const ending = new AbortController();
   const signal = AbortSignal.any([options.signal, ending.signal]);
   const source = log.subscribe({
-    after: startOf(writers),
+    ...startOf(writers),
     filter: filterFor(writers.map(({ table }) => table.model)),
     live: options.live,
     signal,
@@ -96,7 +97,7 @@ export const runLane = async (
   try {
     for await (const batch of batches(source, { max: batch_size, linger_ms: LINGER_MS })) {
       if (signal.aborted) break;
-      const next = current.map((writer) => movedTo(writer, batch.position));
+      const next = current.map((writer) => movedTo(writer, batch));
       const moved = next.some((writer, index) => writer !== current[index]);
       // There are no events since the last checkpoint.
       if (moved) await writeUntilParked(dependencies, { writers: current, batch }, options);

@@ -1,6 +1,7 @@
 import type { Pool } from 'pg';
 import type { Position } from '../../events/event.ts';
 import type { Log } from '../../ports/log.ts';
+import type { LogFence } from '../../ports/log-fence.ts';
 import { readModelCatalog } from '../catalog.ts';
 import type { ReadModel } from '../read-model.ts';
 import { listParked, type ParkedEvent, retryParked, skipParked } from './parked.ts';
@@ -26,7 +27,10 @@ export interface ProjectionStatus {
 
 export interface ProjectionOperations {
   status(): Promise<ProjectionStatus[]>;
-  /** Rebuilds the read model beside the serving table. Throws `Rejected` `not-found`. */
+  /**
+   * Rebuilds the read model beside the serving table. Throws `Rejected` `not-found`, and `log-behind` while the log does
+   * not have what the table shows.
+   */
   rebuild(name: string): Promise<void>;
   listParked(): Promise<ParkedEvent[]>;
   /**
@@ -61,14 +65,20 @@ export const readStatus = async (pool: Pool): Promise<ProjectionStatus[]> => {
 export const createProjectionOperations = ({
   pool,
   log,
+  fence,
   models = readModelCatalog,
 }: {
   pool: Pool;
   log: Log;
+  /** Absent where the log cannot be behind. */
+  fence?: Pick<LogFence, 'assertOpen'>;
   models?: readonly ReadModel[];
 }): ProjectionOperations => ({
   status: () => readStatus(pool),
-  rebuild: (name) => requestRebuild(pool, name),
+  rebuild: async (name) => {
+    fence?.assertOpen();
+    await requestRebuild(pool, name);
+  },
   listParked: () => listParked(pool),
   retryParked: (id) => retryParked({ pool, log, models }, id),
   skipParked: (id) => skipParked({ pool, log, models }, id),

@@ -64,7 +64,8 @@ const startOver = async (client: ClientBase, model: ReadModel, generation: numbe
   await client.query('delete from parked_events where projection = $1', [name]);
   await client.query(
     `insert into projection_builds (name, version, generation) values ($1, $2, $3)
-     on conflict (name) do update set version = excluded.version, generation = excluded.generation, position = null`,
+     on conflict (name) do update
+       set version = excluded.version, generation = excluded.generation, position = null, event_id = null`,
     [model.name, model.version, generation],
   );
   await client.query('update projections set rebuild_requested_at = null where name = $1', [model.name]);
@@ -93,6 +94,7 @@ const catchUpWith = async (client: ClientBase, { log, writer }: { log: Log; writ
   let { checkpoint } = writer;
   const source = log.subscribe({
     after: checkpoint.position ?? 'start',
+    after_id: checkpoint.event_id ?? undefined,
     filter: writer.table.model.streamPrefix === null ? {} : { streamPrefixes: [writer.table.model.streamPrefix] },
     live: false,
   });
@@ -100,10 +102,18 @@ const catchUpWith = async (client: ClientBase, { log, writer }: { log: Log; writ
     if (batch.position === null || batch.position === checkpoint.position) continue;
     const writers = [{ ...writer, checkpoint }];
     await applyBatch(client, { writers, batch }, { checkpoints: 'projection_builds', attempt: 1, parking: true });
-    checkpoint = { ...checkpoint, position: batch.position };
+    checkpoint = { ...checkpoint, position: batch.position, event_id: batch.event_id };
   }
   return checkpoint;
 };
+
+/** The log ends before what the serving table has of it, so the table built from it would show less. */
+export class LogShorterThanTable extends Error {
+  constructor(projection: string) {
+    super(`the log ends before what ${projection} has read of it: the serving table stays`);
+    this.name = 'LogShorterThanTable';
+  }
+}
 
 const swap = ({ pool, log }: LaneDependencies, writer: Writer): Promise<void> =>
   inTransaction(pool, async (client) => {
@@ -111,18 +121,22 @@ const swap = ({ pool, log }: LaneDependencies, writer: Writer): Promise<void> =>
     const serving = servingTable(model).name;
     const before = await lockCheckpoint(client, model.name);
     if (before?.generation !== writer.checkpoint.generation - 1) return;
-    const { position } = await catchUpWith(client, { log, writer });
-    await fence(client, 'projection_builds', [{ ...writer, checkpoint: { ...writer.checkpoint, position } }]);
+    const caughtUp = await catchUpWith(client, { log, writer });
+    const { position, event_id } = caughtUp;
+    // The log may have been restored from an older backup: the serving table is the only copy of what was lost.
+    if (before.position !== null && (position === null || position < before.position))
+      throw new LogShorterThanTable(model.name);
+    await fence(client, 'projection_builds', [{ ...writer, checkpoint: caughtUp }]);
     await client.query(`drop table ${serving}`);
     await client.query(`alter table ${building} rename to ${serving}`);
     await client.query('delete from parked_events where projection = $1', [serving]);
     await client.query('update parked_events set projection = $2 where projection = $1', [building, serving]);
     await client.query('delete from projection_builds where name = $1', [model.name]);
     await client.query(
-      `update projections set version = $2, generation = generation + 1, position = greatest(position, $3),
+      `update projections set version = $2, generation = generation + 1, position = $3, event_id = $4,
          swapped_at = clock_timestamp(), updated_at = clock_timestamp()
        where name = $1`,
-      [model.name, model.version, position],
+      [model.name, model.version, position, event_id],
     );
   });
 

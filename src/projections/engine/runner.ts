@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
+import type { LogFence } from '../../ports/log-fence.ts';
 import { holdLease, LeaseLost, underLease } from '../../postgres/lease.ts';
 import { waitForRetry } from '../../resilience/backoff.ts';
 import { createOutage } from '../../resilience/outage.ts';
@@ -20,6 +21,8 @@ const BACKOFF = { first_ms: 100, longest_ms: 5000 };
 
 export interface ProjectionRunnerOptions {
   log: Log;
+  /** While it is closed nothing is built. Absent where the log cannot be behind. */
+  fence?: Pick<LogFence, 'assertOpen'>;
   /** Postgres, migrated. Needs about four connections. */
   pool: Pool;
   /** Unique per run of a process. */
@@ -46,6 +49,7 @@ interface Running extends LaneDependencies {
   owner: string;
   lease_ttl_ms: number;
   rebuild_poll_ms: number;
+  fence: Pick<LogFence, 'assertOpen'> | undefined;
   signal: AbortSignal;
   /** Limits the log to one line, since an outage affects all read models, and each retries again and again. */
   throttled: Throttle;
@@ -99,9 +103,10 @@ const buildUnderLease = async (running: Running, model: ReadModel): Promise<void
 
 /** Builds one at a time, since a build uses as much of the log and the database as it can get. */
 const keepBuilding = async (running: Running): Promise<void> => {
-  const { pool, models, logger, rebuild_poll_ms, signal, throttled } = running;
+  const { pool, models, logger, rebuild_poll_ms, fence, signal, throttled } = running;
   while (!signal.aborted) {
     try {
+      fence?.assertOpen();
       for (const model of await findDueBuilds(pool, models)) {
         if (!signal.aborted) await buildUnderLease(running, model);
       }
@@ -147,6 +152,7 @@ export const createProjectionRunner = (options: ProjectionRunnerOptions): Projec
     batch_size,
     lease_ttl_ms,
     rebuild_poll_ms,
+    fence: options.fence,
     signal: closing.signal,
     throttled: createThrottle(),
   };

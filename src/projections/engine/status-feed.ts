@@ -1,9 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { isUnknownPosition } from '../../errors.ts';
 import { type Area, parseStream } from '../../events/catalog.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
-import { ProjectId } from '../../events/ids.ts';
+import { type EventId, ProjectId } from '../../events/ids.ts';
 import { projectOf, visibility } from '../../events/visibility.ts';
 import type { Closable } from '../../ports/closable.ts';
 import type { Log } from '../../ports/log.ts';
@@ -88,6 +89,7 @@ export const createStatusFeed = ({
   const { signal } = closing;
   // Up to where the log has been read, and the position of the last message, which the next one names.
   let position: Position | null = null;
+  let event_id: EventId | undefined;
   let previous: Position | null = null;
   let failures = 0;
   const publishing = createOutage<{ err: unknown; position: Position }>({
@@ -104,6 +106,7 @@ export const createStatusFeed = ({
   const publish = async (event: RecordedEvent): Promise<void> => {
     const message = await mapper.toStatus(event, previous);
     position = event.position;
+    event_id = event.id;
     if (!message) return;
     previous = event.position;
     try {
@@ -118,11 +121,12 @@ export const createStatusFeed = ({
   const follow = async (): Promise<void> => {
     position ??= await log.head();
     previous ??= position;
-    for await (const item of log.subscribe({ after: position ?? 'start', live: true, signal })) {
+    const after = position ?? 'start';
+    for await (const item of log.subscribe({ after, after_id: event_id, live: true, signal })) {
       failures = 0;
       reading.ok();
       if (isEvent(item)) await publish(item);
-      else position = item.position ?? position;
+      else [position, event_id] = [item.position ?? position, item.event_id];
     }
   };
 
@@ -132,6 +136,12 @@ export const createStatusFeed = ({
         await follow();
       } catch (error) {
         if (signal.aborted) return;
+        // The log goes on from before what was published: so does the feed, from now on.
+        if (isUnknownPosition(error)) {
+          position = null;
+          event_id = undefined;
+          previous = null;
+        }
         failures += 1;
         reading.failed(error);
         await waitForRetry(failures, BACKOFF, signal);

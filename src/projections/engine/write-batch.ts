@@ -117,6 +117,7 @@ export const applyBatch = async (
   await moveCheckpoints(client, options.checkpoints, {
     names: tables.map(({ model }) => model.name),
     position: batch.position,
+    event_id: batch.event_id,
   });
   killPoint('projector: batch written, not committed');
   return parked;

@@ -149,6 +149,17 @@ describe('the process runner', () => {
     expect(rows[0]?.n).to.equal(0);
   });
 
+  it('stores the id of the event at its checkpoint', async () => {
+    start('a');
+    await upload('ocr');
+    await until('WorkflowCallAnswered');
+    await eventually('the checkpoint is at the end', async () => {
+      const { rows } = await system.pool.query('select position, event_id from process_checkpoints');
+      expect(rows[0]?.position).to.equal(await system.log.head());
+      return expect(await system.log.eventAt(rows[0]?.position)).to.deep.equal({ id: rows[0]?.event_id });
+    });
+  });
+
   it('replays the log without asking for anything again', async () => {
     const first = start('a');
     const { workflow_id } = await upload('ocr');

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { pino } from 'pino';
 import { createMemoryLog } from '../../../src/adapters/memory-log.ts';
+import { Rejected } from '../../../src/errors.ts';
 import type { Position } from '../../../src/events/event.ts';
 import { EndpointId } from '../../../src/events/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
@@ -9,7 +10,9 @@ import { endpoints } from '../../../src/projections/endpoints.ts';
 import { createProjectionOperations } from '../../../src/projections/engine/operations.ts';
 import { createProjectionRunner, type ProjectionRunner } from '../../../src/projections/engine/runner.ts';
 import { type ReadModel, readModelOf } from '../../../src/projections/read-model.ts';
+import { listeningLogger } from '../../adapters/eventstore/fixture.ts';
 import { eventually } from '../../eventually.ts';
+import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { anEvent, reported, type Started, startEndpoint, startProject } from '../facts.ts';
@@ -204,6 +207,69 @@ describe('the projection runner', () => {
       const refusal = await operations.retryParked('999').catch((error: unknown) => error);
       expect(refusal).to.have.property('code', 'parked-event-not-found');
     });
+  });
+
+  it('stores the id of the event at each checkpoint, also where a newer event concerns no read model', async () => {
+    const runner = start('one');
+    const endpoint = await startEndpoint(log);
+    await endpoint.append(reported(idOf(endpoint), 1));
+    await log.append('other-1', [anEvent(reported(idOf(endpoint), 2))], { expected: 'none' });
+    const head = await log.head();
+    for (const { name } of await runner.status()) await caughtUp(name, head);
+    const { rows } = await pool.query('select name, position, event_id from projections');
+    for (const { name, position, event_id } of rows)
+      expect({ name, standing: await log.eventAt(position) }).to.deep.equal({ name, standing: { id: event_id } });
+  });
+
+  it('keeps the serving table where the log ends before what the table shows of it', async () => {
+    start('one');
+    const endpoint = await startEndpoint(log);
+    const before = await log.head();
+    await endpoint.append(reported(idOf(endpoint), 1));
+    await caughtUp('endpoints', await log.head());
+    await Promise.all(runners.splice(0).map((runner) => runner.close()));
+    const shorter: Log = {
+      ...log,
+      head: async () => before,
+      subscribe: async function* (options) {
+        for await (const item of log.subscribe(options))
+          if (item.position !== null && before !== null && item.position > before)
+            yield { caughtUp: true, position: before };
+          else yield item;
+      },
+    };
+    const { lines, logger } = listeningLogger();
+    await createProjectionOperations({ pool, log }).rebuild('endpoints');
+    runners.push(createProjectionRunner({ log: shorter, pool, owner: 'two', logger, rebuild_poll_ms: 20 }));
+    await eventually('the build has failed', () =>
+      lines.some(({ msg }) => msg.includes('building a read model failed')),
+    );
+    expect((await rowOf(endpoint)).revision).to.equal(1);
+  });
+
+  it('neither takes nor makes a rebuild while the log is behind', async () => {
+    const behind = new Rejected('unavailable', 'log-behind', 'The log has lost events.');
+    let isOpen = true;
+    const fence = {
+      assertOpen: () => {
+        if (!isOpen) throw behind;
+      },
+    };
+    const operations = createProjectionOperations({ pool, log, fence });
+    const generation = async () =>
+      (await pool.query("select generation from projections where name = 'endpoints'")).rows[0]?.generation;
+    start('one', { fence });
+    await startEndpoint(log);
+    await caughtUp('endpoints', await log.head());
+    await operations.rebuild('endpoints');
+    await eventually('it is rebuilt', async () => (await generation()) === 2);
+    isOpen = false;
+    expect(await failureOf(operations.rebuild('endpoints'))).to.equal(behind);
+    await pool.query("update projections set rebuild_requested_at = now() where name = 'endpoints'");
+    await caughtUp('endpoints', await startEndpoint(log).then(() => log.head()));
+    expect(await generation()).to.equal(2);
+    isOpen = true;
+    await eventually('it is rebuilt then', async () => (await generation()) === 3);
   });
 
   it('retries by itself what an older version parked because of an unknown fact', async () => {

@@ -43,7 +43,7 @@ describe('budapp log heal', function () {
     double = await createEventStoreDouble();
     opened = openPool(database.connection_string, 16);
     log = await createEventStoreLog({ url: double.url, logger: pino({ level: 'silent' }) });
-    await assertSameLog({ pool: opened.pool, log, log_id: await eventStoreLogIdentity({ url: double.url }) });
+    await assertSameLog({ pool: opened.pool, compare, log, log_id: await eventStoreLogIdentity({ url: double.url }) });
     budapp = openInstallation({ pool: opened.pool, service });
     await budapp.working(log, async () => {
       for (let n = 0; n < MODELS; n += 1) await budapp.upload(log, `model-${n}`);
