@@ -15,6 +15,7 @@ import type { Logger } from '../telemetry.ts';
 import type { Closing } from './closing.ts';
 import type { Database } from './database.ts';
 import { fencedLog } from './log-fence/fenced-log.ts';
+import { assertWhole } from './log-fence/log-fence.ts';
 import type { RetryUntilAvailable } from './retry-until-available.ts';
 
 // The clients of the real systems are loaded on demand: the embedded default needs none of them.
@@ -52,8 +53,8 @@ export const openLog = async (
   const { log, implementation } = await open();
   closing.add('log', log);
   const check = async () => {
+    assertWhole(fence);
     await log.head();
-    fence.assertOpen();
   };
   return {
     value: fencedLog(log, fence),

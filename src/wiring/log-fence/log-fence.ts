@@ -112,3 +112,12 @@ export const startFenced = async (fence: LogFence, log: Pick<Log, 'eventAt'>): P
     if (!(error instanceof Rejected) || error.code !== 'log-behind') throw error;
   }
 };
+
+/** Throws what an operator has to know where the log is behind; callers of the API get less. */
+export const assertWhole = (fence: Pick<LogFence, 'assertOpen'>): void => {
+  try {
+    fence.assertOpen();
+  } catch (error) {
+    throw error instanceof Rejected && error.cause instanceof Error ? error.cause : error;
+  }
+};
