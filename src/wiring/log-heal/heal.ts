@@ -3,6 +3,7 @@ import type { RecordedEvent } from '../../events/event.ts';
 import type { Log, LogImport } from '../../ports/log.ts';
 import type { Process } from '../../processes/process.ts';
 import { killPoint } from '../../resilience/kill-point.ts';
+import { MoveRefused } from '../log-positions/move-refused.ts';
 import { assertNobodyWorks } from '../log-positions/nobody-works.ts';
 import { readAuditEvents, readAuditRows } from './audit-events.ts';
 import { compareAudit, type Findings, openComparison, readFindings, readLog } from './compare-audit.ts';
@@ -76,6 +77,29 @@ const appendMissing = async (client: ClientBase, options: HealOptions, { missing
   return appended;
 };
 
+/** One at a time: the lock ends with the connection. */
+const LOCK = `select pg_try_advisory_lock(hashtextextended('budapp log heal', 0)) as locked`;
+
+const assertAlone = async (client: ClientBase): Promise<void> => {
+  const { rows } = await client.query<{ locked: boolean }>(LOCK);
+  if (!rows[0]?.locked) throw new MoveRefused('another "budapp log heal" is at work.', 'Wait until it has ended.');
+  await assertNobodyWorks(client);
+};
+
+/** A log with another id may be a new, empty one that is to get everything; never one whose events would count instead. */
+const assertOwnLog = async (
+  client: ClientBase,
+  { log_id, accept_loss }: HealOptions,
+  found: Findings,
+): Promise<void> => {
+  const { rowCount } = await client.query('select from checkpoint_log where log_id <> $1', [log_id]);
+  if (rowCount === 0 || (!accept_loss && found.unknown.events === 0 && found.displaced.events === 0)) return;
+  throw new MoveRefused(
+    'the log is another one than the log that this database has followed.',
+    'Set EVENTSTORE_URL as it was. To move to another log: "budapp log copy".',
+  );
+};
+
 /** From now on no BudApp starts on this database, until positions and log fit together again. */
 const begin = async (client: ClientBase): Promise<void> => {
   await client.query('insert into log_healing default values on conflict do nothing');
@@ -88,6 +112,7 @@ const healOn = async (client: ClientBase, options: HealOptions): Promise<Healed>
   const { log, accept_loss } = options;
   const last = await openComparison(client, log);
   const diagnosis = await diagnose(client);
+  await assertOwnLog(client, options, diagnosis);
   if (!diagnosis.possible && !accept_loss) return { outcome: 'impossible', diagnosis };
   if (!(await options.confirm(diagnosis))) return { outcome: 'declined', diagnosis };
   await begin(client);
@@ -112,7 +137,7 @@ const healOn = async (client: ClientBase, options: HealOptions): Promise<Healed>
 export const heal = async (options: HealOptions): Promise<Healed> => {
   const client = await options.pool.connect();
   try {
-    await assertNobodyWorks(client);
+    await assertAlone(client);
     return await healOn(client, options);
   } finally {
     // Closes the connection, and with it an open transaction and the temporary tables.

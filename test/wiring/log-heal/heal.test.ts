@@ -13,6 +13,7 @@ import { ClusterId, EndpointId, WorkflowId } from '../../../src/events/ids.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import { type Diagnosis, type Healed, type HealOptions, heal } from '../../../src/wiring/log-heal/heal.ts';
 import { assertSameLog } from '../../../src/wiring/log-identity.ts';
+import { MoveRefused } from '../../../src/wiring/log-positions/move-refused.ts';
 import { createEventStoreDouble, type EventStoreDouble } from '../../eventstore-double/double.ts';
 import { connect, anEvent as proposed } from '../../eventstore-double/opened.ts';
 import { eventually } from '../../eventually.ts';
@@ -172,6 +173,43 @@ describe('making a log whole again', function () {
     expect((await eventsIn(log)).map(withoutPosition)).to.deep.equal(events.map(withoutPosition));
     await fitsTheLog();
     expect(await healed()).to.include({ outcome: 'done', appended: 0, kept: 0 });
+    await fitsTheLog();
+  });
+
+  it('fills a log that has lost everything, its id too', async () => {
+    const { events, waiting } = await history();
+    await double.start('lose');
+    expect(await healed()).to.include({ outcome: 'done', appended: events.length });
+    expect((await eventsIn(log)).map(withoutPosition)).to.deep.equal(events.map(withoutPosition));
+    await assertSameLog({ pool, log, log_id: await eventStoreLogIdentity({ url: double.url }) });
+    await budapp.working(log, async () => {
+      await budapp.answerExtraction(log, waiting.workflow_id);
+      await budapp.heard(log, 'WorkflowSucceeded', 2);
+    });
+    await fitsTheLog();
+  });
+
+  it('gives up nothing for a log that is another one', async () => {
+    await history();
+    await double.start('lose');
+    const before = await budapp.state();
+    expect(await failureOf(healed({ accept_loss: true }))).to.be.instanceOf(MoveRefused);
+    await budapp.upload(log, 'of another installation');
+    expect(await failureOf(healed())).to.be.instanceOf(MoveRefused);
+    expect(await budapp.state()).to.deep.equal(before);
+  });
+
+  it('works alone', async () => {
+    await history();
+    await double.loseTail(8);
+    let second: unknown;
+    await healed({
+      confirm: async () => {
+        second = await failureOf(healed());
+        return true;
+      },
+    });
+    expect(second).to.be.instanceOf(MoveRefused);
     await fitsTheLog();
   });
 
