@@ -40,7 +40,14 @@ export interface CopyOptions {
   follow?: boolean;
   signal?: AbortSignal;
   onProgress?(progress: CopyProgress): void;
+  /** A monotonic clock, in milliseconds. */
+  now?: () => number;
 }
+
+/** Of events an append, at first: a slow target is not silent for minutes, and on a fast one it soon grows to `batch`. */
+const FIRST_BATCH = 16;
+const QUICK_MS = 1000;
+const SLOW_MS = 2000;
 
 export interface Comparison {
   events: number;
@@ -77,13 +84,19 @@ const assertSame = (source: RecordedEvent, target: RecordedEvent): string => {
  */
 export const copyLog = async (options: CopyOptions): Promise<CopyProgress> => {
   const { from, to, batch, follow = false, signal, onProgress = () => undefined } = options;
+  const { now = () => performance.now() } = options;
   const held = eventsOf(to);
   let holding = true;
   let progress: CopyProgress = { events: 0, copied: 0, position: null };
   let waiting: RecordedEvent[] = [];
+  let size = Math.min(batch, FIRST_BATCH);
 
   const flush = async (): Promise<void> => {
+    const start = now();
     await to.importEvents(waiting);
+    const took = now() - start;
+    if (took < QUICK_MS) size = Math.min(batch, 2 * size);
+    else if (took > SLOW_MS) size = Math.max(1, Math.floor(size / 2));
     const { events, copied, position } = progress;
     const last = waiting.at(-1)?.position ?? position;
     progress = { events: events + waiting.length, copied: copied + waiting.length, position: last };
@@ -110,7 +123,7 @@ export const copyLog = async (options: CopyOptions): Promise<CopyProgress> => {
         if (more) throw new LogsDiffer(`the target has ${nameOf(more)}, which is not in the source.`);
         holding = false;
         if (waiting.length > 0) await flush();
-      } else if (!(await isHeld(item)) && waiting.push(item) >= batch) await flush();
+      } else if (!(await isHeld(item)) && waiting.push(item) >= size) await flush();
     }
   } finally {
     await held.return(undefined);

@@ -6,15 +6,8 @@ import { type Closing, createClosing } from '../closing.ts';
 import { openDatabase } from '../database.ts';
 import { MoveRefused } from '../log-positions/move-refused.ts';
 import { createRetryUntilAvailable } from '../retry-until-available.ts';
-import {
-  type Comparison,
-  type CopyProgress,
-  compareLogs,
-  copyLog,
-  fractionOf,
-  LogsDiffer,
-  TargetBehind,
-} from './log-copy.ts';
+import { createCopyPace } from './copy-pace.ts';
+import { type Comparison, type CopyProgress, compareLogs, copyLog, LogsDiffer, TargetBehind } from './log-copy.ts';
 import { cutOver } from './log-cut-over.ts';
 import { type LogPlace, openCopyPool, openLogPlace } from './log-places.ts';
 
@@ -42,13 +35,8 @@ const DATABASE_TIMEOUT_MS = 10_000;
 
 const counted = (number: number): string => Math.round(number).toLocaleString('en');
 
-/** One line: events, events a second, and the time left where it can be estimated. */
-const describeProgress = (progress: CopyProgress, started: number, fraction: number): string => {
-  const seconds = (performance.now() - started) / 1000;
-  const rate = seconds > 0 ? progress.events / seconds : 0;
-  const left = fraction > 0 && fraction < 1 ? `, about ${counted((seconds * (1 - fraction)) / fraction)} s left` : '';
-  return `${counted(progress.events)} events (${counted(progress.copied)} of them new), ${counted(rate)} a second${left}`;
-};
+const describeProgress = (progress: CopyProgress, pace: string): string =>
+  `${counted(progress.events)} events (${counted(progress.copied)} of them new)${pace === '' ? '' : `, ${pace}`}`;
 
 const describeComparison = ({ events, streams, digest }: Comparison): string =>
   `The logs are the same: ${counted(events)} events in ${counted(streams)} streams; ids, revisions, times, data and order agree (SHA-256 ${digest}).`;
@@ -63,16 +51,17 @@ const copy = async ({ source, target, batch, follow, signal, print }: Run): Prom
   const started = performance.now();
   const end = await source.log.head();
   let reported = started;
+  const pace = createCopyPace({ end, started });
   const onProgress = (progress: CopyProgress): void => {
     const now = performance.now();
+    const text = pace(progress, now);
     if (now - reported < REPORT_EVERY_MS) return;
     reported = now;
-    const fraction = end && progress.position ? fractionOf(progress.position, end) : 0;
-    print(describeProgress(progress, started, fraction));
+    print(describeProgress(progress, text));
   };
   if (follow) print('Following the source until Ctrl-C.');
   const progress = await copyLog({ from: source.log, to: target.log, batch, follow, signal, onProgress });
-  print(`Copied: ${describeProgress(progress, started, 1)}.`);
+  print(`Copied: ${describeProgress(progress, '')} in ${counted((performance.now() - started) / 1000)} s.`);
 };
 
 /** False where the source has got new events since the comparison: the copy is right, but not complete. */

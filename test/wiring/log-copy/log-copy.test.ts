@@ -139,6 +139,21 @@ describe('copying a log', () => {
     expect(seen.map(({ events }) => events)).to.deep.equal(seen.map(({ events }) => events).toSorted((a, b) => a - b));
   });
 
+  it('tells how far it is every few seconds, however slow the target', async () => {
+    let clock = 0;
+    const slow = createRespelledLog();
+    const { importEvents } = slow;
+    slow.importEvents = (events) => {
+      clock += 400 * events.length;
+      return importEvents(events);
+    };
+    const told: number[] = [];
+    const onProgress = () => told.push(clock);
+    expect(await copyLog({ from, to: slow, batch: 500, now: () => clock, onProgress })).to.include({ copied: 100 });
+    const pauses = told.map((at, index) => at - (told[index - 1] ?? 0));
+    expect(Math.max(...pauses.slice(3))).to.be.at.most(2000);
+  });
+
   it('estimates how far it is from the positions of either log', async () => {
     const positions = (await everything(from)).map(({ position }) => position);
     expect(fractionOf(positions[49]!, positions[99]!)).to.equal(0.5);
