@@ -6,12 +6,14 @@ import type { ApiCaller, Callers } from './callers/caller.ts';
 import { readFormBody } from './http/form-body.ts';
 import { readJsonBody, readServiceMessage } from './http/json-body.ts';
 import { isMultipart } from './http/multipart.ts';
+import { passes } from './http/problem.ts';
 import { parseParams, parseQuery } from './http/query.ts';
 import type { OwnWrites } from './own-writes.ts';
 import { requestFactsOf } from './request-facts.ts';
 import { type Answer, type Exchange, type Route, SUCCESS_STATUS } from './route.ts';
 
 const REQUEST_ID = z.string();
+const EVENT_STREAM = 'text/event-stream';
 
 /** Who asks, and how far the caller has written. */
 export interface Identifying {
@@ -58,13 +60,18 @@ const send = (ctx: Context, { success, body, type, headers = {} }: Answer): void
   ctx.body = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
 };
 
+/** The answer of a stream to who asks as a browser's EventSource does; null where the error is none that passes. */
+const insteadOf = (error: unknown, { when_unavailable }: Route, ctx: Context): Answer | null =>
+  when_unavailable && ctx.respond !== false && ctx.get('accept').includes(EVENT_STREAM) && passes(error)
+    ? when_unavailable
+    : null;
+
 /**
  * Parses a request with the route's schemas, calls its handler and sends the answer. Authentication comes first, so
  * that an unauthenticated caller learns nothing about the validity of the request.
  */
-export const dispatch =
-  (route: Route, known: Identifying) =>
-  async (ctx: Context): Promise<void> => {
+export const dispatch = (route: Route, known: Identifying) => {
+  const handle = async (ctx: Context): Promise<void> => {
     const requestId = REQUEST_ID.parse(ctx.state.request_id);
     const caller = await callerOf(route, known, ctx);
     const facts = requestFactsOf(ctx, requestId);
@@ -79,3 +86,13 @@ export const dispatch =
     if (ctx.respond === false) return;
     send(ctx, answer);
   };
+  return async (ctx: Context): Promise<void> => {
+    try {
+      await handle(ctx);
+    } catch (error) {
+      const instead = insteadOf(error, route, ctx);
+      if (instead === null) throw error;
+      send(ctx, instead);
+    }
+  };
+};

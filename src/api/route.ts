@@ -101,6 +101,8 @@ export interface Route {
   refusal_headers?: HeadersDeclared;
   /** True for a route that changes something: it accepts `Idempotency-Key` and `If-Match`. */
   writes: boolean;
+  /** What an EventSource is answered in the place of a 503, which it would never come back from. */
+  when_unavailable?: Answer;
   /** True for a route that accepts `Idempotency-Key`, although it has no caller. */
   repeatable?: boolean;
   handle(exchange: Exchange): Promise<Answer>;

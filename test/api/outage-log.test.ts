@@ -82,6 +82,11 @@ describe('the log of an API whose database is away', () => {
       const newcomer = api.as({ email: 'new@example.org', role: 'viewer' });
       expect([...(await connectMany(newcomer.token))]).to.deep.equal(['503 5']);
       expect(linesWith('live streams cannot be opened')).to.be.within(1, CLIENTS / 4);
+      const stream = (accept: string) =>
+        api.request('GET', '/stream/events', { headers: { accept, authorization: `Bearer ${newcomer.token}` } });
+      expect((await stream('application/json')).status).to.equal(503);
+      const { status, body } = await stream('text/event-stream');
+      expect([status, body]).to.deep.equal([200, 'retry: 2000\n\nevent: end\ndata: {"code":"unavailable"}\n\n']);
       expect(lines.filter((line) => JSON.parse(line).level >= 50)).to.deep.equal([]);
     } finally {
       await api.close();

@@ -172,6 +172,9 @@ export const problemOf = (error: unknown, requestId: string): Problem => {
   return { ...ofHttpRefusal(new HttpRefusal('internal-error', detail), requestId), unexpected: true };
 };
 
+/** Whether it passes: the log, the database or the identity provider is away for a while. */
+export const passes = (error: unknown): boolean => problemOf(error, '').status === REFUSALS.unavailable.status;
+
 /** The HTTP status of a kind of refusal, for the OpenAPI document. */
 export const statusOf = (kind: RejectionKind): number => REFUSALS[kind].status;
 export const titleOf = (kind: RejectionKind): string => REFUSALS[kind].title;

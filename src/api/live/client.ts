@@ -5,7 +5,7 @@ import type { Log } from '../../ports/log.ts';
 import { type BackoffPolicy, waitForRetry } from '../../resilience/backoff.ts';
 import type { Throttle } from '../../resilience/throttle.ts';
 import type { ApiCaller, Callers } from '../callers/caller.ts';
-import { problemOf } from '../http/problem.ts';
+import { passes } from '../http/problem.ts';
 import type { Member } from './audience.ts';
 import type { Batch } from './batch.ts';
 import type { Frame } from './frame.ts';
@@ -54,9 +54,6 @@ const TOO_SLOW = {
   code: 'too-slow',
   message: 'The client did not read what was sent. It gets everything else when it connects again from this position.',
 } as const;
-
-/** What passes: the log, the database or the identity provider is away for a while. */
-const passes = (error: unknown): boolean => problemOf(error, '').status === 503;
 
 /** Null for an error of the server. */
 const endingOf = (error: unknown): Ending | null => {

@@ -5,7 +5,7 @@ import { type Route, route } from '../route.ts';
 import type { Encoding } from './batch.ts';
 import { type LiveOptions, serveClient } from './client.ts';
 import { whereOpened } from './opened-at.ts';
-import type { Transport } from './output.ts';
+import type { Ending, Transport } from './output.ts';
 import { SubscriptionQuery } from './subscription.ts';
 
 /** Milliseconds until a browser's EventSource reconnects. */
@@ -16,6 +16,8 @@ const serverSentEvents: Encoding = {
   encode: (text, position) => Buffer.from(`${position === null ? '' : `id: ${position}\n`}data: ${text}\n\n`),
 };
 
+const eventOf = (ending: Ending): string => `event: end\ndata: ${JSON.stringify({ code: ending })}\n\n`;
+
 const transportOf = (response: ServerResponse): Transport => ({
   encoding: serverSentEvents,
   write: (bytes) => response.write(bytes),
@@ -24,7 +26,7 @@ const transportOf = (response: ServerResponse): Transport => ({
   end: (ending, { grace_ms }) => {
     const { socket } = response;
     // Nobody waits for the next request on a connection that was a stream.
-    response.end(`event: end\ndata: ${JSON.stringify({ code: ending })}\n\n`, () => socket?.end());
+    response.end(eventOf(ending), () => socket?.end());
     setTimeout(() => socket?.destroy(), grace_ms).unref();
   },
 });
@@ -47,7 +49,8 @@ Who is removed from a project gets \`bud.project.project-member-removed\`, whate
 the project after it. A heartbeat comes every 15 seconds.
 
 While the event log cannot be reached, a stream stays open, and one can be opened: it goes on where it was, and nothing is
-missed. After a minute it ends with \`unavailable\` (WebSocket: code 1013): connect again with the last position that came.`;
+missed. After a minute it ends with \`unavailable\` (WebSocket: code 1013): connect again with the last position that came. Who sends \`Accept: text/event-stream\` gets the same
+in the place of a 503, since a browser's EventSource never comes back from one.`;
 
 const Query = SubscriptionQuery.omit({ access_token: true });
 
@@ -64,6 +67,11 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
     query: Query,
     answers: { ok: { description: 'One CloudEvent per message', schema: null, type: 'text/event-stream' } },
     refusals: ['malformed', 'unavailable'],
+    when_unavailable: {
+      success: 'ok',
+      body: `retry: ${RETRY_MS}\n\n${eventOf('unavailable')}`,
+      type: 'text/event-stream; charset=utf-8',
+    },
     handle: async ({ caller, query, ctx }) => {
       const last = ctx.get('last-event-id');
       const from = last === '' ? query.from : positionOf(last, 'The header Last-Event-ID');
