@@ -37,27 +37,80 @@ export const eachOf = ({ replicas, resources }: Holding): Resources => ({
   memory_mib: Math.ceil(resources.memory_mib / Math.max(1, replicas)),
 });
 
+/** The reserved replicas of one size, whichever endpoints they belong to. */
+interface OfSize {
+  each: Resources;
+  replicas: number;
+}
+
+/**
+ * All reservations, without who made them: what the capacity depends on. A cluster has few sizes of replicas, however many
+ * endpoints, so that adding a reservation and laying all out costs the same with ten and with thousands.
+ */
+export interface Load {
+  reserved: Resources;
+  /** By the size, as text. */
+  sizes: Readonly<Record<string, OfSize>>;
+}
+
+export const NO_LOAD: Load = { reserved: NO_RESOURCES, sizes: {} };
+
+const sizeOf = ({ cpu_millis, memory_mib }: Resources): string => `${cpu_millis}:${memory_mib}`;
+
+const changed = (load: Load, holding: Holding, sign: 1 | -1): Load => {
+  const reserved = sumResources([load.reserved, timesResources(holding.resources, sign)]);
+  const each = eachOf(holding);
+  const size = sizeOf(each);
+  const { [size]: before, ...others } = load.sizes;
+  const replicas = (before?.replicas ?? 0) + sign * holding.replicas;
+  return { reserved, sizes: replicas === 0 ? others : { ...others, [size]: { each, replicas } } };
+};
+
+/** The load after the reservation of an endpoint was replaced; null: there was none, or there is none any more. */
+export const replaceHolding = (load: Load, before: Holding | null, after: Holding | null): Load => {
+  const without = before ? changed(load, before, -1) : load;
+  return after ? changed(without, after, 1) : without;
+};
+
+const loadOf = (reservations: CapacityBook['reservations']): Load => {
+  const holdings = Object.values(reservations);
+  const sizes: Record<string, OfSize> = {};
+  for (const holding of holdings) {
+    const each = eachOf(holding);
+    const size = sizeOf(each);
+    const replicas = (sizes[size]?.replicas ?? 0) + holding.replicas;
+    if (replicas > 0) sizes[size] = { each, replicas };
+  }
+  return { reserved: sumResources(holdings.map(({ resources }) => resources)), sizes };
+};
+
 /** The largest first, since small replicas fit into the gaps. The order must not depend on who reserved first. */
-const inOrder = (reservations: CapacityBook['reservations']) =>
-  Object.entries(reservations)
-    .flatMap(([id, holding]) => (holding.replicas > 0 ? [{ id, each: eachOf(holding), left: holding.replicas }] : []))
-    .toSorted(
-      (a, b) =>
-        b.each.memory_mib - a.each.memory_mib || b.each.cpu_millis - a.each.cpu_millis || (a.id < b.id ? -1 : 1),
-    );
+const inOrder = ({ sizes }: Load): OfSize[] =>
+  Object.values(sizes).toSorted(
+    (a, b) => b.each.memory_mib - a.each.memory_mib || b.each.cpu_millis - a.each.cpu_millis,
+  );
 
 /** Lays the replicas out on the nodes, each on the first that has room. One that fits nowhere takes nothing. */
-const layOut = ({ nodes, reservations }: CapacityBook): Capacity['nodes'] => {
-  const left = nodes.map(({ name, resources }) => ({ name, free: resources }));
-  for (const holding of inOrder(reservations)) {
-    for (const node of left) {
-      const count = Math.min(holding.left, countFitting(holding.each, node.free));
+const layOut = (nodes: CapacityBook['nodes'], load: Load): Capacity['nodes'] => {
+  const free = nodes.map(({ name, resources }) => ({ name, free: resources }));
+  for (const { each, replicas } of inOrder(load)) {
+    let left = replicas;
+    for (const node of free) {
+      const count = Math.min(left, countFitting(each, node.free));
       if (count === 0) continue;
-      node.free = subtractResources(node.free, timesResources(holding.each, count));
-      holding.left -= count;
+      node.free = subtractResources(node.free, timesResources(each, count));
+      left -= count;
     }
   }
-  return left;
+  return free;
+};
+
+/** The capacity of a cluster with these nodes and this load. */
+export const capacityUnder = (nodes: CapacityBook['nodes'], load: Load): Capacity => {
+  const ready = nodes.filter(isReadyNode);
+  const total = sumResources(ready.map(({ resources }) => resources));
+  const { reserved } = load;
+  return { total, reserved, free: subtractResources(total, reserved), nodes: layOut(ready, load) };
 };
 
 /** The capacity of a cluster. `without` leaves out the reservation of that endpoint. */
@@ -66,15 +119,7 @@ export const capacityOf = (
   { without }: { without?: string | undefined } = {},
 ): Capacity => {
   const { [without ?? '']: _own, ...others } = reservations;
-  const ready = nodes.filter(isReadyNode);
-  const total = sumResources(ready.map(({ resources }) => resources));
-  const reserved = sumResources(Object.values(others).map(({ resources }) => resources));
-  return {
-    total,
-    reserved,
-    free: subtractResources(total, reserved),
-    nodes: layOut({ nodes: ready, reservations: others }),
-  };
+  return capacityUnder(nodes, loadOf(others));
 };
 
 /** The capacity of a cluster without nodes. */

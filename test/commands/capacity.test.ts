@@ -4,19 +4,21 @@ import { type ClusterState, cluster } from '../../src/commands/cluster/cluster-s
 import { recordClusterStatus } from '../../src/commands/cluster/internal/record-cluster-status.ts';
 import { releaseCapacity } from '../../src/commands/cluster/internal/release-capacity.ts';
 import { reserveCapacity } from '../../src/commands/cluster/internal/reserve-capacity.ts';
+import { listReservations } from '../../src/commands/cluster/reservations.ts';
 import type { AnyCommand } from '../../src/commands/command.ts';
 import { scaleEndpoint } from '../../src/commands/endpoint/scale-endpoint.ts';
 import { Rejected } from '../../src/errors.ts';
-import { capacityOf, roomFor } from '../../src/events/capacity.ts';
+import { type CapacityBook, capacityOf, capacityUnder, eachOf, NO_LOAD, roomFor } from '../../src/events/capacity.ts';
 import type { Fact } from '../../src/events/catalog.ts';
 import { EndpointId, newId } from '../../src/events/ids.ts';
-import { timesResources } from '../../src/events/resources.ts';
+import { fitsInto, subtractResources, timesResources } from '../../src/events/resources.ts';
 import type { ClusterNode, Resources } from '../../src/events/values.ts';
 import { clusters } from '../../src/projections/clusters.ts';
 import { reduce } from '../../src/projections/projection.ts';
 import { fact } from './fixture.ts';
 import { foldFacts, given, recorded } from './given.ts';
 
+const MANY = 1000;
 const RUNS = Number(process.env.CAPACITY_RUNS ?? 150);
 
 const registered = fact('ClusterRegistered');
@@ -73,6 +75,11 @@ const stateOf = (history: readonly Fact[]): ClusterState => {
   return state;
 };
 
+const bookOf = ({ nodes, reservations }: ClusterState): CapacityBook => ({
+  nodes,
+  reservations: listReservations(reservations),
+});
+
 const shownOf = (history: readonly Fact[]) => {
   const row = history.reduce<Parameters<typeof reduce<object, never>>[1]>(
     (before, each, revision) =>
@@ -80,6 +87,22 @@ const shownOf = (history: readonly Fact[]) => {
     null,
   );
   return clusters.row.parse(row).capacity;
+};
+
+/** What is left of the nodes once the replicas are put on them one by one. */
+const leftOf = ({ nodes, reservations }: CapacityBook): Resources[] => {
+  const replicas = Object.values(reservations).flatMap((holding) =>
+    Array.from({ length: holding.replicas }, () => eachOf(holding)),
+  );
+  return replicas
+    .toSorted((a, b) => b.memory_mib - a.memory_mib || b.cpu_millis - a.cpu_millis)
+    .reduce(
+      (left, replica) => {
+        const on = left.findIndex((free) => fitsInto(replica, free));
+        return left.map((free, n) => (n === on ? subtractResources(free, replica) : free));
+      },
+      nodes.flatMap(({ status, resources }) => (status === 'Ready' ? [resources] : [])),
+    );
 };
 
 /** Whether the replicas can be put on the nodes at all, tried in every way. */
@@ -98,6 +121,24 @@ const canBePlaced = (nodes: readonly Resources[], replicas: readonly Resources[]
 };
 
 describe('capacity', () => {
+  it('is calculated from as many sizes of replicas as there are, however many endpoints', () => {
+    const reserved = Array.from({ length: MANY }, (_, n): Fact => {
+      const each = { cpu_millis: 1 + (n % 3), memory_mib: 1 };
+      return {
+        type: 'CapacityReserved',
+        data: { cluster_id, endpoint_id: newId(EndpointId), workflow_id, replicas: 1, resources: each },
+      };
+    });
+    const history = [fact('ClusterRegistrationRequested'), registered, ...reserved];
+    expect(Object.keys(stateOf(history).load.sizes)).to.have.length(3);
+    const released = reserved.flatMap(({ type, data }): Fact[] =>
+      type === 'CapacityReserved'
+        ? [{ type: 'CapacityReleased', data: { cluster_id, endpoint_id: data.endpoint_id, workflow_id } }]
+        : [],
+    );
+    expect(stateOf([...history, ...released])).to.deep.include({ load: NO_LOAD, reservations: {} });
+  });
+
   it('is never given out twice, on no node, and what is shown is what can be reserved', () => {
     fc.assert(
       fc.property(someNodes, fc.array(step, { maxLength: 25 }), resources(400), (first, steps, each) => {
@@ -111,20 +152,25 @@ describe('capacity', () => {
           if (typeof outcome === 'string') {
             expect(outcome).to.equal('cluster-full');
             if (!('reserve' in one)) throw new Error('only a reservation may be refused');
-            expect(roomFor(one.each, capacityOf(before, { without: one.reserve }))).to.be.lessThan(one.replicas);
+            expect(roomFor(one.each, capacityOf(bookOf(before), { without: one.reserve }))).to.be.lessThan(
+              one.replicas,
+            );
             continue;
           }
           history = [...history, ...outcome];
           const [made] = outcome;
           if (made?.type !== 'CapacityReserved' || !made.data.free || made.data.replicas === 0) continue;
           // What was given out was there.
-          const { total, reserved } = capacityOf(stateOf(history));
+          const { total, reserved } = capacityOf(bookOf(stateOf(history)));
           expect(reserved.cpu_millis).to.be.at.most(total.cpu_millis);
           expect(reserved.memory_mib).to.be.at.most(total.memory_mib);
         }
         const state = stateOf(history);
         const shown = shownOf(history);
-        expect(shown).to.deep.equal(capacityOf(state));
+        expect(shown).to.deep.equal(capacityOf(bookOf(state)));
+        // Added up one by one, and by size.
+        expect(capacityUnder(state.nodes, state.load)).to.deep.equal(shown);
+        expect(shown.nodes.map(({ free }) => free)).to.deep.equal(leftOf(bookOf(state)));
         // As many as the shown figures have room for, and not one more.
         const room = roomFor(each, shown);
         const ask = (replicas: number) => outcomeOf(history, { reserve: newId(EndpointId), replicas, each });

@@ -9,7 +9,7 @@ import { reserveCapacity } from '../../src/commands/cluster/internal/reserve-cap
 import { registerCluster } from '../../src/commands/cluster/register-cluster.ts';
 import { retryRegistration } from '../../src/commands/cluster/retry-registration.ts';
 import { updateCluster } from '../../src/commands/cluster/update-cluster.ts';
-import { capacityOf } from '../../src/events/capacity.ts';
+import { capacityUnder } from '../../src/events/capacity.ts';
 import { EndpointId, newId, WorkflowId } from '../../src/events/ids.ts';
 import { fact } from './fixture.ts';
 import { given, itself, later, made, requester, sealedAs } from './given.ts';
@@ -120,7 +120,7 @@ describe('cluster commands', () => {
       (before, { type, data }) => cluster.evolve(before, { type, data, meta } as never),
       null,
     );
-    expect(state && capacityOf(state).free).to.deep.equal({ cpu_millis: 2000, memory_mib: 4096 });
+    expect(state && capacityUnder(state.nodes, state.load).free).to.deep.equal({ cpu_millis: 2000, memory_mib: 4096 });
   });
 
   it('release only what is held', () => {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { listReservations } from '../../src/commands/cluster/reservations.ts';
 import { capacityOf } from '../../src/events/capacity.ts';
 import { nameKey } from '../../src/events/name-key.ts';
 import { createMemoryEngine } from './memory-engine.ts';
@@ -38,7 +39,10 @@ const doubleHolders = ({ aggregates }: World): Violation[] => {
 
 const overbooked = ({ aggregates }: World): Violation[] =>
   aggregates.clusters().flatMap(({ id, state }) => {
-    const { cpu_millis, memory_mib } = capacityOf(state).free;
+    const { cpu_millis, memory_mib } = capacityOf({
+      ...state,
+      reservations: listReservations(state.reservations),
+    }).free;
     return cpu_millis < 0 || memory_mib < 0
       ? [{ claim: 'capacity', text: `cluster ${id} has ${cpu_millis} millicores and ${memory_mib} MiB free` }]
       : [];
@@ -139,7 +143,9 @@ const differentCounts = (world: World): Violation[] => {
   const reserved = new Map(
     world.aggregates
       .clusters()
-      .flatMap(({ state }) => Object.entries(state.reservations).map(([id, { replicas }]) => [id, replicas] as const)),
+      .flatMap(({ state }) =>
+        Object.entries(listReservations(state.reservations)).map(([id, { replicas }]) => [id, replicas] as const),
+      ),
   );
   return world.endpoints().flatMap(({ id, status, desired, observed, namespace }) => {
     if (status !== 'running' && status !== 'stopped') return [];
@@ -168,7 +174,7 @@ const mayHold = (world: World, id: string): boolean => {
 
 const strayReservations = (world: World): Violation[] =>
   world.aggregates.clusters().flatMap(({ id, state }) =>
-    Object.keys(state.reservations)
+    Object.keys(listReservations(state.reservations))
       .filter((holder) => !mayHold(world, holder))
       .map((holder) => ({ claim: 'reservations', text: `endpoint ${holder} still holds capacity of cluster ${id}` })),
   );

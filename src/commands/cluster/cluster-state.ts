@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { rejected } from '../../errors.ts';
-import { type Capacity, capacityOf, type Holding, roomFor } from '../../events/capacity.ts';
+import { type Capacity, capacityUnder, type Load, NO_LOAD, replaceHolding, roomFor } from '../../events/capacity.ts';
 import type { ClusterFact, Recorded } from '../../events/catalog.ts';
 import type { ClusterRecovery, ClusterType } from '../../events/cluster-events.ts';
 import { type ClusterId, type EndpointId, UserId, type WorkflowId } from '../../events/ids.ts';
@@ -8,6 +8,13 @@ import { fitsInto, resourcesText, timesResources } from '../../events/resources.
 import type { Sealed } from '../../events/sealed.ts';
 import type { ClusterNode, Resources } from '../../events/values.ts';
 import { type Aggregate, commandsOn } from '../command.ts';
+import {
+  findReservation,
+  NO_RESERVATIONS,
+  type Reservations,
+  withoutReservation,
+  withReservation,
+} from './reservations.ts';
 
 /** A registration anew that is under way, or the last one that failed: there is no further one before `until`. */
 interface Reregistration {
@@ -30,7 +37,9 @@ interface Identity {
   /** The workflow of the registration or, later, of the deletion. */
   workflow_id: WorkflowId;
   nodes: readonly ClusterNode[];
-  reservations: Readonly<Record<EndpointId, Holding>>;
+  reservations: Reservations;
+  /** All reservations together. */
+  load: Load;
   /** False once the registration has failed: the name is free for another cluster then. */
   holds_name: boolean;
 }
@@ -77,7 +86,8 @@ const requested = ({
   reregistration: null,
   workflow_id: data.workflow_id,
   nodes: [],
-  reservations: {},
+  reservations: NO_RESERVATIONS,
+  load: NO_LOAD,
   holds_name: true,
   status: 'registering',
   bud_cluster_id: null,
@@ -129,11 +139,14 @@ const evolve = (state: ClusterState | null, event: Recorded<ClusterFact>): Clust
       return { ...state, nodes: data.nodes };
     case 'CapacityReserved': {
       const { endpoint_id, replicas, resources } = data;
-      return { ...state, reservations: { ...state.reservations, [endpoint_id]: { replicas, resources } } };
+      const holding = { replicas, resources };
+      const load = replaceHolding(state.load, findReservation(state.reservations, endpoint_id), holding);
+      return { ...state, reservations: withReservation(state.reservations, endpoint_id, holding), load };
     }
     case 'CapacityReleased': {
-      const { [data.endpoint_id]: _released, ...reservations } = state.reservations;
-      return { ...state, reservations };
+      const { endpoint_id } = data;
+      const load = replaceHolding(state.load, findReservation(state.reservations, endpoint_id), null);
+      return { ...state, reservations: withoutReservation(state.reservations, endpoint_id), load };
     }
     case 'ClusterDeletionRequested': {
       const { workflow_id, ends = null } = data;
@@ -206,7 +219,8 @@ const fullMessage = (name: string, { free }: Capacity, { replicas, each }: Wante
 export const findRoom = (state: ClusterState, wanted: Wanted): Capacity => {
   assertAvailable(state);
   const { endpoint_id, replicas, each } = wanted;
-  const capacity = capacityOf(state, { without: endpoint_id });
+  const own = endpoint_id ? findReservation(state.reservations, endpoint_id) : null;
+  const capacity = capacityUnder(state.nodes, replaceHolding(state.load, own, null));
   const room = roomFor(each, capacity);
   if (room >= replicas) return capacity;
   throw rejected('cluster-full', fullMessage(state.name, capacity, wanted, room), {

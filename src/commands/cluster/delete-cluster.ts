@@ -4,6 +4,7 @@ import { ClusterId, WorkflowId } from '../../events/ids.ts';
 import { deadlineAfter } from '../deadlines.ts';
 import { clusterCommand, isRegistered } from './cluster-state.ts';
 import { endOfRecovery } from './recovery.ts';
+import { listReservations } from './reservations.ts';
 
 export const deleteCluster = clusterCommand({
   type: 'DeleteCluster',
@@ -17,7 +18,7 @@ export const deleteCluster = clusterCommand({
     if (state.status === 'deleting' && state.removes === 'cluster') {
       throw rejected('cluster-deleting', 'The cluster is being deleted already.');
     }
-    const endpoints = Object.keys(reservations);
+    const endpoints = Object.keys(listReservations(reservations)).toSorted();
     if (endpoints.length > 0) {
       throw rejected('cluster-in-use', 'Endpoints hold capacity of the cluster.', {
         hint: 'Delete these endpoints first.',

@@ -5,6 +5,7 @@ import { ClusterId, EndpointId, WorkflowId } from '../../../events/ids.ts';
 import { fitsInto } from '../../../events/resources.ts';
 import { Resources } from '../../../events/values.ts';
 import { clusterCommand, findRoom } from '../cluster-state.ts';
+import { findReservation } from '../reservations.ts';
 
 export const reserveCapacity = clusterCommand({
   type: 'ReserveCapacity',
@@ -21,7 +22,7 @@ export const reserveCapacity = clusterCommand({
   target: ({ cluster_id }) => cluster_id,
   decide: (data, state) => {
     const { endpoint_id, replicas, resources } = data;
-    const held = state.reservations[endpoint_id];
+    const held = findReservation(state.reservations, endpoint_id);
     if (held && isDeepStrictEqual(held, { replicas, resources })) return [];
     // A smaller reservation is always possible, even while the cluster is unavailable or has lost a node.
     if (held && fitsInto(resources, held.resources)) return { type: 'CapacityReserved', data };
