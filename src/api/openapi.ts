@@ -112,11 +112,18 @@ const PROBLEM_HEADERS: Readonly<Partial<Record<RejectionKind, HeadersDeclared>>>
   unavailable: { 'Retry-After': 'always' },
 };
 
+const UNAVAILABLE = `A system that is needed is away (\`log-unavailable\`, \`database-unavailable\`,
+\`service-unavailable\`), or has not come so far yet (\`read-model-behind\`): try again after \`Retry-After\`. \`log-behind\`: the log has
+lost events that were accepted, and nothing is written until an operator has restored or healed it; what was shown can be read.`;
+
+const describe = (kind: RejectionKind): string =>
+  kind === 'unavailable' ? `${titleOf(kind)}. ${UNAVAILABLE}` : titleOf(kind);
+
 /** Refusals stand in the document once, except where a route adds headers of its own. */
 const refusal = ({ refusal_headers }: Route, kind: RejectionKind | 'problem') => {
   if (refusal_headers === undefined) return { $ref: `#/components/responses/${kind}` };
   if (kind === 'problem') return problemResponse(ANY_OTHER, refusal_headers);
-  return problemResponse(titleOf(kind), { ...PROBLEM_HEADERS[kind], ...refusal_headers });
+  return problemResponse(describe(kind), { ...PROBLEM_HEADERS[kind], ...refusal_headers });
 };
 
 const responses = (route: Route) => {
@@ -222,7 +229,7 @@ const components = () => ({
   },
   parameters: Object.fromEntries(PARAMETERS.map((parameter) => [parameter.name, parameter])),
   responses: {
-    ...Object.fromEntries(KINDS.map((kind) => [kind, problemResponse(titleOf(kind), PROBLEM_HEADERS[kind])])),
+    ...Object.fromEntries(KINDS.map((kind) => [kind, problemResponse(describe(kind), PROBLEM_HEADERS[kind])])),
     problem: problemResponse(ANY_OTHER),
   },
   securitySchemes: {

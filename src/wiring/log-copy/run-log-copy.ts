@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { createLogger } from '../../telemetry.ts';
 import { type Closing, createClosing } from '../closing.ts';
 import { openDatabase } from '../database.ts';
+import { assertNothingLost } from '../log-fence/nothing-lost.ts';
 import { MoveRefused } from '../log-positions/move-refused.ts';
 import { createRetryUntilAvailable } from '../retry-until-available.ts';
 import { createCopyPace } from './copy-pace.ts';
@@ -81,8 +82,10 @@ const verify = async (run: Run): Promise<number> => {
 const moveOver = async (run: Run, connectionString: string, closing: Closing): Promise<number> => {
   const { source, target, reset_checkpoints, print } = run;
   print('Comparing, and cutting over.');
+  const pool = openCopyPool(connectionString, closing);
+  await assertNothingLost({ pool, log: source.log, log_id: source.id });
   const comparison = await cutOver({
-    pool: openCopyPool(connectionString, closing),
+    pool,
     from_id: source.id,
     to_id: target.id,
     reset: reset_checkpoints,

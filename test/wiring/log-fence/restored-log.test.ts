@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { Pool } from 'pg';
 import { createEventStoreLog } from '../../../src/adapters/eventstore/log.ts';
@@ -7,6 +8,8 @@ import type { Log } from '../../../src/ports/log.ts';
 import { keepAnchors, readAnchors } from '../../../src/wiring/log-fence/anchors.ts';
 import { fencedLog } from '../../../src/wiring/log-fence/fenced-log.ts';
 import { createLogFence, startFenced } from '../../../src/wiring/log-fence/log-fence.ts';
+import { assertNothingLost } from '../../../src/wiring/log-fence/nothing-lost.ts';
+import { MoveRefused } from '../../../src/wiring/log-positions/move-refused.ts';
 import { listeningLogger } from '../../adapters/eventstore/fixture.ts';
 import { anEvent, isEvent } from '../../contract/log.ts';
 import { createEventStoreDouble, type EventStoreDouble } from '../../eventstore-double/double.ts';
@@ -151,6 +154,21 @@ describe('a log in EventStoreDB that was restored from an older backup', () => {
     await double.start(backup);
     await refused(log, 'after');
     await refused((await start()).log, 'after');
+  });
+
+  it('is not left for another log', async () => {
+    const { log } = await start();
+    await write(log, 5, { prefix: 'before' });
+    const backup = await double.backup();
+    const lost = anEvent('lost');
+    const { position } = await log.append('lost', [lost], { expected: 'none' });
+    await storeCheckpoint({ position, id: lost.id });
+    const log_id = randomUUID();
+    await pool.query('insert into checkpoint_log (log_id) values ($1)', [log_id]);
+    await assertNothingLost({ pool, log, log_id });
+    await double.start(backup);
+    expect(await failureOf(assertNothingLost({ pool, log, log_id }))).to.be.instanceOf(MoveRefused);
+    await assertNothingLost({ pool, log, log_id: randomUUID() });
   });
 
   it('may not be an empty one', async () => {
