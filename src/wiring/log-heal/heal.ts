@@ -140,7 +140,10 @@ export const heal = async (options: HealOptions): Promise<Healed> => {
     await assertAlone(client);
     return await healOn(client, options);
   } finally {
-    // Closes the connection, and with it an open transaction and the temporary tables.
+    // Before this resolves, so that the next call finds nobody. Where the connection is lost, its end does both.
+    await client.query('rollback').catch(() => undefined);
+    await client.query('select pg_advisory_unlock_all()').catch(() => undefined);
+    // Closes the connection, and with it the temporary tables.
     client.release(true);
   }
 };

@@ -26,6 +26,10 @@ const ANY_BEYOND = `
     > (select position from projections where name = 'audit_log')
   and (select max(position) from process_checkpoints) > (select max(before) from position_map)`;
 
+/** The time from which on something is lost that the audit did not have; null: there is no such thing. */
+const UNKNOWN_SINCE = `
+  select least(case when ${ANY_BEYOND} then max(at) end, min(at) filter (where fate = 'gapped')) from audit_now`;
+
 /** False for the id of an event that the log has, or from which it was removed on purpose. */
 const IS_LOST = `
   not exists (select from log_now l where l.id = w.event_id)
@@ -82,7 +86,7 @@ const reopenIntents = async (
   const keys = new Set(ahead.map(nameOf));
   const { rows } = await client.query<DoneIntent & { recent: boolean }>(
     `select id::text, process, instance_id, event_id, n,
-       ${ANY_BEYOND} and done_at > (select max(at) from audit_now) - interval '1 minute' as recent
+       coalesce(done_at > (${UNKNOWN_SINCE}) - interval '1 minute', false) as recent
      from process_intents w
      where done_at is not null and not (${IS_LOST})`,
   );

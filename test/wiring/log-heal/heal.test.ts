@@ -244,6 +244,23 @@ describe('making a log whole again', function () {
     expect(instances.every(({ instance_id }) => inLog.has(`workflow-${instance_id}`))).to.equal(true);
   });
 
+  it('appends what it can where the audit lacks an event of a stream, and keeps what comes after that one in a file', async () => {
+    const { events } = await history();
+    const started = events.findLast(({ type }) => type === 'WorkflowStarted') as RecordedEvent;
+    const behind = events.filter(({ stream, revision }) => stream === started.stream && revision > started.revision);
+    expect(behind).not.to.deep.equal([]);
+    await pool.query('delete from audit_log where event_id = $1', [started.id]);
+    await double.loseTail(8);
+    const result = await healed();
+    expect(result).to.include({ outcome: 'done', appended: 7 - behind.length, kept: behind.length });
+    expect(result.diagnosis.gapped).to.deep.include({ events: behind.length, examples: [started.stream] });
+    const lines = (await readFile(lostEvents(), 'utf8')).trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line))).to.deep.equal(behind);
+    // The process has begun the workflow by a command, which it sends again.
+    await budapp.working(log, () => budapp.heard(log, 'WorkflowCallAnswered', 2));
+    await fitsTheLog();
+  });
+
   it('refuses to overwrite an earlier file of lost events', async () => {
     await history();
     await double.loseTail(8);
