@@ -87,6 +87,14 @@ const moveBack = async (client: ClientBase): Promise<void> => {
   else await client.query('update process_checkpoints set position = $1 where position > $1', [unread.before]);
 };
 
+/** What the fence looks for in the log. The tables themselves empty `event_id` when a position moves. */
+const setAnchors = async (client: ClientBase): Promise<void> => {
+  for (const table of ['projections', 'projection_builds', 'process_checkpoints'])
+    await client.query(
+      `update ${table} t set event_id = a.event_id from audit_now a where a.fate = 'held' and a.now = t.position`,
+    );
+};
+
 const moveModels = async (client: ClientBase, rebuild: boolean): Promise<string[]> => {
   await client.query(`delete from audit_log a using audit_now n where n.position = a.position and ${IS_LOST}`);
   await client.query(
@@ -137,6 +145,7 @@ export const takeOver = async (client: ClientBase, options: TakeOverOptions): Pr
   const rebuilt = await moveModels(client, rebuild);
   await moveProcesses(client);
   await moveBack(client);
+  await setAnchors(client);
   const checkpoint = await checkpointOf(client);
   if (checkpoint !== null) await work.refold(upTo(log, checkpoint));
   await adoptLog(client, log_id);

@@ -13,6 +13,9 @@ import type { Log } from '../../../src/ports/log.ts';
 import { createProcesses } from '../../../src/processes/catalog.ts';
 import { createProcessRunner } from '../../../src/processes/engine/runner.ts';
 import { createProjectionRunner } from '../../../src/projections/engine/runner.ts';
+import { keepAnchors, readAnchors } from '../../../src/wiring/log-fence/anchors.ts';
+import { createLogFence } from '../../../src/wiring/log-fence/log-fence.ts';
+import { assertSameLog } from '../../../src/wiring/log-identity.ts';
 import { collect, isEvent } from '../../contract/log.ts';
 import { eventually } from '../../eventually.ts';
 import type { ServiceDouble } from '../../processes/service-double.ts';
@@ -49,6 +52,15 @@ export const openInstallation = ({ pool, service }: { pool: Pool; service: Servi
 
   return {
     caughtUp,
+    /** What a start does before anything reads the log. */
+    async start(log: Log, log_id: string): Promise<void> {
+      const fence = createLogFence({
+        readAnchors: () => readAnchors(pool),
+        keepAnchors: (missing) => keepAnchors(pool, missing),
+        logger,
+      });
+      await assertSameLog({ pool, log, log_id, compare: () => fence.check(log) });
+    },
     /** Read models and processes follow the log until `work` is done and all of it is read. */
     async working(log: Log, work: () => Promise<unknown> = async () => undefined): Promise<void> {
       const owner = randomUUID();
