@@ -41,7 +41,7 @@ export const observeLag = (services: HealthServices): void => {
     );
   observeProjections(
     'lag_seconds',
-    'Seconds since a read model that is behind the log last moved; 0 once it has caught up',
+    'Seconds for which a read model that is behind the log has not moved; 0 once it has caught up',
     ({ lag_seconds }) => lag_seconds,
   );
   observeProjections(
@@ -55,7 +55,7 @@ export const observeLag = (services: HealthServices): void => {
     observe(`process_${name}`, help, ({ processes }) => (processes ? [[figureOf(processes)]] : []));
   observeProcesses(
     'lag_seconds',
-    'Seconds since the process managers, while behind the log, last moved; 0 once they have caught up',
+    'Seconds for which the process managers, while behind the log, have not moved; 0 once they have caught up',
     ({ lag_seconds }) => lag_seconds,
   );
   observeProcesses('open_intents', 'Commands and calls of process managers that are not done', ({ open }) => open);

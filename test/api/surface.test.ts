@@ -2,6 +2,7 @@ import { runInNewContext } from 'node:vm';
 import { expect } from 'chai';
 import { commandCatalog } from '../../src/commands/catalog.ts';
 import type { Dependency } from '../../src/ports/dependency.ts';
+import { eventually } from '../eventually.ts';
 import { type RunningApi, SERVICE_TOKEN, startApi } from './running-api.ts';
 
 type Json = Record<string, unknown>;
@@ -112,8 +113,11 @@ describe('the surface of the API', () => {
   };
   let isBroken = false;
   let isLame = false;
+  /** How far the clock of the API stands ahead. */
+  let aheadMs = 0;
   before(async () => {
-    api = await startApi({ dependencies: [broken, lame] });
+    const clock = () => new Date(Date.now() + aheadMs).toISOString();
+    api = await startApi({ dependencies: [broken, lame], clock });
   });
   after(() => api.close());
 
@@ -219,23 +223,39 @@ describe('the surface of the API', () => {
     expect(lacking.body.dependencies[1]).to.include({ ok: false, needed: false, error: 'it is lame' });
   });
 
+  /** Before the first event. */
+  const BEGINNING = '0'.repeat(16);
+
+  /** The health once the clock stands so many seconds further on. */
+  const healthIn = async (seconds: number) => {
+    aheadMs = seconds * 1000;
+    try {
+      const { body: metrics } = await api.request('GET', '/metrics');
+      return { ...(await api.request('GET', '/health/ready')), metrics };
+    } finally {
+      aheadMs = 0;
+    }
+  };
+
   it('says so, and to Prometheus, where the process managers make no progress while there are events to read', async () => {
     const { pool } = api.services;
     // Creates the user, the first event of the log.
     await api.admin.get('/auth/me');
     await pool.query(
       `insert into process_checkpoints (reader, position, updated_at)
-       values ('processes', '0', now() - interval '1 minute')`,
+       values ('processes', '${BEGINNING}', now() - interval '1 day')`,
     );
-    const stalled = await api.request('GET', '/health/ready');
-    const { body: metrics } = await api.request('GET', '/metrics');
+    const { body: quiet } = await healthIn(0);
+    const { metrics, ...stalled } = await healthIn(60);
     await pool.query("update process_checkpoints set position = $1 where reader = 'processes'", [
       await api.services.log.head(),
     ]);
     const moving = await api.request('GET', '/health/ready');
     await pool.query('delete from process_checkpoints');
+    // It has had nothing to read until just now, whenever it moved last.
+    expect(quiet.processes).to.include({ caught_up: false, stalled: false });
     expect([stalled.status, stalled.body.status]).to.deep.equal([200, 'degraded']);
-    expect(stalled.body.processes).to.include({ position: '0', caught_up: false, stalled: true, parked: 0 });
+    expect(stalled.body.processes).to.include({ position: BEGINNING, caught_up: false, stalled: true, parked: 0 });
     expect(metrics).to.match(/budapp_process_lag_seconds (6\d|[7-9]\d)/);
     expect(metrics).to.match(/budapp_process_parked_instances 0/);
     expect(moving.body.status).to.equal('ready');
@@ -251,6 +271,33 @@ describe('the surface of the API', () => {
     const { body } = await api.request('GET', '/health/ready');
     await pool.query('delete from process_checkpoints');
     expect(body.processes).to.include({ caught_up: false });
+  });
+
+  it('says so where a read model makes no progress while there are events to read', async () => {
+    const { pool, log } = api.services;
+    await api.admin.get('/auth/me');
+    await pool.query("insert into process_checkpoints (reader, position) values ('processes', $1)", [await log.head()]);
+    const whole = await eventually('all have read the log', async () => {
+      const health = await healthIn(60);
+      return health.body.status === 'ready' && health;
+    });
+    const { rows } = await pool.query('select * from projections where name = $1', ['clusters']);
+    await pool.query(
+      `update projections set position = '${BEGINNING}', updated_at = now() - interval '1 day' where name = 'clusters'`,
+    );
+    const quiet = await healthIn(0);
+    const stalled = await healthIn(60);
+    await pool.query('update projections set position = $1, updated_at = $2 where name = $3', [
+      ...[rows[0].position, rows[0].updated_at, 'clusters'],
+    ]);
+    await pool.query('delete from process_checkpoints');
+    const stateOf = ({ status, body }: typeof whole) => [
+      ...[status, body.status],
+      body.projections.filter((model: { stalled: boolean }) => model.stalled).map(({ name }: { name: string }) => name),
+    ];
+    expect(stateOf(whole)).to.deep.equal([200, 'ready', []]);
+    expect(stateOf(quiet)).to.deep.equal([200, 'ready', []]);
+    expect(stateOf(stalled)).to.deep.equal([200, 'degraded', ['clusters']]);
   });
 
   it('measures requests by route', async () => {

@@ -1,5 +1,6 @@
 import pTimeout from 'p-timeout';
 import { z } from 'zod';
+import { Position } from '../../events/event.ts';
 import { failureText } from '../../failures/failure-text.ts';
 import type { Dependency } from '../../ports/dependency.ts';
 import type { ProcessOperations } from '../../ports/process-operations.ts';
@@ -16,7 +17,7 @@ export type HealthServices = Pick<
 
 const tag = 'operations';
 const CHECK_TIMEOUT_MS = 2000;
-/** Seconds without progress, while there are events to read, after which the process managers are reported as stalled. */
+/** Seconds without progress, while there are events to read, after which a reader of the log is reported as stalled. */
 const STALLED_SECONDS = 30;
 
 const DependencyHealth = z.object({
@@ -35,8 +36,8 @@ type DependencyHealth = z.output<typeof DependencyHealth>;
 
 const Readiness = z.object({
   /**
-   * `degraded`: a dependency that is not needed for every request is unavailable, or the process managers make no
-   * progress; `dependencies` and `processes` say which.
+   * `degraded`: a dependency that is not needed for every request is unavailable, or a read model or the process managers
+   * make no progress; `dependencies`, `projections` and `processes` say which.
    */
   status: z.enum(['ready', 'degraded', 'not-ready']),
   dependencies: z.array(DependencyHealth),
@@ -47,8 +48,10 @@ const Readiness = z.object({
       position: z.string().nullable(),
       /** Whether it has handled all events of the log. */
       caught_up: z.boolean(),
-      /** Seconds since its last progress; 0 once it has caught up. */
+      /** Seconds for which it has made no progress although there is something to read; 0 once it has caught up. */
       lag_seconds: z.number(),
+      /** True after 30 seconds without progress. */
+      stalled: z.boolean(),
       parked: z.int(),
     }),
   ),
@@ -58,7 +61,7 @@ const Readiness = z.object({
       position: z.string().nullable(),
       /** Whether they have read all events of the log. */
       caught_up: z.boolean(),
-      /** Seconds since the last progress; 0 once they have caught up. */
+      /** Seconds for which they have made no progress although there is something to read; 0 once they have caught up. */
       lag_seconds: z.number(),
       /** True after 30 seconds without progress. */
       stalled: z.boolean(),
@@ -112,6 +115,33 @@ const lagOf = (
   return { caught_up, lag_seconds };
 };
 
+/** When the first event after a position was appended; null where the log does not say. */
+const unreadSince = async (log: HealthServices['log'], position: string | null): Promise<number | null> => {
+  const after = position === null ? 'start' : Position.parse(position);
+  for await (const item of log.subscribe({ after, live: false })) return 'at' in item ? Date.parse(item.at) : null;
+  return null;
+};
+
+/**
+ * How long each reader that is behind has had something to read. A reader of a quiet log has moved long ago, and stands
+ * only from the next event on.
+ */
+const findStalled = async <Lag extends { position: string | null; lag_seconds: number }>(
+  lags: readonly Lag[],
+  { log, now }: { log: HealthServices['log']; now: number },
+): Promise<(Lag & { stalled: boolean })[]> => {
+  const doubtful = lags.filter(({ lag_seconds }) => lag_seconds > STALLED_SECONDS).map(({ position }) => position);
+  const unread = new Map<string | null, number | null>();
+  for (const position of new Set(doubtful))
+    unread.set(position, await withTimeout(unreadSince(log, position)).catch(() => null));
+  return lags.map((lag) => {
+    const since = unread.get(lag.position) ?? null;
+    const waiting = since === null ? lag.lag_seconds : Math.max(0, (now - since) / 1000);
+    const lag_seconds = Math.min(lag.lag_seconds, waiting);
+    return { ...lag, lag_seconds, stalled: lag_seconds > STALLED_SECONDS };
+  });
+};
+
 /**
  * How far the read models and the process managers are behind the log; `processes` is null where they cannot be asked.
  * Throws where the log or the read models do not answer in time.
@@ -125,22 +155,21 @@ export const readLag = async ({ projections, processes, log, clock }: HealthServ
   // Asked again, so that nobody is ahead of it who has only just read a new event.
   const head = await withTimeout(log.head());
   const at = { from, head, now: Date.parse(clock()) };
-  const processLag = progress && lagOf(progress, at);
+  const [projectionLags, processLags] = await Promise.all([
+    findStalled(
+      status.map((model) => ({ ...model, ...lagOf(model, at) })),
+      { log, now: at.now },
+    ),
+    findStalled(progress ? [{ ...progress, ...lagOf(progress, at) }] : [], { log, now: at.now }),
+  ]);
   return {
     head,
-    projections: status.map(({ name, status: state, position, parked, updated_at }) => ({
+    projections: projectionLags.map(({ name, status: state, position, caught_up, lag_seconds, stalled, parked }) => ({
       ...{ name, status: state, position },
-      ...lagOf({ position, updated_at }, at),
+      ...{ caught_up, lag_seconds, stalled },
       parked,
     })),
-    processes: progress &&
-      processLag && {
-        position: progress.position,
-        ...processLag,
-        stalled: processLag.lag_seconds > STALLED_SECONDS,
-        ...{ open: progress.open, retrying: progress.retrying },
-        ...{ parked: progress.parked, parked_intents: progress.parked_intents },
-      },
+    processes: processLags.map(({ updated_at: _, ...lag }) => lag)[0] ?? null,
   };
 };
 
@@ -150,7 +179,8 @@ const ready = async (services: HealthServices): Promise<Answer> => {
     readLag(services).catch(() => null),
   ]);
   const canServe = lag !== null && dependencies.every((each) => each.ok || !each.needed);
-  const isWhole = dependencies.every((each) => each.ok) && lag?.processes?.stalled === false;
+  const isMoving = lag?.processes?.stalled === false && lag.projections.every(({ stalled }) => !stalled);
+  const isWhole = dependencies.every((each) => each.ok) && isMoving;
   const body = {
     status: canServe ? (isWhole ? 'ready' : 'degraded') : 'not-ready',
     dependencies,
