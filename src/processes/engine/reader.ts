@@ -1,6 +1,7 @@
 import type { ClientBase, Pool } from 'pg';
 import type { Logger } from 'pino';
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import { eventSize } from '../../events/event-size.ts';
 import type { EventId } from '../../events/ids.ts';
 import type { Log } from '../../ports/log.ts';
 import { assertLease, holdLease, type Lease } from '../../postgres/lease.ts';
@@ -29,6 +30,7 @@ export interface ReaderOptions {
 }
 
 const BATCH = 500;
+const BATCH_BYTES = 16 * 1024 * 1024;
 /** Short, because after a crash no event is read before the lease has run out. */
 const LEASE_MS = 5000;
 /** How long the checkpoint may lag, in milliseconds, while no process manager follows the new events. */
@@ -72,6 +74,8 @@ export const createReader = (options: ReaderOptions) => {
     let committed: Position | null = checkpoint?.position ?? null;
     let committedAt = performance.now();
     let batch: RecordedEvent[] = [];
+    let bytes = 0;
+    const isFull = () => batch.length >= BATCH || bytes >= BATCH_BYTES;
     /** The position of events that no process manager follows, and that only move the checkpoint. */
     let idle: ReadUpTo | null = null;
     let storing: Promise<void> = Promise.resolve();
@@ -79,7 +83,7 @@ export const createReader = (options: ReaderOptions) => {
       if (position === null || position === committed) return;
       const to = { position, event_id };
       // A batch that no process manager follows only moves the checkpoint. Reading it again after a crash is harmless.
-      const isIdle = batch.length < BATCH && !batch.some((event) => mayConcern(processes, event));
+      const isIdle = !isFull() && !batch.some((event) => mayConcern(processes, event));
       if (isIdle && performance.now() - committedAt < IDLE_COMMIT_MS) {
         idle = to;
         return;
@@ -89,6 +93,7 @@ export const createReader = (options: ReaderOptions) => {
       idle = null;
       await commit(lease, batch, { from: committed, to });
       batch = [];
+      bytes = 0;
       committed = position;
       committedAt = performance.now();
     };
@@ -113,7 +118,11 @@ export const createReader = (options: ReaderOptions) => {
       const after_id = checkpoint?.event_id ?? undefined;
       for await (const item of log.subscribe({ after, after_id, live: true, signal })) {
         if ('caughtUp' in item) await flush(item.position, item.event_id ?? null);
-        else if (batch.push(item) >= BATCH) await flush(item.position, item.id);
+        else {
+          batch.push(item);
+          bytes += eventSize(item);
+          if (isFull()) await flush(item.position, item.id);
+        }
       }
     } finally {
       clearInterval(timer);

@@ -1,4 +1,5 @@
 import type { Position, RecordedEvent } from '../../events/event.ts';
+import { eventSize } from '../../events/event-size.ts';
 import type { EventId } from '../../events/ids.ts';
 import type { CaughtUp } from '../../ports/log.ts';
 
@@ -20,6 +21,9 @@ export interface BatchOptions {
   linger_ms: number;
 }
 
+/** Whatever `max` says, a batch ends with the event with which it has so many bytes. */
+const MAX_BYTES = 16 * 1024 * 1024;
+
 const isCaughtUp = (item: RecordedEvent | CaughtUp): item is CaughtUp => 'caughtUp' in item;
 
 /**
@@ -34,6 +38,7 @@ export async function* batches(
   let events: RecordedEvent[] = [];
   let position: Position | null = null;
   let event_id: EventId | null = null;
+  let bytes = 0;
   let caughtUp = false;
   let ready = false;
   let ended = false;
@@ -50,6 +55,8 @@ export async function* batches(
     filled.resolve();
   };
 
+  const isFull = (): boolean => events.length >= max || bytes >= MAX_BYTES;
+
   const add = (item: RecordedEvent | CaughtUp): void => {
     position = item.position;
     event_id = isCaughtUp(item) ? (item.event_id ?? null) : item.id;
@@ -59,9 +66,10 @@ export async function* batches(
       return;
     }
     events.push(item);
+    bytes += eventSize(item);
     caughtUp = false;
     if (events.length === 1) lingering = setTimeout(release, linger_ms);
-    if (events.length >= max) release();
+    if (isFull()) release();
   };
 
   const pump = async (): Promise<void> => {
@@ -70,7 +78,7 @@ export async function* batches(
         const { done, value } = await iterator.next();
         if (done) break;
         add(value);
-        if (events.length >= max) await taken.promise;
+        if (isFull()) await taken.promise;
       }
     } catch (error) {
       failure = { error };
@@ -82,6 +90,7 @@ export async function* batches(
   const take = (): Batch => {
     const batch = { events, position, event_id, caughtUp };
     events = [];
+    bytes = 0;
     ready = false;
     caughtUp = false;
     clearTimeout(lingering);
