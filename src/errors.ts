@@ -64,6 +64,19 @@ export const unknownPosition = (position: string) =>
 export const isUnknownPosition = (error: unknown): boolean =>
   error instanceof Rejected && error.code === 'unknown-position';
 
+/**
+ * Somebody other than BudApp has deleted, cut or changed the stream of a resource. A conflict, not an error of the server:
+ * sending the request again does not help, and all other resources are as well as ever.
+ */
+export const historyDamaged = (stream: string, what: string, cause?: unknown) =>
+  rejected('history-damaged', `The history of this resource is damaged in the log: ${stream}: ${what}.`, {
+    hint: 'An operator must look at it: see "A damaged history" in docs/operations.md.',
+    ...(cause === undefined ? {} : { cause }),
+  });
+
+export const isHistoryDamaged = (error: unknown): boolean =>
+  error instanceof Rejected && error.code === 'history-damaged';
+
 /** The stream is not at the revision that an append expected; `actual` is null where it has no events. */
 export class WrongExpectedRevision extends Error {
   readonly stream: string;

@@ -1,7 +1,7 @@
 import type { Caller } from '../commands/access.ts';
 import type { AnyCommand } from '../commands/command.ts';
 import type { Outcome } from '../commands/engine/handle.ts';
-import { Rejected } from '../errors.ts';
+import { isHistoryDamaged, Rejected } from '../errors.ts';
 import { type Recorded, streamOf, toFact } from '../events/catalog.ts';
 import type { RecordedEvent } from '../events/event.ts';
 import { type CommandId, UserId } from '../events/ids.ts';
@@ -34,14 +34,35 @@ interface Folded {
 const workflowIn = ({ data }: Recorded): string | undefined =>
   'workflow_id' in data && typeof data.workflow_id === 'string' ? data.workflow_id : undefined;
 
-/** Folds the resource as of the command's last event, whatever happened since. */
-const fold = async (log: ApiServices['log'], resource: Resource, outcome: Recording, commandId: CommandId) => {
+type Reading = Pick<ApiServices, 'log' | 'readModels'>;
+
+/**
+ * What to fold: a row, and the events after it. A resource that was just created needs no read, since the outcome has all
+ * its events. Where somebody has cut the stream, the command is done all the same, and the read model knows the rest.
+ */
+const historyOf = async ({ log, readModels }: Reading, { area, projection }: Resource, outcome: Recording) => {
   const { id, revision, events } = outcome;
-  // A resource that was just created needs no read: the outcome has all its events.
-  const history = events[0]?.revision === 0 ? events : log.readStream(streamOf(resource.area, id), { to: revision });
-  let row: AnyRow | null = null;
+  const [first] = events;
+  if (first?.revision === 0) return { row: null, events };
+  try {
+    const read: RecordedEvent[] = [];
+    for await (const event of log.readStream(streamOf(area, id), { to: revision })) read.push(event);
+    return { row: null, events: read };
+  } catch (error) {
+    if (!isHistoryDamaged(error) || first === undefined) throw error;
+    const row: AnyRow | null = await readModels.find(projection, { tenant_id: first.meta.tenant_id, id });
+    if (!row) throw error;
+    return { row, events: events.filter((event) => event.revision > row.revision) };
+  }
+};
+
+/** Folds the resource as of the command's last event, whatever happened since. */
+const fold = async (reading: Reading, resource: Resource, outcome: Recording, commandId: CommandId) => {
+  const { id, revision } = outcome;
+  const history = await historyOf(reading, resource, outcome);
+  let row: AnyRow | null = history.row;
   let workflow_id: string | undefined;
-  for await (const recorded of history) {
+  for (const recorded of history.events) {
     const fact = toFact(recorded);
     row = reduce(resource.projection, row, fact);
     if (fact.meta.command_id === commandId) workflow_id ??= workflowIn(fact);
@@ -122,7 +143,7 @@ export const writeAnswer = async (
   { outcome, attempt }: { outcome: Recording; attempt: CommandAttempt },
 ): Promise<Answer> => {
   const resource = resources[command.aggregate.area];
-  const { row, workflow_id } = await fold(services.log, resource, outcome, attempt.command_id);
+  const { row, workflow_id } = await fold(services, resource, outcome, attempt.command_id);
   const body = await unsealRow(row, services);
   return {
     success: workflow_id === undefined ? (command.creates ? 'created' : 'ok') : 'accepted',

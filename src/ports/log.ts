@@ -59,6 +59,11 @@ export interface ReadStreamOptions {
   to?: number;
   backwards?: boolean;
   limit?: number;
+  /**
+   * `is-refused`: where the stream had events once and somebody has deleted it, this throws `history-damaged`, at the
+   * price of a second look where there are none. Default: such a stream is empty.
+   */
+  deleted?: 'is-empty' | 'is-refused';
 }
 
 /** The append-only log. `test/contract/log.ts` specifies what every adapter must do. */
@@ -71,7 +76,10 @@ export interface Log extends Closable {
    * `Rejected` of kind `unavailable`.
    */
   append(stream: string, events: readonly NewEvent[], options: { expected: ExpectedRevision }): Promise<Appended>;
-  /** Reads a stream in order, or backwards; a stream that does not exist is empty. */
+  /**
+   * Reads a stream in order, or backwards; a stream that does not exist is empty. Throws `Rejected` `history-damaged`
+   * where events that were there have been cut off or deleted for good, which BudApp never does.
+   */
   readStream(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent>;
   /** Reads the log. Ends only when not live and caught up, when `signal` aborts, or by throwing. */
   subscribe(options: SubscribeOptions): AsyncIterable<RecordedEvent | CaughtUp>;

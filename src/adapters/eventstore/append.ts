@@ -17,6 +17,7 @@ import { eventIdsTaken } from '../append-check.ts';
 import { type Batches, createBatches, type Written } from './batch.ts';
 import type { EventStoreClient } from './client.ts';
 import { BACKOFF, type Connection, isTransient, logClosed, logUnavailable, ResponseTimeout } from './connection.ts';
+import { damageOf } from './damage.ts';
 import type { HighWaterMark } from './high-water-mark.ts';
 import type { ReadServer } from './read.ts';
 import { type Found, findInStream, readOne } from './read-stream.ts';
@@ -163,7 +164,7 @@ export const createAppender = (options: AppenderOptions): Appender => {
     } catch (error) {
       if (error instanceof WrongExpectedVersionError) return conflictOf(append, error);
       if (error instanceof MaxAppendSizeExceededError) throw tooLarge(append, error);
-      throw error;
+      throw damageOf(error, stream) ?? error;
     }
   };
 

@@ -50,6 +50,15 @@ export const isNotLeader = (error: unknown): boolean =>
 export const isInvalidPosition = (error: unknown): boolean =>
   error instanceof UnknownError && error.message.includes('ReadAllResult: InvalidPosition');
 
+const GRPC_UNAUTHENTICATED = 16;
+
+/** The server refuses the user, or what the user wants. */
+export const isAccessDenied = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false;
+  const known = convertToCommandError(error);
+  return isCommandError(known) && (known.type === ErrorType.ACCESS_DENIED || known.code === GRPC_UNAUTHENTICATED);
+};
+
 /** True where the same call may succeed later: no connection, no leader, no answer. */
 export const isTransient = (error: unknown): boolean => {
   if (!(error instanceof Error) || MISTAKES.some((mistake) => error instanceof mistake)) return false;

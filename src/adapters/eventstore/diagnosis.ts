@@ -1,15 +1,14 @@
 import { once } from 'node:events';
 import { connect as connectPlain, isIP } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { ErrorType, isCommandError } from '@eventstore/db-client';
 import { Rejected, type SystemUnusable } from '../../errors.ts';
 import { codeOf } from '../../failures/failure-code.ts';
 import { tlsFaultOf } from '../certificates.ts';
 import { unusable } from './address.ts';
 import type { ClientSettings } from './client.ts';
+import { isAccessDenied } from './connection.ts';
 
 const PROBE_TIMEOUT_MS = 3000;
-const GRPC_UNAUTHENTICATED = 16;
 
 /** Opens a connection to get the reason, which the client's errors do not have. Null where it succeeds. */
 const probe = async ({ hosts, channel }: ClientSettings): Promise<unknown> => {
@@ -39,11 +38,6 @@ const probe = async ({ hosts, channel }: ClientSettings): Promise<unknown> => {
     socket.on('error', () => undefined).destroy();
   }
 };
-
-const isAccessDenied = (error: unknown): boolean =>
-  error instanceof Error &&
-  isCommandError(error) &&
-  (error.type === ErrorType.ACCESS_DENIED || error.code === GRPC_UNAUTHENTICATED);
 
 /** Finds out why the log could not be opened. */
 export const diagnose = async (settings: ClientSettings, error: unknown): Promise<SystemUnusable> => {

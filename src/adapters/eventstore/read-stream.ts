@@ -1,6 +1,7 @@
 import type { ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
 import type { RecordedEvent } from '../../events/event.ts';
 import type { ReadStreamOptions } from '../../ports/log.ts';
+import { assertNotDeleted, assertWhole, damageOf } from './damage.ts';
 import { bytesIn, eventIn, PAGE_BYTES, type ReadServer, readWith } from './read.ts';
 import { readStreamRequest } from './read-request.ts';
 import { toRecorded } from './row.ts';
@@ -18,6 +19,8 @@ interface StreamPage {
   last: number | null;
   count: number;
   bytes: number;
+  /** There is no such stream: it never was, or was deleted. */
+  missing: boolean;
   /** Whether the stream may go on after it: it ends where it was large enough, or where the read broke. */
   cut: boolean;
 }
@@ -32,10 +35,11 @@ interface StreamPageOptions {
 /** The page of a stream that does not exist is empty: the server answers `StreamNotFound`, which is no event. */
 const readPage = (server: ReadServer, { stream, from, backwards, count }: StreamPageOptions): Promise<StreamPage> =>
   readWith(server, () => {
-    const page: StreamPage = { events: [], first: null, last: null, count: 0, bytes: 0, cut: false };
+    const page: StreamPage = { events: [], first: null, last: null, count: 0, bytes: 0, missing: false, cut: false };
     return {
       request: readStreamRequest(stream, { from, backwards, count }),
       take(answer: ReadResp) {
+        page.missing ||= answer.hasStreamNotFound();
         const event = eventIn(answer);
         if (!event) return false;
         page.count += 1;
@@ -52,17 +56,23 @@ const readPage = (server: ReadServer, { stream, from, backwards, count }: Stream
     };
   });
 
-/** Reads the events of one stream, from `from` to `to` (inclusive), at most `limit`. */
+/** Reads the events of one stream, from `from` to `to` (inclusive), at most `limit`. Throws `history-damaged`. */
 export async function* readStream(
   server: ReadServer,
   stream: string,
-  { from = 0, to = Number.POSITIVE_INFINITY, backwards = false, limit = Number.POSITIVE_INFINITY }: ReadStreamOptions,
+  options: ReadStreamOptions,
 ): AsyncGenerator<RecordedEvent> {
+  const { from = 0, to = Number.POSITIVE_INFINITY, limit = Number.POSITIVE_INFINITY } = options;
+  const { backwards = false, deleted = 'is-empty' } = options;
   let [low, high, left] = [from, to, limit];
   while (left > 0 && low <= high) {
     const count = Math.min(PAGE, left, high - low + 1);
     const start = backwards ? (Number.isFinite(high) ? high : 'end') : low;
-    const page = await readPage(server, { stream, from: start, backwards, count });
+    const page = await readPage(server, { stream, from: start, backwards, count }).catch((error: unknown) => {
+      throw damageOf(error, stream) ?? error;
+    });
+    if (!backwards) assertWhole(stream, { from: low, first: page.first });
+    if (page.missing && deleted === 'is-refused') await assertNotDeleted(server, stream);
     const wanted = page.events.filter(({ revision }) => revision >= low && revision <= high);
     yield* wanted;
     if (page.last === null || (page.count < count && !page.cut)) return;

@@ -1,5 +1,5 @@
 import type { Pool } from 'pg';
-import { unknownPosition } from '../../errors.ts';
+import { historyDamaged, unknownPosition } from '../../errors.ts';
 import { isOurs, type Stored } from '../../events/envelope.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { LogFilter, ReadStreamOptions } from '../../ports/log.ts';
@@ -89,6 +89,9 @@ export async function* readStream(
     const size = Math.min(PAGE, left);
     const rest = `where stream = $1 and revision between $2 and $3 order by revision ${backwards ? 'desc' : 'asc'} limit $4`;
     const events = await retry(() => selectEvents(pool, rest, [stream, low, high, size]));
+    const [first] = events;
+    if (!backwards && first && first.revision > low)
+      throw historyDamaged(stream, `somebody has cut it: it begins at revision ${first.revision}, not at ${low}`);
     yield* events.filter(isOurs);
     const last = events.at(-1);
     if (last === undefined || events.length < size) return;

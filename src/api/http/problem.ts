@@ -1,5 +1,5 @@
 import type { InputError, RejectionKind } from '../../errors.ts';
-import { Rejected, WrongExpectedRevision } from '../../errors.ts';
+import { isHistoryDamaged, Rejected, WrongExpectedRevision } from '../../errors.ts';
 import { codeOf } from '../../failures/failure-code.ts';
 import { ServiceFailure } from '../../ports/service-invoker.ts';
 import { RequestInProgress } from '../../postgres/repeated-answers.ts';
@@ -56,7 +56,7 @@ export interface Problem {
   status: number;
   headers: Readonly<Record<string, string>>;
   body: Readonly<Record<string, unknown>>;
-  /** True for an unexpected error, which must be logged. */
+  /** True for what an operator must see: an unexpected error, or a damaged history. */
   unexpected: boolean;
 }
 
@@ -99,7 +99,7 @@ const ofRejected = (error: Rejected, requestId: string): Problem => {
       ...(retryAfter === undefined ? {} : { 'Retry-After': String(Math.ceil(retryAfter)) }),
     },
     body: bodyOf({ status, title, code, detail: message, hint, errors, extra }, requestId),
-    unexpected: false,
+    unexpected: isHistoryDamaged(error),
   };
 };
 

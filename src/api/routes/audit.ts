@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { visibleProjects } from '../../commands/access.ts';
 import { maySee } from '../../commands/may-see.ts';
-import { Rejected, unknownPosition } from '../../errors.ts';
-import { Area } from '../../events/catalog.ts';
+import { historyDamaged, Rejected, unknownPosition } from '../../errors.ts';
+import { Area, streamOf } from '../../events/catalog.ts';
 import { ofOneForm, Position } from '../../events/event.ts';
 import type { ProjectId } from '../../events/ids.ts';
 import { isSealed, withoutSealed } from '../../events/sealed.ts';
@@ -187,7 +187,7 @@ const stateRoute = (services: WriteServices): Route =>
       as_of: AsOf.optional(),
     }),
     answers: answers(AnyResource, 'The resource as of that time or position', { Position: 'always' }),
-    refusals: ['invalid', 'not-found', 'unavailable'],
+    refusals: ['conflict', 'invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
       await getForAudit(services, exchange);
       const { area, id } = exchange.params;
@@ -196,6 +196,8 @@ const stateRoute = (services: WriteServices): Route =>
       if (as_of !== undefined) await refuseFuture(services, as_of);
       const to = as_of === undefined ? {} : { to: as_of };
       const row: AnyRow | null = await replay(resource.projection, services.log, { id, ...to });
+      // Its read model has it.
+      if (!row && as_of === undefined) throw historyDamaged(streamOf(area, id), 'it has no events any more');
       if (!row) throw new Rejected('not-found', `${area}-not-found`, `The ${area} ${id} did not exist then.`);
       return ok(await unsealRow(row, services), { Position: row.position });
     },

@@ -1,4 +1,4 @@
-import { notFound, Rejected, rejected } from '../../errors.ts';
+import { historyDamaged, notFound, Rejected, rejected, WrongExpectedRevision } from '../../errors.ts';
 import { definitionOf, type Fact, type Recorded, streamOf } from '../../events/catalog.ts';
 import type { Meta, NewEvent, Position } from '../../events/event.ts';
 import { type CommandId, deriveId, type EventId, eventIdOf, type TenantId } from '../../events/ids.ts';
@@ -29,6 +29,12 @@ export interface Request {
   request_id?: string | undefined;
   /** True where the command may have been handled before: it has an idempotency key, or is an intent of a process. */
   may_repeat?: boolean;
+}
+
+interface Attempt extends Request {
+  turn?: Turn;
+  /** The conflict with which the attempt before ended. */
+  conflict?: WrongExpectedRevision | undefined;
 }
 
 /** The result of a command. */
@@ -105,6 +111,15 @@ const assertExistence = (
     });
   }
   if (aggregate.isGone(state)) throw notFound(aggregate.area, id);
+};
+
+/** An event behind the last one of BudApp's is somebody else's: an append would conflict with it for ever. */
+const assertNothingBehind = (
+  { stream, revision }: Loaded<unknown>,
+  conflict: WrongExpectedRevision | undefined,
+): void => {
+  if (conflict?.stream !== stream || conflict.actual === null || (revision ?? -1) >= conflict.actual) return;
+  throw historyDamaged(stream, `somebody has written revision ${conflict.actual}`);
 };
 
 const assertCurrent = ({ revision }: Loaded<unknown>, { expected_revision }: Request, area: string): void => {
@@ -222,18 +237,19 @@ export const createCommandHandler = ({
   };
 
   /** Loads the stream of the command and authorises the caller. */
-  const load = async (command: AnyCommand, { data, id }: { data: unknown; id: string }, request: Request) => {
+  const load = async (command: AnyCommand, { data, id }: { data: unknown; id: string }, request: Attempt) => {
     const { aggregate, creates } = command;
     refuseSystemCommand(command, request.caller);
     if (creates) authoriseCreation(command, data, request.caller);
     // A new id has no stream yet; if it has one, the append's expected revision fails.
     if (creates && !request.may_repeat) return emptyStream<unknown>(streamOf(aggregate.area, id));
     const loaded: Loaded<unknown> = await loader.load(aggregate, id);
+    assertNothingBehind(loaded, request.conflict);
     if (!creates) authoriseChange(command, loaded, request.caller);
     return loaded;
   };
 
-  const attempt = async (command: AnyCommand, data: unknown, request: Request & { turn?: Turn }): Promise<Outcome> => {
+  const attempt = async (command: AnyCommand, data: unknown, request: Attempt): Promise<Outcome> => {
     const { area } = command.aggregate;
     const id = command.target(data, (purpose) => deriveId(request.command_id, purpose));
     const loaded = await load(command, { data, id }, request);
@@ -264,8 +280,15 @@ export const createCommandHandler = ({
 
   return async (command, input, request) => {
     const data = parseInput(command.data, input);
-    const work = (round: number): Promise<Outcome> =>
-      attempt(command, data, round === 1 ? request : { ...request, may_repeat: true });
+    let conflict: WrongExpectedRevision | undefined;
+    const work = async (round: number): Promise<Outcome> => {
+      try {
+        return await attempt(command, data, round === 1 ? request : { ...request, may_repeat: true, conflict });
+      } catch (error) {
+        if (error instanceof WrongExpectedRevision) conflict = error;
+        throw error;
+      }
+    };
     if (command.creates) return turns.retry(work);
     const id = command.target(data, (purpose) => deriveId(request.command_id, purpose));
     return turns.take(streamOf(command.aggregate.area, id), work);

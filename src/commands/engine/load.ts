@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { historyDamaged } from '../../errors.ts';
 import { type Fact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
 import type { Position } from '../../events/event.ts';
 import type { CommandId, TenantId } from '../../events/ids.ts';
@@ -66,10 +67,16 @@ export const createLoader = ({ log, capacity = 5000 }: { log: Log; capacity?: nu
   const read = async <State, F extends Fact>(aggregate: Aggregate<State, F>, start: Loaded<State>, to?: number) => {
     const events: Recorded[] = [];
     const from = start.revision === null ? 0 : start.revision + 1;
-    for await (const recorded of log.readStream(start.stream, to === undefined ? { from } : { from, to })) {
+    const range = to === undefined ? { from } : { from, to };
+    for await (const recorded of log.readStream(start.stream, { ...range, deleted: 'is-refused' })) {
       events.push(toFact(recorded));
     }
-    return fold(aggregate, start, events);
+    try {
+      return fold(aggregate, start, events);
+    } catch (error) {
+      // Facts of BudApp's own fold; these are somebody else's, or what was between them is missing.
+      throw historyDamaged(start.stream, 'its facts do not follow each other', error);
+    }
   };
 
   return {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Logger } from 'pino';
 import { z } from 'zod';
-import { isUnknownPosition } from '../../errors.ts';
+import { isHistoryDamaged, isUnknownPosition } from '../../errors.ts';
 import { type Area, parseStream } from '../../events/catalog.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import { type EventId, ProjectId } from '../../events/ids.ts';
@@ -45,7 +45,12 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
   };
 
   const readProject = async (stream: string): Promise<ProjectId | null> => {
-    for await (const first of log.readStream(stream, { limit: 1 })) return projectIn(first) ?? null;
+    try {
+      for await (const first of log.readStream(stream, { limit: 1 })) return projectIn(first) ?? null;
+    } catch (error) {
+      // Nobody can tell any more: it is shown to those only who see every project.
+      if (!isHistoryDamaged(error)) throw error;
+    }
     return null;
   };
 

@@ -1,4 +1,4 @@
-import { unknownPosition } from '../../errors.ts';
+import { historyDamaged, unknownPosition } from '../../errors.ts';
 import { type Fact, type Recorded, streamOf, toFact } from '../../events/catalog.ts';
 import { ofOneForm, type Position, type RecordedEvent } from '../../events/event.ts';
 import type { Log } from '../../ports/log.ts';
@@ -31,10 +31,20 @@ export const replay = async <Row extends object, F extends Fact>(
   { id, to }: ReplayOptions,
 ): Promise<Stamped<Row> | null> => {
   let row: Stamped<Row> | null = null;
-  for await (const event of log.readStream(streamOf(projection.area, id))) {
+  const stream = streamOf(projection.area, id);
+  for await (const event of log.readStream(stream, { deleted: 'is-refused' })) {
     if (isAfter(event, to)) break;
-    // `reduce` refuses facts of another area.
-    row = reduce(projection, row, toFact(event) as Recorded<F>);
+    const fact = toFact(event);
+    try {
+      // `reduce` refuses facts of another area.
+      row = reduce(projection, row, fact as Recorded<F>);
+    } catch (error) {
+      throw historyDamaged(
+        stream,
+        `${event.type} at revision ${event.revision} does not follow what is before it`,
+        error,
+      );
+    }
   }
   return row;
 };
