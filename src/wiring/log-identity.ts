@@ -38,7 +38,8 @@ const anotherLog = () =>
     "is another one than the log that this database's read models and processes have followed until now: its events " +
       'would be taken for theirs. To go on with this log, move there: stop BudApp, then run ' +
       '"budapp log copy --from <the log until now> --to <this log> --cut-over". Otherwise set EVENTSTORE_URL as it was ' +
-      '(unset, where the log was in Postgres)',
+      '(unset, where the log was in Postgres). Where it is the same server and its data were lost (an empty volume), restore ' +
+      'them from a backup: see "Restore" in docs/operations.md',
   );
 
 const unknownHistory = () =>

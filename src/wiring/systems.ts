@@ -32,29 +32,42 @@ interface Opened<T> {
   dependency: Dependency;
 }
 
+interface OpenedLog {
+  log: Log;
+  implementation: string;
+  refusalOf(error: unknown): Error | null;
+}
+
 /** EventStoreDB where the settings name it, else the log in Postgres. */
 export const openLog = async (
   config: Config,
   database: Database,
   { closing, logger, retryUntilAvailable, fence }: SystemNeeds & { fence: LogFence },
 ): Promise<Opened<Log>> => {
-  const open = async (): Promise<{ log: Log; implementation: string }> => {
+  const open = async (): Promise<OpenedLog> => {
     const url = config.eventstore_url;
     if (url === null) {
       return {
         log: await createPostgresLog({ connectionString: database.connection_string }),
         implementation: 'postgres',
+        refusalOf: () => null,
       };
     }
     const { createEventStoreLog } = await import('../adapters/eventstore/log.ts');
+    const { refusalOf } = await import('../adapters/eventstore/diagnosis.ts');
     const log = await retryUntilAvailable(() => createEventStoreLog({ url, logger, streamPrefixes, fence }));
-    return { log, implementation: `EventStoreDB at ${shownUrl(url)}` };
+    return { log, implementation: `EventStoreDB at ${shownUrl(url)}`, refusalOf };
   };
-  const { log, implementation } = await open();
+  const { log, implementation, refusalOf } = await open();
   closing.add('log', log);
   const check = async () => {
     assertWhole(fence);
-    await log.head();
+    try {
+      await log.head();
+    } catch (error) {
+      // A password that was changed on the server, or a user who was disabled: what a caller is told does not name it.
+      throw refusalOf(error) ?? error;
+    }
   };
   return {
     value: fencedLog(log, fence),

@@ -62,6 +62,8 @@ describe('which log it is', () => {
     await assertSameLog({ pool, compare, log, log_id });
     const message = await refusal({ log: createRespelledLog(), log_id: randomUUID() });
     expect(message).to.include('EVENTSTORE_URL').and.include('budapp log copy');
+    // An empty one, where the server has lost its data.
+    expect(message).to.include('restore').and.include('docs/operations.md');
   });
 
   it('may be another one only while it is empty: what processes asked for is never asked for again', async () => {

@@ -52,11 +52,18 @@ export const isInvalidPosition = (error: unknown): boolean =>
 
 const GRPC_UNAUTHENTICATED = 16;
 
+/** The server does not know the user with this password, or the user was disabled. */
+export const isUnauthenticated = (error: unknown): boolean => {
+  if (!(error instanceof Error)) return false;
+  const known = convertToCommandError(error);
+  return isCommandError(known) && known.code === GRPC_UNAUTHENTICATED;
+};
+
 /** The server refuses the user, or what the user wants. */
 export const isAccessDenied = (error: unknown): boolean => {
   if (!(error instanceof Error)) return false;
   const known = convertToCommandError(error);
-  return isCommandError(known) && (known.type === ErrorType.ACCESS_DENIED || known.code === GRPC_UNAUTHENTICATED);
+  return isUnauthenticated(error) || (isCommandError(known) && known.type === ErrorType.ACCESS_DENIED);
 };
 
 /** True where the same call may succeed later: no connection, no leader, no answer. */
@@ -76,6 +83,9 @@ export const logUnavailable = (cause: unknown): Rejected =>
 export const logClosed = (): Rejected => new Rejected('unavailable', 'log-closed', 'The log has been closed.');
 
 export const BACKOFF: BackoffPolicy = { first_ms: 25, longest_ms: 2000 };
+
+/** A user whom the server refuses is refused again, but for a moment at its start. Health checks wait for no longer. */
+const REFUSED_GIVE_UP_MS = 1000;
 
 export interface RetryOptions {
   /** Milliseconds after which the last failure is thrown as `log-unavailable`; absent: never. */
@@ -105,7 +115,8 @@ export const retryWith =
           signal.throwIfAborted();
           if (!isTransient(error)) throw error;
           part?.failed(error);
-          if (performance.now() - start >= giveUpAfter) throw logUnavailable(error);
+          const limit = isAccessDenied(error) ? Math.min(giveUpAfter, REFUSED_GIVE_UP_MS) : giveUpAfter;
+          if (giveUpAfter < Number.POSITIVE_INFINITY && performance.now() - start >= limit) throw logUnavailable(error);
           await waitForRetry(failures, BACKOFF, signal);
         }
       }

@@ -6,6 +6,7 @@ import { SystemUnusable } from '../../errors.ts';
 import { parseAddress, unusable } from './address.ts';
 import { type EventStoreClient, LEADER, openClient } from './client.ts';
 import { isNotLeader } from './connection.ts';
+import { writeRefusalOf } from './diagnosis.ts';
 
 /**
  * The stream with the log's id. Its only event has none of the metadata that marks BudApp's events, so that readers
@@ -71,7 +72,7 @@ export const eventStoreLogIdentity = async ({
     return await pTimeout(identifyAtLeader(client), { milliseconds: timeout, message });
   } catch (cause) {
     if (cause instanceof SystemUnusable) throw cause;
-    throw unusable('cannot return its log id', { transient: true, cause });
+    throw writeRefusalOf(cause) ?? unusable('cannot return its log id', { transient: true, cause });
   } finally {
     await client.close();
   }

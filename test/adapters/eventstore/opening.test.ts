@@ -3,12 +3,14 @@ import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { refusalOf } from '../../../src/adapters/eventstore/diagnosis.ts';
 import { SystemUnusable } from '../../../src/errors.ts';
 import { aCertificate } from '../../certificate.ts';
 import { anEvent, collect } from '../../contract/log.ts';
 import { createEventStoreCluster } from '../../eventstore-double/cluster.ts';
 import { SERVER_VERSION } from '../../eventstore-double/discovery.ts';
 import { createEventStoreDouble, type DoubleOptions, type EventStoreDouble } from '../../eventstore-double/double.ts';
+import { eventually } from '../../eventually.ts';
 import { failureOf } from '../../failure-of.ts';
 import { createLogs, listeningLogger, PATIENT } from './fixture.ts';
 
@@ -82,6 +84,42 @@ describe('opening the log in EventStoreDB', () => {
     const wrong = `${url.replace('right', 's3cret')}&tlsCAFile=${encodeURIComponent(authority)}`;
     // Long enough for the server to say so, however busy the machine is.
     expect(await refusal(wrong, false, 3000)).to.include('password');
+  });
+
+  it('names the right that a user lacks, and what gives it', async () => {
+    const users = [{ username: 'admin', password: 's3cret', rights: ['read' as const, 'append' as const] }];
+    const { url } = await openDouble({ tls, users });
+    const own = url.replace('esdb://', 'esdb://admin:s3cret@');
+    const message = await refusal(`${own}&tlsCAFile=${encodeURIComponent(authority)}`, false, 3000);
+    expect(message)
+      .to.include('$all')
+      .and.include("readRoles: ['$admins', '<user>']")
+      .and.include('docs/operations.md');
+    expect(message).to.not.include('password');
+  });
+
+  it('looks at all hosts, and tells what waiting does not help against', async () => {
+    const away = await openDouble({ tls });
+    await away.stop();
+    const strange = await openDouble({ tls });
+    const hosts = `localhost:${away.port},localhost:${strange.port}`;
+    expect(await refusal(`esdb+discover://${hosts}?tls=true`, false))
+      .to.include('tlsCAFile')
+      .and.include('host 2 of 2');
+  });
+
+  it('tells within the time of a health check that the password was changed, or the user disabled', async () => {
+    const double = await openDouble({ tls, users: [{ username: 'admin', password: 's3cret' }] });
+    const own = double.url.replace('esdb://', 'esdb://admin:s3cret@');
+    const log = await logs.open(`${own}&tlsCAFile=${encodeURIComponent(authority)}`);
+    await log.head();
+    double.setUsers([{ username: 'admin', password: 'changed' }]);
+    const startedAt = performance.now();
+    const refused = refusalOf(await failureOf(log.head()));
+    expect(refused?.message).to.include('the user or the password').and.include('EVENTSTORE_URL');
+    expect(performance.now() - startedAt).to.be.lessThan(10_000);
+    double.setUsers([{ username: 'admin', password: 's3cret' }]);
+    await eventually('it works again by itself', async () => (await log.head().catch(() => undefined)) !== undefined);
   });
 
   it('fails for good with an expired certificate, and says that it is that', async () => {
