@@ -22,7 +22,7 @@ export const assertWhole = (stream: string, { from, first }: { from: number; fir
     throw historyDamaged(stream, `somebody has cut it: it begins at revision ${first}, not at ${from}`);
 };
 
-/** The metadata of a stream are in a stream of their own. What only administrators may read cannot be told. */
+/** The metadata of a stream are in a stream of their own, which an ACL may keep from BudApp: then nobody can tell. */
 const hasMetadata = async (server: ReadServer, stream: string): Promise<boolean> => {
   try {
     return await readWith(server, () => {

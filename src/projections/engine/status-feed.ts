@@ -45,12 +45,7 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
   };
 
   const readProject = async (stream: string): Promise<ProjectId | null> => {
-    try {
-      for await (const first of log.readStream(stream, { limit: 1 })) return projectIn(first) ?? null;
-    } catch (error) {
-      // Nobody can tell any more: it is shown to those only who see every project.
-      if (!isHistoryDamaged(error)) throw error;
-    }
+    for await (const first of log.readStream(stream, { limit: 1 })) return projectIn(first) ?? null;
     return null;
   };
 
@@ -59,7 +54,14 @@ export const createStatusMapper = ({ log }: { log: Pick<Log, 'readStream'> }): S
     const named = projectIn(event);
     if (named !== undefined) return remember(event.stream, named);
     const known = projects.get(event.stream);
-    return known ? known.project_id : remember(event.stream, await readProject(event.stream));
+    if (known) return known.project_id;
+    try {
+      return remember(event.stream, await readProject(event.stream));
+    } catch (error) {
+      if (!isHistoryDamaged(error)) throw error;
+      // Nobody can tell now: it is shown to those only who see every project.
+      return null;
+    }
   };
 
   return {
