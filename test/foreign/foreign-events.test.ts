@@ -32,8 +32,8 @@ import { foreignEvent } from './foreign-event.ts';
 import { eventStoreForeigner, type ForeignWriter, postgresForeigner } from './foreign-writer.ts';
 
 const SEED = Number(process.env.SEED ?? 7);
-const ROUNDS = 4;
-const EVENTS_A_ROUND = 60;
+const ROUNDS = 3;
+const EVENTS_A_ROUND = 50;
 
 const logger = pino({ level: process.env.LOG_LEVEL ?? 'silent' });
 
