@@ -11,7 +11,7 @@ import { type RunningApi, startApi } from '../running-api.ts';
 /** A tenth of what it is in production: after 1 s the log is given up, as after 10 s there. */
 const TIMEOUTS = { timeout: 1000, attemptTimeout: 400, pageTimeout: 1000 };
 /** In the outage a stream is opened after 2 s, and access is looked up before. */
-const MAX_OPEN_MS = 5000;
+const MAX_OPEN_MS = 8000;
 
 interface Message {
   type: string;
