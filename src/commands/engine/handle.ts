@@ -12,7 +12,7 @@ import { DEFAULT_DEADLINES, type Deadlines } from '../deadlines.ts';
 import { authoriseChange, authoriseCreation, refuseSystemCommand } from './authorise.ts';
 import { inUse, type LiveEndpoint } from './in-use.ts';
 import { parseInput } from './input.ts';
-import { createLoader, emptyStream, type Loaded } from './load.ts';
+import { createLoader, earlierOf, emptyStream, type Loaded } from './load.ts';
 import { createNames, type FindNamesakes, isRefusal, type Turn } from './names.ts';
 import { createTurns } from './turns.ts';
 
@@ -168,7 +168,7 @@ export const createCommandHandler = ({
   };
 
   const outcomeOfEarlier = async (command: AnyCommand, loaded: Loaded<unknown>, request: Request) => {
-    const earlier = loaded.commands.get(request.command_id);
+    const earlier = earlierOf(loaded, request.command_id);
     if (!earlier || loaded.tenant_id !== request.caller.tenant_id) return null;
     if (request.request_hash !== undefined && earlier.request_hash !== request.request_hash) {
       throw new Rejected('invalid', 'idempotency-key-reused', 'This idempotency key was used with another body.');

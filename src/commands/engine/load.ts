@@ -15,9 +15,24 @@ export interface Loaded<State> {
   revision: number | null;
   position: Position | null;
   tenant_id: TenantId | null;
-  /** Per command that appended events: its last revision and position, and the hash of its body. */
-  commands: ReadonlyMap<CommandId, { revision: number; position: Position; request_hash: string | undefined }>;
+  /**
+   * Per command that appended events: its last revision and position, and the hash of its body. Later folds of the stream
+   * add theirs, since a copy for each would cost more with each event: see `earlierOf`.
+   */
+  commands: Map<CommandId, Earlier>;
 }
+
+interface Earlier {
+  revision: number;
+  position: Position;
+  request_hash: string | undefined;
+}
+
+/** What the command has appended to the stream, up to where it is folded. */
+export const earlierOf = ({ commands, revision }: Loaded<unknown>, id: CommandId): Earlier | null => {
+  const earlier = commands.get(id);
+  return earlier && revision !== null && earlier.revision <= revision ? earlier : null;
+};
 
 type AnyLoaded = Loaded<unknown>;
 
@@ -36,7 +51,7 @@ const fold = <State, F extends Fact>(
   events: readonly Recorded[],
 ): Loaded<State> => {
   if (events.length === 0) return loaded;
-  const commands = new Map(loaded.commands);
+  const { commands } = loaded;
   let { state, revision, position, tenant_id } = loaded;
   for (const event of events) {
     revision = event.revision;
