@@ -39,6 +39,20 @@ describe('a position from before the log was moved', () => {
     expectUnknown(await api.admin.get(`/audit/events/${OF_ANOTHER_LOG}`));
   });
 
+  it('is refused as a cursor whose event is another one now; one without the digits of an event is not', async () => {
+    const { body } = await api.admin.get('/audit/events?limit=1&order=oldest-first');
+    const cursor: string = body.next_cursor;
+    const [position, digits] = cursor.split('~');
+    expect(digits).to.equal(body.items[0].event_id.slice(0, 8));
+    const next = (await api.admin.get(`/audit/events?limit=1&order=oldest-first&cursor=${cursor}`)).body.items;
+    expect(next[0].position > (position ?? '')).to.equal(true);
+    const without = await api.admin.get(`/audit/events?limit=1&order=oldest-first&cursor=${position}`);
+    expect(without.body.items).to.deep.equal(next);
+    const other = digits === '00000000' ? '11111111' : '00000000';
+    for (const path of ['/audit/events', `/audit/project/${project.body.id}`])
+      expectUnknown(await api.admin.get(`${path}?cursor=${position}~${other}`));
+  });
+
   it('makes the live stream send reset and continue from now', async () => {
     const headers = { authorization: `Bearer ${api.admin.token}` };
     const socket = new WebSocket(`${api.url.replace('http', 'ws')}/stream?from=${OF_ANOTHER_LOG}`, { headers });

@@ -10,6 +10,7 @@ import { visibility } from '../../events/visibility.ts';
 import { AuditRow } from '../../projections/audit-log.ts';
 import type { AuditQuery } from '../../projections/queries/audit-query.ts';
 import { replay } from '../../projections/queries/replay.ts';
+import { assertSameEvent, EventCursor, eventCursorOf } from '../http/event-cursor.ts';
 import { QueryTime } from '../http/query-time.ts';
 import { awaitFreshness, freshness, page, paging } from '../read-route.ts';
 import { RequestId } from '../request-facts.ts';
@@ -37,8 +38,8 @@ const Order = z.enum(['newest-first', 'oldest-first']);
 const EventsQuery = z.strictObject({
   ...freshness,
   limit: paging.limit,
-  /** Only events after this position, in the chosen order. */
-  cursor: Position.optional(),
+  /** Only events after this `next_cursor`, or after this position, in the chosen order. */
+  cursor: EventCursor.optional(),
   order: Order.default('newest-first'),
   actor_id: z.string().max(200).optional(),
   actor_type: AuditRow.shape.actor_type.optional(),
@@ -64,11 +65,21 @@ const assertOfThisLog = async ({ readModels }: WriteServices, position: Position
   if (position && newest && !ofOneForm(position, newest)) throw unknownPosition(position);
 };
 
+type EntriesQuery = Omit<AuditQuery, 'cursor'> & { cursor: EventCursor | undefined };
+
 /** A page of entries. `position` is read before the rows, so the rows may be newer, never older. */
-const entries = async (services: WriteServices, query: AuditQuery) => {
+const entries = async (services: WriteServices, { cursor, ...rest }: EntriesQuery) => {
+  const { tenant_id } = rest;
+  if (cursor !== undefined) {
+    await assertOfThisLog(services, cursor.position);
+    await assertSameEvent(cursor, (position) => services.readModels.findAuditEvent({ tenant_id, position }));
+  }
+  const query: AuditQuery = { ...rest, cursor: cursor?.position };
   const position = (await services.readModels.positions()).get('audit_log') ?? null;
   const listed = await services.readModels.listAuditEvents(query);
-  return { ...listed, items: await Promise.all(listed.items.map((row) => entryOf(services, row))), position };
+  const last = listed.has_more ? listed.items.at(-1) : undefined;
+  const items = await Promise.all(listed.items.map((row) => entryOf(services, row)));
+  return { ...listed, next_cursor: last ? eventCursorOf(last) : null, items, position };
 };
 
 const eventsRoute = (services: WriteServices): Route =>
@@ -85,7 +96,6 @@ const eventsRoute = (services: WriteServices): Route =>
     handle: async (exchange) => {
       await awaitFreshness(services, ['audit_log'], exchange);
       const { min_position: _, limit, cursor, order, ...filter } = exchange.query;
-      await assertOfThisLog(services, cursor);
       const { tenant_id } = exchange.caller;
       return ok(await entries(services, { tenant_id, projects: projectsFor(exchange), filter, cursor, order, limit }));
     },
@@ -145,7 +155,7 @@ const historyRoute = (services: WriteServices): Route =>
     tag,
     permission: 'signed-in',
     params,
-    query: z.strictObject({ ...freshness, limit: paging.limit, cursor: Position.optional() }),
+    query: z.strictObject({ ...freshness, limit: paging.limit, cursor: EventCursor.optional() }),
     answers: answers(page(Entry), 'A page of events'),
     refusals: ['invalid', 'not-found', 'unavailable'],
     handle: async (exchange) => {
