@@ -11,6 +11,7 @@ import { openPool } from '../pool.ts';
 import { benchDapr } from './dapr.ts';
 import { benchDeployments } from './deployments.ts';
 import { benchEventStore } from './eventstore.ts';
+import { benchEventStoreReading } from './eventstore-reading.ts';
 import { benchHttp, type ServedProcess } from './http.ts';
 import { benchLatency, type Latency } from './latency.ts';
 import { benchLog } from './log.ts';
@@ -115,6 +116,7 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
   const tokens = await benchTokens();
   say('EventStoreDB, its test double ...');
   const eventStore = await benchEventStore();
+  const reading = await place.inDatabase('bench_reading', migrated(benchEventStoreReading));
   say('Dapr ...');
   const dapr = await benchDapr();
   const throughDapr =
@@ -131,6 +133,7 @@ const measure = async (place: Place): Promise<{ lines: BenchLine[]; latencies: L
       reports,
       ...tokens,
       ...eventStore,
+      ...reading,
       ...throughDapr.lines,
     ],
     latencies: [...api.latencies, ...stream.latencies, ...deployments.latencies, ...throughDapr.latencies],

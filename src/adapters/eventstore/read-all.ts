@@ -153,10 +153,14 @@ export interface Range {
 }
 
 /** Positions are bytes of the log. What is nearer is read whole, before a subscription would have begun. */
-const FAR_BYTES = 256n * 1024n;
+const FAR_BYTES = 256 * 1024;
 
-const isFar = (from: Position | null, upTo: Position): boolean =>
-  toServerPosition(upTo).commit - (from === null ? 0n : toServerPosition(from).commit) >= FAR_BYTES;
+/** Where more than this part of the log passes, reading all of it is faster; so many pages are, before the next try. */
+const DENSE = 0.5;
+const DENSE_PAGES = 8;
+
+const bytesBetween = (from: Position | null, to: Position): number =>
+  Number(toServerPosition(to).commit - (from === null ? 0n : toServerPosition(from).commit));
 
 /**
  * Reads BudApp's events after `after` up to `upTo`, page by page; the next page is fetched while one is handled. May
@@ -171,27 +175,31 @@ export async function* readAll(
     if (after !== null && (after !== upTo || after_id !== undefined)) await checkStillThere(server, after, after_id);
     return;
   }
-  let isFiltering = true;
+  /** How many pages are still read whole, since a filter is not worth it there. */
+  let whole = 0;
   let compared = server.connection.failures();
   const filterFrom = (from: Position | null): StreamNames | null =>
-    isFiltering && isFar(from, upTo) ? (names ?? server.strangers.names()) : null;
+    whole === 0 && bytesBetween(from, upTo) >= FAR_BYTES ? (names ?? server.strangers.names()) : null;
 
   const read = async (from: Place): Promise<Stretch> => {
     const wanted = filterFrom(from.position);
     if (wanted === null) {
+      whole = Math.max(0, whole - 1);
       const { events, last, lastId } = await readFrom(server, { from, upTo, count: PAGE });
       return { events, reached: { position: last, isEvent: true, id: lastId ?? undefined } };
     }
     const range = { after: from.position, upTo, names: wanted };
-    const { events, reached, ended } = await readFiltered(server, range).catch((error: unknown) => {
+    const page = await readFiltered(server, range).catch((error: unknown) => {
       throw from.position !== null && isInvalidPosition(error) ? new PositionLost(from.position) : error;
     });
     // Nothing in it shows that it is of the same log as what was read before.
     const failed = server.connection.failures();
     if (failed !== compared) await server.compare();
     compared = failed;
-    isFiltering = !ended;
-    return { events, reached: { position: reached, isEvent: false } };
+    const isDense = page.reached !== null && page.bytes > DENSE * bytesBetween(from.position, page.reached);
+    if (page.ended) whole = Number.POSITIVE_INFINITY;
+    else if (isDense) whole = DENSE_PAGES;
+    return { events: page.events, reached: { position: page.reached, isEvent: false } };
   };
 
   if (after !== null && filterFrom(after) !== null) await checkStillThere(server, after, after_id);
