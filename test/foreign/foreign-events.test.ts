@@ -10,6 +10,7 @@ import type { Frame } from '../../src/api/live/frame.ts';
 import { createHub, type Hub } from '../../src/api/live/hub.ts';
 import { createOwnWrites, type OwnWrites } from '../../src/api/own-writes.ts';
 import { createCommandHandler } from '../../src/commands/engine/handle.ts';
+import { streamPrefixes } from '../../src/events/catalog.ts';
 import type { Position } from '../../src/events/event.ts';
 import { EndpointId } from '../../src/events/ids.ts';
 import type { Log } from '../../src/ports/log.ts';
@@ -50,7 +51,7 @@ const inPostgres = async (pool: Pool): Promise<Place> => {
 
 const inEventStore = async (): Promise<Place> => {
   const double = await createEventStoreDouble();
-  const log = await createEventStoreLog({ url: double.url, logger });
+  const log = await createEventStoreLog({ url: double.url, logger, streamPrefixes });
   const foreigner = await eventStoreForeigner(double.url);
   return {
     log,
