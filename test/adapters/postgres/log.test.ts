@@ -10,6 +10,7 @@ import { Rejected, WrongExpectedRevision } from '../../../src/errors.ts';
 import type { Log } from '../../../src/ports/log.ts';
 import { anEvent, collect, isEvent } from '../../contract/log.ts';
 import { eventually } from '../../eventually.ts';
+import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 
@@ -275,5 +276,27 @@ describe('the log in Postgres', () => {
     url.searchParams.set('options', '-c search_path=empty');
     const error: unknown = await createPostgresLog({ connectionString: url.href }).catch((reason: unknown) => reason);
     expect(error).to.be.instanceOf(pg.DatabaseError).and.include({ code: '42P01' });
+  });
+
+  it('tells live readers where another server took over that had not got the newest transactions', async () => {
+    const log = await createPostgresLog({ connectionString: database.connection_string, pollInterval: 20 });
+    const { pool, close } = openPool(database.connection_string);
+    for (let n = 0; n < 3; n += 1) await log.append(`lost-${n}`, [anEvent(n)], { expected: 'none' });
+    const reader = log.subscribe({ after: 'start', live: true })[Symbol.asyncIterator]();
+    const readOn = async (): Promise<void> => {
+      for (let item = await reader.next(); !item.done && !('caughtUp' in item.value); ) item = await reader.next();
+    };
+    await readOn();
+    const live = readOn();
+    await log.append('lost-live', [anEvent()], { expected: 'none' });
+    await live;
+    const waiting = failureOf(reader.next());
+    const client = await pool.connect();
+    await client.query("set session_replication_role = 'replica'");
+    await client.query('delete from log_events where "position" = (select max("position") from log_events)');
+    client.release(true);
+    expect(await waiting).to.include({ code: 'unknown-position' });
+    await log.close();
+    await close();
   });
 });
