@@ -2,6 +2,7 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { Rejected } from '../errors.ts';
 import { Position } from '../events/event.ts';
+import { EventCursorText } from '../events/event-cursor.ts';
 import { newUuid } from '../events/ids.ts';
 import { type Revisions, revisionsOf, TAG_LIST } from './http/entity-tags.ts';
 
@@ -48,11 +49,21 @@ const idempotencyKeyOf = (header: string | undefined): string | undefined => {
   throw malformed('malformed-idempotency-key', 'Idempotency-Key', 'must be 1 to 255 printable ASCII characters');
 };
 
+const malformedPosition = (where: string): Rejected =>
+  new Rejected('malformed', 'malformed-position', `${where} must be a position from an answer of this API.`);
+
 /** Throws `Rejected` `malformed` with code `malformed-position`. */
-export const positionOf = (text: string, where: string): Position => {
+const positionOf = (text: string, where: string): Position => {
   const parsed = Position.safeParse(text);
   if (parsed.success) return parsed.data;
-  throw new Rejected('malformed', 'malformed-position', `${where} must be a position from an answer of this API.`);
+  throw malformedPosition(where);
+};
+
+/** Throws `Rejected` `malformed` with code `malformed-position`. */
+export const cursorOf = (text: string, where: string): string => {
+  const parsed = EventCursorText.safeParse(text);
+  if (parsed.success) return parsed.data;
+  throw malformedPosition(where);
 };
 
 const single = (value: string | readonly string[] | undefined): string | undefined =>

@@ -1,5 +1,6 @@
 import { type Area, parseStream } from '../events/catalog.ts';
 import type { Position, RecordedEvent } from '../events/event.ts';
+import { eventCursorOf } from '../events/event-cursor.ts';
 import type { ProjectId } from '../events/ids.ts';
 import { isSealed } from '../events/sealed.ts';
 import { withoutUserInfo } from '../events/user-info.ts';
@@ -52,6 +53,7 @@ export const toStatusMessage = (
     time: event.at,
     datacontenttype: 'application/json',
     position: event.position,
+    cursor: eventCursorOf({ position: event.position, event_id: event.id }),
     ...(previous === null ? {} : { previousposition: previous }),
     revision: event.revision,
     tenantid: meta.tenant_id,

@@ -1,9 +1,9 @@
-import type { Position } from '../../events/event.ts';
 import type { Frame } from './frame.ts';
 
 /** How a transport writes frames. The bytes of a frame are the same for all who get it. */
 export interface Encoding {
-  encode(text: string, position: Position | null): Buffer;
+  /** `cursor` is where a client comes back that has got the text; null where it has none. */
+  encode(text: string, cursor: string | null): Buffer;
 }
 
 /** Frames that are written together. Whoever adds the same frames to the same batch has the same batch. */
@@ -22,7 +22,7 @@ const bytesOfFrames = new WeakMap<Encoding, WeakMap<Frame, Buffer>>();
 const bytesOf = (frame: Frame, encoding: Encoding): Buffer => {
   const known = bytesOfFrames.get(encoding) ?? new WeakMap<Frame, Buffer>();
   bytesOfFrames.set(encoding, known);
-  const bytes = known.get(frame) ?? encoding.encode(frame.text(), frame.position);
+  const bytes = known.get(frame) ?? encoding.encode(frame.text(), frame.cursor);
   known.set(frame, bytes);
   return bytes;
 };

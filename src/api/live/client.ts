@@ -207,7 +207,7 @@ export const serveClient = (options: ClientOptions): (() => void) => {
     const head = 'head' in opened ? opened.head : await log.head();
     const isFromNow = query.from === undefined || query.from === 'now';
     const now = 'seen' in opened && isFromNow ? opened.seen : head;
-    const { after, reset } = startingPoint(query.from, now);
+    const { after, reset } = await startingPoint(log, query.from, now);
     if (reset !== null) output.tell(resetText({ code: 'cannot-continue', message: reset }, head));
     output.startAt(after === 'start' ? null : after);
     hub.reach(head);

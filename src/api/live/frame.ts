@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { Area } from '../../events/catalog.ts';
 import { Position, type RecordedEvent } from '../../events/event.ts';
+import { eventCursorOf } from '../../events/event-cursor.ts';
 import { ProjectId, TenantId } from '../../events/ids.ts';
 import type { StatusMessage } from '../../ports/status-bus.ts';
 import { toStatusMessage } from '../../projections/status-message.ts';
@@ -21,6 +22,8 @@ const Envelope = z.object({
 /** A status message on its way to clients. */
 export interface Frame {
   position: Position;
+  /** For a client to come back with. */
+  cursor: string;
   /** Position of the previous status message; undefined where it is not known. */
   previous: Position | undefined;
   tenant_id: TenantId;
@@ -44,12 +47,13 @@ export const frameOf = ({ payload }: Pick<StatusMessage, 'payload'>): Frame | nu
   }
   const parsed = Envelope.safeParse(content);
   if (!parsed.success) return null;
-  const { subject, position, previousposition, tenantid, projectid } = parsed.data;
+  const { id, subject, position, previousposition, tenantid, projectid } = parsed.data;
   const [area, resource_id] = subject.split('.').slice(-2);
   const known = Area.safeParse(area);
   if (!known.success || resource_id === undefined) return null;
   return {
     position,
+    cursor: eventCursorOf({ position, event_id: id }),
     previous: previousposition,
     tenant_id: tenantid,
     project_id: projectid ?? null,
@@ -69,6 +73,7 @@ export interface FrameContext {
 /** The frame of an event of the log. Its text is only made where somebody may see it. */
 export const frameOfEvent = (event: RecordedEvent, { area, id, project_id }: FrameContext): Frame => ({
   position: event.position,
+  cursor: eventCursorOf({ position: event.position, event_id: event.id }),
   previous: undefined,
   tenant_id: event.meta.tenant_id,
   project_id,

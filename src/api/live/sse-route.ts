@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { bearerTokenOf } from '../callers/caller.ts';
-import { positionOf } from '../request-facts.ts';
+import { cursorOf } from '../request-facts.ts';
 import { type Route, route } from '../route.ts';
 import type { Encoding } from './batch.ts';
 import { type LiveOptions, serveClient } from './client.ts';
@@ -13,7 +13,7 @@ const RETRY_MS = 2000;
 
 const serverSentEvents: Encoding = {
   // JSON text contains no line breaks, so one data line holds it.
-  encode: (text, position) => Buffer.from(`${position === null ? '' : `id: ${position}\n`}data: ${text}\n\n`),
+  encode: (text, cursor) => Buffer.from(`${cursor === null ? '' : `id: ${cursor}\n`}data: ${text}\n\n`),
 };
 
 const eventOf = (ending: Ending): string => `event: end\ndata: ${JSON.stringify({ code: ending })}\n\n`;
@@ -32,15 +32,15 @@ const transportOf = (response: ServerResponse): Transport => ({
 });
 
 /** The same holds over WebSocket. */
-const STREAM_DESCRIPTION = `Sends what happened after \`from\` (a position, \`start\` or \`now\`), then what happens, in the order
-of the log: each event once that the caller may see, as a CloudEvent with its \`position\`. \`project\`, \`area\` and \`resource\` narrow it.
-\`GET /stream\` sends the same over WebSocket, one event a message. Connect again with the last position that came, and nothing is
-missed or comes twice.
+const STREAM_DESCRIPTION = `Sends what happened after \`from\` (a cursor or position, \`start\` or \`now\`), then what happens, in the order
+of the log: each event once that the caller may see, as a CloudEvent with its \`position\` and \`cursor\`. \`project\`, \`area\` and \`resource\` narrow it.
+\`GET /stream\` sends the same over WebSocket, one event a message. Connect again with the last \`cursor\` that came, and nothing is
+missed or comes twice. The last \`position\` does it, too, but does not show where the history of the log is another one since.
 
 Messages of the stream itself have no \`position\` beside \`data\`:
 
 - \`bud.stream.progress\`: a long search of the log goes on though it finds nothing; all up to \`data.position\` has been sent.
-- \`bud.stream.reset\` with \`data.reason.code\` \`cannot-continue\`: this log has no such position. Read your data again; the
+- \`bud.stream.reset\` with \`data.reason.code\` \`cannot-continue\`: this log has no such position, or another event there. Read your data again; the
   stream goes on from \`data.position\`.
 - \`bud.stream.reset\` with \`too-slow\`: more than 1 MiB was sent that you did not read. The stream ends; connect again with
   \`data.position\`, and nothing is missed.
@@ -49,7 +49,7 @@ Who is removed from a project gets \`bud.project.project-member-removed\`, whate
 the project after it. A heartbeat comes every 15 seconds.
 
 While the event log cannot be reached, a stream stays open, and one can be opened: it goes on where it was, and nothing is
-missed. After a minute it ends with \`unavailable\` (WebSocket: code 1013): connect again with the last position that came. Who sends \`Accept: text/event-stream\` gets the same
+missed. After a minute it ends with \`unavailable\` (WebSocket: code 1013): connect again with the last cursor that came. Who sends \`Accept: text/event-stream\` gets the same
 in the place of a 503, since a browser's EventSource never comes back from one.`;
 
 const Query = SubscriptionQuery.omit({ access_token: true });
@@ -74,7 +74,7 @@ export const sseRoute = (options: LiveOptions, open: Set<() => void>): Route =>
     },
     handle: async ({ caller, query, ctx }) => {
       const last = ctx.get('last-event-id');
-      const from = last === '' ? query.from : positionOf(last, 'The header Last-Event-ID');
+      const from = last === '' ? query.from : cursorOf(last, 'The header Last-Event-ID');
       const opened = await whereOpened(options);
       const { req, res } = ctx;
       // From here on this handler writes the response: Koa must not end it.

@@ -1,18 +1,19 @@
 import { z } from 'zod';
 import { listedProjects } from '../../commands/may-see.ts';
 import { Area, streamOf } from '../../events/catalog.ts';
-import { ofOneForm, Position } from '../../events/event.ts';
+import { ofOneForm, type Position } from '../../events/event.ts';
+import { EventCursor, EventCursorText, isEventOf } from '../../events/event-cursor.ts';
 import { ProjectId } from '../../events/ids.ts';
 import { visibility } from '../../events/visibility.ts';
-import type { LogFilter } from '../../ports/log.ts';
+import type { Log, LogFilter } from '../../ports/log.ts';
 import type { ApiCaller } from '../callers/caller.ts';
 import { alwaysShownTypes } from './access-change.ts';
 import type { Frame } from './frame.ts';
 
 /** The query of a live stream. */
 export const SubscriptionQuery = z.strictObject({
-  /** A position from an answer or a frame, `start` or `now`. */
-  from: z.union([z.enum(['start', 'now']), Position]).optional(),
+  /** The cursor of a frame, a position from an answer, `start` or `now`. */
+  from: z.union([z.enum(['start', 'now']), EventCursorText]).optional(),
   project: ProjectId.optional(),
   area: Area.optional(),
   resource: z.uuid().optional(),
@@ -27,15 +28,24 @@ export interface StartingPoint {
   reset: string | null;
 }
 
-/** A position beyond the end of the log, or of another format, is from another log. */
-export const startingPoint = (from: SubscriptionQuery['from'], head: Position | null): StartingPoint => {
+/** Where a client continues; a position beyond the end of the log, of another format or of another event is of another log. */
+export const startingPoint = async (
+  { eventAt }: Pick<Log, 'eventAt'>,
+  from: SubscriptionQuery['from'],
+  head: Position | null,
+): Promise<StartingPoint> => {
   if (from === 'start') return { after: from, reset: null };
   const now = head ?? 'start';
   if (from === undefined || from === 'now') return { after: now, reset: null };
-  const isOfThisLog = head === null || ofOneForm(from, head);
-  if (head !== null && isOfThisLog && from <= head) return { after: from, reset: null };
-  const reset = isOfThisLog ? 'This log does not reach as far as that position.' : 'The log has been moved since then.';
-  return { after: now, reset };
+  const cursor = EventCursor.parse(from);
+  const { position, digits } = cursor;
+  if (head !== null && !ofOneForm(position, head)) return { after: now, reset: 'The log has been moved since then.' };
+  if (head === null || position > head)
+    return { after: now, reset: 'This log does not reach as far as that position.' };
+  const standing = digits === undefined ? null : await eventAt(position);
+  if (standing === null || (typeof standing === 'object' && isEventOf(cursor, standing.id)))
+    return { after: position, reset: null };
+  return { after: now, reset: 'The log has another history since then.' };
 };
 
 /** Which of the frames that its caller may see a client wants. */

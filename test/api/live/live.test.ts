@@ -14,6 +14,7 @@ import { type RunningApi, startApi } from '../running-api.ts';
 interface Frame {
   type: string;
   position?: string;
+  cursor?: string;
   projectid?: string;
   data: Record<string, unknown>;
 }
@@ -179,6 +180,30 @@ describe('the live stream', () => {
     client.socket.close();
   });
 
+  it('goes on after the cursor of a frame, and sends reset where another event is there', async () => {
+    const first = await listen(api, 'from=now&area=project', api.admin.token);
+    await create('with a cursor');
+    const { cursor = '' } = await first.until(named('with a cursor'));
+    first.socket.close();
+    await create('after the cursor');
+    const again = await listen(api, `from=${cursor}&area=project`, api.admin.token);
+    await again.until(named('after the cursor'));
+    expect(again.frames.map(({ type, data }) => [type, data.name])).to.deep.equal([
+      ['bud.project.project-created', 'after the cursor'],
+    ]);
+    again.socket.close();
+
+    const foreign = `${cursor.slice(0, -1)}${cursor.endsWith('0') ? '1' : '0'}`;
+    const elsewhere = await listen(api, `from=${foreign}&area=project`, api.admin.token);
+    const reset = await elsewhere.until(() => true);
+    expect([reset.type, reset.data.reason]).to.deep.include('bud.stream.reset');
+    expect(reset.data.reason).to.have.property('code', 'cannot-continue');
+    await create('after another reset');
+    await elsewhere.until(named('after another reset'));
+    expect(elsewhere.frames).to.have.length(2);
+    elsewhere.socket.close();
+  });
+
   it('refuses bad positions and tokens with a problem document', async () => {
     const refusal = async (query: string, token: string) => {
       const socket = new WebSocket(`${api.url.replace('http', 'ws')}/stream?${query}`, {
@@ -275,7 +300,7 @@ describe('the live stream', () => {
       text += chunk;
       if (text.includes('sse after')) break;
     }
-    expect(text).to.match(/^id: \S+$/m);
+    expect(text).to.match(/^id: \w+~[0-9a-f]{8}$/m);
     expect(text).to.not.contain('sse before');
     stop.abort();
   });
