@@ -22,6 +22,8 @@ const Envelope = z.object({
 /** A status message on its way to clients. */
 export interface Frame {
   position: Position;
+  /** Of its event. */
+  id: string;
   /** For a client to come back with. */
   cursor: string;
   /** Position of the previous status message; undefined where it is not known. */
@@ -53,6 +55,7 @@ export const frameOf = ({ payload }: Pick<StatusMessage, 'payload'>): Frame | nu
   if (!known.success || resource_id === undefined) return null;
   return {
     position,
+    id,
     cursor: eventCursorOf({ position, event_id: id }),
     previous: previousposition,
     tenant_id: tenantid,
@@ -73,6 +76,7 @@ export interface FrameContext {
 /** The frame of an event of the log. Its text is only made where somebody may see it. */
 export const frameOfEvent = (event: RecordedEvent, { area, id, project_id }: FrameContext): Frame => ({
   position: event.position,
+  id: event.id,
   cursor: eventCursorOf({ position: event.position, event_id: event.id }),
   previous: undefined,
   tenant_id: event.meta.tenant_id,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { isUnknownPosition, unknownPosition } from '../../errors.ts';
 import { Area, parseStream, streamOf } from '../../events/catalog.ts';
 import type { Position } from '../../events/event.ts';
 import type { TenantId } from '../../events/ids.ts';
@@ -21,6 +22,8 @@ export interface HubOptions {
 
 export interface ReplayOptions {
   after: Position | 'start';
+  /** As for `Log.subscribe`. */
+  after_id?: string | undefined;
   /** Narrows what is read; default: all resources. */
   filter?: LogFilter;
   /** Frames of other tenants are left out; default: none are. */
@@ -29,14 +32,14 @@ export interface ReplayOptions {
 }
 
 /** A frame, or the position up to which the log has been read. */
-export type Replayed = { frame: Frame } | { read_to: Position | null };
+export type Replayed = { frame: Frame } | { read_to: Position | null; event_id: string | undefined };
 
 export interface Hub extends Closable {
   /**
    * Delivers frames from now on, in the order of the log, without gaps and duplicates. Returns the function that stops
-   * it.
+   * it. `onLost`: the log has another history than what was delivered, and the listener hears no more.
    */
-  listen(listener: (frame: Frame) => void): () => void;
+  listen(listener: (frame: Frame) => void, onLost?: (error: unknown) => void): () => void;
   /** The position up to which all frames have been delivered; null where the log was empty. */
   seen(): Position | null;
   /** Has frames delivered that are in the log up to `position` though the bus has not brought them. */
@@ -57,11 +60,13 @@ const MAX_QUEUED = 10_000;
  * position of the one before it, so a gap is noticed and filled from the log before the message is passed on.
  */
 export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS }: HubOptions): Promise<Hub> => {
-  const listeners = new Set<(frame: Frame) => void>();
+  const listeners = new Map<(frame: Frame) => void, (error: unknown) => void>();
   const closing = new AbortController();
   const { signal } = closing;
   /** The position up to which all frames have been passed on. */
   let seen: Position | null = await log.head();
+  /** The id of the event at `seen`; undefined where it is not known. */
+  let seenId: string | undefined;
   let work: Promise<void> = Promise.resolve();
   let queued = 0;
   const outage = createOutage({
@@ -70,18 +75,22 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
     working: 'the live stream reads the log again',
   });
 
+  const isUnseen = (position: Position | null): position is Position =>
+    position !== null && (seen === null || position > seen);
+
   const passOn = (frame: Frame): void => {
     if (seen !== null && frame.position <= seen) return;
     seen = frame.position;
-    for (const listener of listeners) listener(frame);
+    seenId = frame.id;
+    for (const listener of listeners.keys()) listener(frame);
   };
 
   const replay = async function* (options: ReplayOptions): AsyncIterable<Replayed> {
-    const { after, tenant_id, filter = RESOURCES } = options;
-    for await (const item of log.subscribe({ after, live: false, filter, signal: options.signal })) {
+    const { after, after_id, tenant_id, filter = RESOURCES } = options;
+    for await (const item of log.subscribe({ after, after_id, live: false, filter, signal: options.signal })) {
       const resource = 'caughtUp' in item ? null : parseStream(item.stream);
       if ('caughtUp' in item || !resource || (tenant_id !== undefined && item.meta.tenant_id !== tenant_id))
-        yield { read_to: item.position };
+        yield { read_to: item.position, event_id: 'caughtUp' in item ? item.event_id : item.id };
       else {
         const project_id = await mapper.projectOf(item, resource);
         yield { frame: frameOfEvent(item, { ...resource, project_id }) };
@@ -90,17 +99,26 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
   };
 
   const catchUp = async (): Promise<void> => {
-    for await (const item of replay({ after: seen ?? 'start', signal })) {
+    for await (const item of replay({ after: seen ?? 'start', after_id: seenId, signal })) {
       if ('frame' in item) passOn(item.frame);
-      else if (item.read_to !== null && (seen === null || item.read_to > seen)) seen = item.read_to;
+      else if (isUnseen(item.read_to)) [seen, seenId] = [item.read_to, item.event_id];
     }
+  };
+
+  /** After a fail-over that has lost the newest events: clients connect again, and are told by their cursors. */
+  const beginAnew = async (error: unknown): Promise<void> => {
+    logger.warn({ err: error, seen }, 'the log has lost events that live streams have shown: they end, and begin anew');
+    [seen, seenId] = [await log.head(), undefined];
+    const told = [...listeners.values()];
+    listeners.clear();
+    for (const onLost of told) onLost(error);
   };
 
   /** Retries until it succeeds, since no later frame may be passed on before the missed ones. */
   const catchUpWithRetries = async (): Promise<void> => {
     while (!signal.aborted) {
       try {
-        await catchUp();
+        await catchUp().catch((error) => (isUnknownPosition(error) ? beginAnew(error) : Promise.reject(error)));
         return outage.ok();
       } catch (error) {
         if (signal.aborted) return;
@@ -133,12 +151,11 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
     if (listeners.size === 0) return;
     enqueue(async () => {
       const head = await log.head().catch(() => null);
-      if (head !== null && (seen === null || head > seen)) await catchUpWithRetries();
+      if (head === null) return;
+      if (seen !== null && head < seen) await beginAnew(unknownPosition(seen));
+      else if (isUnseen(head)) await catchUpWithRetries();
     });
   };
-
-  const isUnseen = (position: Position | null): position is Position =>
-    position !== null && (seen === null || position > seen);
 
   let wanted: Position | null = null;
   /** One look at the log for all who ask at the same moment. */
@@ -166,8 +183,8 @@ export const createHub = async ({ log, bus, mapper, logger, check_ms = CHECK_MS 
   const check = setInterval(compareWithHead, check_ms).unref();
 
   return {
-    listen(listener) {
-      listeners.add(listener);
+    listen(listener, onLost = () => undefined) {
+      listeners.set(listener, onLost);
       return () => listeners.delete(listener);
     },
     seen: () => seen,
