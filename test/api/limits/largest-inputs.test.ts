@@ -106,7 +106,7 @@ describe('the largest input of each command', () => {
   };
 
   /** New things for each command, since the one before may have deleted them. */
-  const prepare = async () => {
+  const prepare = async ({ type }: AnyCommand) => {
     const [model_id, cluster_id, endpoint_id] = [fresh(ModelId), fresh(ClusterId), fresh(EndpointId)];
     const [workflow_id, user_id] = [fresh(WorkflowId), fresh(UserId)];
     const project_id = ProjectId.parse((await api.admin.post('/projects', { name: fresh(ProjectId) })).body.id);
@@ -121,7 +121,9 @@ describe('the largest input of each command', () => {
     const registered = fact('ClusterRegistered', { cluster_id });
     const requested = fact('ClusterRegistrationRequested', { cluster_id, configuration: seal('a') });
     await record('cluster', cluster_id, requested, registered);
-    await record('endpoint', endpoint_id, fact('EndpointRequested', { endpoint_id, project_id, model_id }));
+    // What a live endpoint uses is not deleted.
+    const used = type === 'DeleteEndpoint' || !type.startsWith('Delete') ? { project_id, model_id } : {};
+    await record('endpoint', endpoint_id, fact('EndpointRequested', { endpoint_id, ...used }));
     await record('workflow', workflow_id, fact('WorkflowStarted', { workflow_id, project_id }));
     await record('user', user_id, fact('UserRegistered', { user_id, subject, email: name, name }));
     ids = { model_id, cluster_id, endpoint_id, workflow_id, user_id, project_id };
@@ -145,7 +147,7 @@ describe('the largest input of each command', () => {
 
   for (const command of commandCatalog.filter(({ permission }) => permission !== 'system')) {
     it(`is taken by the log: ${command.type}`, async () => {
-      await prepare();
+      await prepare(command);
       if (command.type !== 'AddProjectMember') await addMember();
       const data = { ...largestData(command, ids), ...GIVEN[command.type] };
       // Every largest name is the same but for its end, since names are unique.
