@@ -84,6 +84,30 @@ describe('how far a user has written', () => {
     expect(ownWrites.upTo(aUser())).to.equal(position);
   });
 
+  it('is forgotten where the log has lost it, so that nobody waits for it', async () => {
+    const [before, after] = [createMemoryLog(), createMemoryLog()];
+    const [ada, bob] = [aUser(), aUser()];
+    let log: Log = before;
+    const shown = await write(after, actorOf(bob));
+    const ownWrites = follow(
+      { head: () => log.head(), subscribe: (options) => log.subscribe(options) },
+      { readPositions: async () => new Map([['a', shown]]) },
+    );
+    for (let n = 0; n < 3; n += 1) await write(before, actorOf(ada));
+    await ownWrites.refresh();
+    expect(ownWrites.upTo(ada)).to.equal(await before.head());
+    // As short as a fail-over leaves it, then longer than before.
+    log = after;
+    await ownWrites.refresh();
+    expect(ownWrites.upTo(ada)).to.equal(null);
+    let position = await after.head();
+    for (let n = 0; n < 5; n += 1) position = await write(after, actorOf(bob));
+    await eventually('the new history is read', async () => {
+      await ownWrites.refresh();
+      return ownWrites.upTo(bob) === position;
+    });
+  });
+
   it('is asked for a bounded time, and not waited for again until the log answers', async () => {
     const log = createMemoryLog();
     const answer = Promise.withResolvers<void>();
