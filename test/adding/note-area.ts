@@ -31,7 +31,7 @@ export const noteArea: readonly Change[] = [
     'src/events/catalog.ts',
     [
       {
-        after: "import { nameEvents } from './name-events.ts';\n",
+        after: "import { NAME_STREAMS, nameEvents } from './name-events.ts';\n",
         insert: "import { noteEvents } from './note-events.ts';\n",
       },
       { after: "Area = z.enum(['project', ", insert: "'note', " },

@@ -1,7 +1,6 @@
 import { EventStoreDBClient, isCommandError } from '@eventstore/db-client';
 import streamsService from '@eventstore/db-client/generated/streams_grpc_pb.js';
-import type { ReadReq, ReadResp } from '@eventstore/db-client/generated/streams_pb.js';
-import type { ClientReadableStream } from '@grpc/grpc-js';
+import type { ReadReq } from '@eventstore/db-client/generated/streams_pb.js';
 import pTimeout from 'p-timeout';
 
 const { StreamsClient, StreamsService } = streamsService;
@@ -32,7 +31,7 @@ export interface ClientSettings {
 }
 
 /** The answers to a read or a subscription: events, checkpoints and that it has caught up, in the server's order. */
-export type Answers = ClientReadableStream<ReadResp>;
+export type Answers = ReturnType<InstanceType<typeof StreamsClient>['read']>;
 
 /** The client, with access to members that a log needs and that the client declares protected. */
 export class EventStoreClient extends EventStoreDBClient {
