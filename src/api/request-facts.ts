@@ -2,8 +2,8 @@ import type { Context } from 'koa';
 import { z } from 'zod';
 import { Rejected } from '../errors.ts';
 import { Position } from '../events/event.ts';
-import { EventCursorText } from '../events/event-cursor.ts';
 import { newUuid } from '../events/ids.ts';
+import { EventCursorText } from '../projections/event-cursor.ts';
 import { type Revisions, revisionsOf, TAG_LIST } from './http/entity-tags.ts';
 
 /** What the headers of a request say. */

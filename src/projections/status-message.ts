@@ -1,10 +1,10 @@
 import { type Area, parseStream } from '../events/catalog.ts';
 import type { Position, RecordedEvent } from '../events/event.ts';
-import { eventCursorOf } from '../events/event-cursor.ts';
 import type { ProjectId } from '../events/ids.ts';
 import { isSealed } from '../events/sealed.ts';
 import { withoutUserInfo } from '../events/user-info.ts';
 import type { StatusMessage } from '../ports/status-bus.ts';
+import { eventCursorOf } from './event-cursor.ts';
 
 /** The facts that a status message needs besides its event. */
 export interface StatusContext {

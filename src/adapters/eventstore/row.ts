@@ -1,6 +1,6 @@
 import { Rejected } from '../../errors.ts';
-import { isOurs } from '../../events/envelope.ts';
 import type { Meta, NewEvent, Position, RecordedEvent } from '../../events/event.ts';
+import { isOurs } from '../envelope.ts';
 
 /** A position in the transaction log, as the server counts it. */
 export interface ServerPosition {

@@ -1,8 +1,9 @@
 import type { Pool } from 'pg';
 import { historyDamaged, unknownPosition } from '../../errors.ts';
-import { isOurs, type Stored } from '../../events/envelope.ts';
 import type { Position, RecordedEvent } from '../../events/event.ts';
 import type { LogFilter, ReadStreamOptions } from '../../ports/log.ts';
+import { isOurs } from '../envelope.ts';
+import type { Stored } from '../plain-envelope.ts';
 import type { Retry } from './connection.ts';
 import { selectEvents, selectPage } from './log-row.ts';
 

@@ -1,9 +1,9 @@
 import type { Pool, QueryConfig } from 'pg';
 import pg from 'pg';
 import { Rejected } from '../../errors.ts';
-import type { Stored } from '../../events/envelope.ts';
 import type { Position } from '../../events/event.ts';
 import type { Standing } from '../../ports/log.ts';
+import type { Stored } from '../plain-envelope.ts';
 import { queryWithin } from './connection.ts';
 
 /** The table of the log, and the channel on which a commit is announced with the newest position. */

@@ -1,6 +1,6 @@
 import { unknownPosition } from '../../errors.ts';
 import type { Position } from '../../events/event.ts';
-import { type EventCursor, isEventOf } from '../../events/event-cursor.ts';
+import { type EventCursor, isEventOf } from '../../projections/event-cursor.ts';
 
 /**
  * Throws `unknown-position` where another event is at the cursor, or none: its history is gone, and what comes after it in

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { Area } from '../../events/catalog.ts';
 import { Position, type RecordedEvent } from '../../events/event.ts';
-import { eventCursorOf } from '../../events/event-cursor.ts';
 import { ProjectId, TenantId } from '../../events/ids.ts';
 import type { StatusMessage } from '../../ports/status-bus.ts';
+import { eventCursorOf } from '../../projections/event-cursor.ts';
 import { toStatusMessage } from '../../projections/status-message.ts';
 import { accessFactOfEvent, accessFactOfMessage, type MaybeAccessFact } from './access-change.ts';
 

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import { v7 } from 'uuid';
 import { startingPoint } from '../../../src/api/live/subscription.ts';
 import { Position } from '../../../src/events/event.ts';
-import { eventCursorOf } from '../../../src/events/event-cursor.ts';
 import type { Standing } from '../../../src/ports/log.ts';
+import { eventCursorOf } from '../../../src/projections/event-cursor.ts';
 
 const at = (n: number) => Position.parse(String(n).padStart(16, '0'));
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Position } from './event.ts';
+import { Position } from '../events/event.ts';
 
 /** Of the event's id: enough, since it is compared with one other event only. */
 const DIGITS = 8;

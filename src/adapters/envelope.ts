@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { Meta, type RecordedEvent, Time } from './event.ts';
-import { EventId } from './ids.ts';
+import { Meta, type RecordedEvent, Time } from '../events/event.ts';
+import { EventId } from '../events/ids.ts';
+import { isPlainEnvelope, MAX_INTEGER, type Stored } from './plain-envelope.ts';
 
-/** The largest `integer` of Postgres, in which versions and revisions are kept. */
-const MAX_INTEGER = 2 ** 31 - 1;
 const Count = z.int().max(MAX_INTEGER);
 
 /** No fact nests deeper than a few levels. Text of 1 MiB can nest deeper than a recursion, or Postgres, can follow. */
@@ -40,12 +39,12 @@ const Envelope = z.object({
   meta: Meta,
 });
 
-/** An event as a log holds it, of any system. */
-export type Stored = Pick<RecordedEvent, 'position' | 'revision'> & { [Field in keyof RecordedEvent]: unknown };
+/** Whether the envelope fits the schema, and nothing quicker is asked. */
+export const fitsEnvelope = (event: Stored): boolean => Envelope.safeParse(event).success;
 
 /** Whether an event is BudApp's. It says nothing about the fact in `data`, which the schema of its type describes. */
 export const isOurs = (event: Stored): event is RecordedEvent => {
   // Nearly all events of others end here: an error of the schema costs more than reading the event.
   if (typeof event.at !== 'string' || typeof event.meta !== 'object') return false;
-  return isJson(event.data, 0) && Envelope.safeParse(event).success;
+  return isJson(event.data, 0) && (isPlainEnvelope(event) || fitsEnvelope(event));
 };
