@@ -104,7 +104,9 @@ interface LogHealFlags {
 
 log
   .command('heal')
-  .description('Append to a log that has lost its end what the audit still has: docs/operations.md, "Healing the log"')
+  .description(
+    'Append to a log that has lost its end what the audit still has: docs/operations.md, "A log restored from an older backup"',
+  )
   .option('--yes', 'do not ask')
   .option('--accept-loss', 'take the log as it is: read models are built anew, and what is missing is kept in a file')
   .option('--lost-events <file>', 'a new file for what is lost (default: DATA_DIR/lost-events-<time>.jsonl)')

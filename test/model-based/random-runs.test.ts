@@ -1,5 +1,5 @@
 import { itHoldsInRandomRuns } from './random-runs.ts';
 
 describe('BudApp in memory, whatever happens', () => {
-  itHoldsInRandomRuns(400);
+  itHoldsInRandomRuns(300);
 });
