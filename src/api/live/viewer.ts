@@ -143,18 +143,15 @@ export const createViewer = async (options: ViewerOptions): Promise<Viewer> => {
     }
   };
 
-  const unlisten = hub.listen(
-    (frame) => {
-      try {
-        if (held === null) take(frame);
-        else if (held.length < MAX_HELD) held.push(frame);
-        else fail(accessUnknown());
-      } catch (error) {
-        fail(error);
-      }
-    },
-    (error) => fail(error),
-  );
+  const unlisten = hub.listen((frame) => {
+    try {
+      if (held === null) take(frame);
+      else if (held.length < MAX_HELD) held.push(frame);
+      else fail(accessUnknown());
+    } catch (error) {
+      fail(error);
+    }
+  }, fail);
 
   const close = (): void => {
     closing.abort();

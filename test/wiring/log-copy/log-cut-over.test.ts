@@ -1,36 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 import type { Pool } from 'pg';
-import { pino } from 'pino';
-import { createHttpInvoker } from '../../../src/adapters/http-invoker.ts';
 import { createPostgresLog } from '../../../src/adapters/postgres/log.ts';
 import { postgresLogIdentity } from '../../../src/adapters/postgres/log-import.ts';
-import { createVault } from '../../../src/adapters/postgres/vault.ts';
-import { createCommandHandler } from '../../../src/commands/engine/handle.ts';
-import { uploadLocalModel } from '../../../src/commands/model/upload-local-model.ts';
-import { recordServiceMessage } from '../../../src/commands/workflow/internal/record-service-message.ts';
 import type { Position, RecordedEvent } from '../../../src/events/event.ts';
-import { CommandId, newId, TenantId, UserId } from '../../../src/events/ids.ts';
 import type { Log, LogImport } from '../../../src/ports/log.ts';
-import { createProcesses } from '../../../src/processes/catalog.ts';
-import { createProcessRunner } from '../../../src/processes/engine/runner.ts';
 import { readModelCatalog } from '../../../src/projections/catalog.ts';
-import { createProjectionRunner } from '../../../src/projections/engine/runner.ts';
 import { compareLogs, copyLog } from '../../../src/wiring/log-copy/log-copy.ts';
 import { cutOver } from '../../../src/wiring/log-copy/log-cut-over.ts';
 import { assertSameLog } from '../../../src/wiring/log-identity.ts';
 import { MoveRefused } from '../../../src/wiring/log-positions/move-refused.ts';
 import { collect, isEvent } from '../../contract/log.ts';
-import { eventually } from '../../eventually.ts';
 import { failureOf } from '../../failure-of.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from '../../processes/service-double.ts';
+import { openInstallation } from '../installation.ts';
 import { createRespelledLog } from './respelled-log.ts';
-
-const tenant_id = newId(TenantId);
-const user_id = newId(UserId);
-const logger = pino({ level: 'silent' });
 
 const compare = async () => undefined;
 
@@ -39,6 +25,7 @@ describe('cutting over to another log', () => {
   let service: ServiceDouble;
   let pool: Pool;
   let closePool: () => Promise<void>;
+  let budapp: ReturnType<typeof openInstallation>;
   let from: Log;
   let from_id: string;
   let to: Log & LogImport;
@@ -51,6 +38,7 @@ describe('cutting over to another log', () => {
     from = await createPostgresLog({ pool });
     from_id = await postgresLogIdentity(pool);
     to = createRespelledLog();
+    budapp = openInstallation({ pool, service });
     await assertSameLog({ pool, compare, log: from, log_id: from_id });
   });
   afterEach(async () => {
@@ -60,78 +48,6 @@ describe('cutting over to another log', () => {
     await closePool();
     await database.close();
   });
-
-  const handlerOn = (log: Log) =>
-    createCommandHandler({
-      log,
-      vault: createVault({ pool, master_key: Buffer.alloc(32, 7) }),
-      clock: () => new Date().toISOString(),
-      findLiveEndpoints: async () => [],
-    });
-
-  /** Read models and processes over a log, until `done`. */
-  const working = async (log: Log, done: () => Promise<unknown>): Promise<void> => {
-    const owner = randomUUID();
-    const projections = createProjectionRunner({ log, pool, owner, logger, lease_ttl_ms: 1000 });
-    const processes = createProcessRunner({
-      ...{ log, pool, owner, logger },
-      handle: handlerOn(log),
-      vault: createVault({ pool, master_key: Buffer.alloc(32, 7) }),
-      processes: createProcesses({ objectUri: (key) => `file:///objects/${key}`, placement_seconds: 120 }),
-      invoker: createHttpInvoker({ urls: { budmodel: service.url, budsim: service.url, budcluster: service.url } }),
-      objects: { remove: async () => undefined },
-      findClustersByBudId: async () => [],
-      poll_ms: 20,
-    });
-    try {
-      await done();
-      await caughtUp(log);
-    } finally {
-      await projections.close();
-      await processes.close();
-    }
-  };
-
-  const caughtUp = (log: Log): Promise<unknown> =>
-    eventually('the log is read to its end', async () => {
-      const head = await log.head();
-      const { rows } = await pool.query<{ position: Position | null }>(
-        `select position from projections union all
-         select (select position from process_checkpoints where reader = 'processes')`,
-      );
-      return expect(rows.map(({ position }) => position)).to.deep.equal(rows.map(() => head));
-    });
-
-  const upload = async (log: Log, name: string) => {
-    const command_id = newId(CommandId);
-    const object_key = `models/${tenant_id}/${command_id}/${name}.onnx`;
-    const artefact = { object_key, file_name: `${name}.onnx`, size_bytes: 5, sha256: 'a'.repeat(64) };
-    const access = { role: 'admin' as const, scopes: new Set<never>(), projects: new Map() };
-    const caller = { tenant_id, actor: { type: 'user' as const, id: user_id, name: 'x' }, access, user_id };
-    const options = { caller, command_id, correlation_id: command_id };
-    const { state } = await handlerOn(log)(uploadLocalModel, { name, artefact }, options);
-    return state as { workflow_id: string; model_id: string };
-  };
-
-  const answerExtraction = async (log: Log, workflow_id: string) => {
-    const actor = { type: 'service' as const, id: 'budmodel', name: 'budmodel' };
-    const message = { message_id: 'm1', message_type: 'perform_model_extraction', status: 'COMPLETED' };
-    const result = { model_info: { architecture: { num_params: 7 } }, local_path: '/x' };
-    await handlerOn(log)(
-      recordServiceMessage,
-      { workflow_id, ...message, message_event: 'results', result },
-      {
-        caller: { tenant_id, actor, access: 'system', user_id: null },
-        command_id: newId(CommandId),
-        correlation_id: newId(CommandId),
-      },
-    );
-  };
-
-  const heard = async (log: Log, type: string): Promise<void> => {
-    for await (const item of log.subscribe({ after: 'start', live: true }))
-      if (isEvent(item) && item.type === type) return;
-  };
 
   const move = (reset = false) =>
     cutOver({
@@ -143,9 +59,9 @@ describe('cutting over to another log', () => {
   /** A model whose onboarding waits for the model service, copied. */
   const halfWay = async () => {
     let model = { workflow_id: '', model_id: '' };
-    await working(from, async () => {
-      model = await upload(from, 'halfway');
-      await heard(from, 'WorkflowCallAnswered');
+    await budapp.working(from, async () => {
+      model = await budapp.upload(from, 'halfway');
+      await budapp.heard(from, 'WorkflowCallAnswered');
     });
     await copyLog({ from, to, batch: 100 });
     return model;
@@ -172,9 +88,9 @@ describe('cutting over to another log', () => {
     await move();
     await assertSameLog({ pool, compare, log: to, log_id: to_id });
 
-    await working(to, async () => {
-      await answerExtraction(to, model.workflow_id);
-      await heard(to, 'ModelMetadataRecorded');
+    await budapp.working(to, async () => {
+      await budapp.answerExtraction(to, model.workflow_id);
+      await budapp.heard(to, 'ModelMetadataRecorded');
     });
     const again = service.asked.slice(askedBefore).filter(({ path }) => path === '/model-info/extract');
     expect(again).to.deep.equal([]);
@@ -273,7 +189,7 @@ describe('cutting over to another log', () => {
     const emptied = await stateOf();
     expect(emptied.audit).to.deep.equal([]);
     expect(emptied.checkpoint).to.deep.equal([{ position: await to.head() }]);
-    await working(to, async () => undefined);
+    await budapp.working(to);
     const rebuilt = await stateOf();
     expect(rebuilt.audit.map(({ event_id }) => event_id)).to.deep.equal(before.audit.map(({ event_id }) => event_id));
     expect(rebuilt.models.map(({ position, ...row }) => row)).to.deep.equal(
@@ -301,7 +217,7 @@ describe('cutting over to another log', () => {
         ...{ pool, from_id, to_id, reset: false },
         compare: async (onPair) => {
           const comparison = await compareLogs({ from, to }, onPair);
-          await upload(from, 'meanwhile');
+          await budapp.upload(from, 'meanwhile');
           return comparison;
         },
         head: () => from.head(),

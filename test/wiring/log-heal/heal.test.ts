@@ -21,7 +21,7 @@ import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from '../../processes/service-double.ts';
 import { fresh, startEndpoint } from '../../projections/facts.ts';
-import { eventsIn, type Installation, openInstallation, processes } from './installation.ts';
+import { eventsIn, type Installation, openInstallation, processes } from '../installation.ts';
 
 const logger = pino({ level: 'silent' });
 const withoutPosition = ({ position: _, ...rest }: RecordedEvent) => rest;

@@ -14,7 +14,7 @@ import { createEventStoreDouble, type EventStoreDouble } from '../../eventstore-
 import { type OpenedPool, openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from '../../processes/service-double.ts';
-import { eventsIn, type Installation, openInstallation } from './installation.ts';
+import { eventsIn, type Installation, openInstallation } from '../installation.ts';
 
 const withoutPosition = ({ position: _, ...rest }: RecordedEvent) => rest;
 
