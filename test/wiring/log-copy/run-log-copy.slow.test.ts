@@ -1,5 +1,3 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { createEventStoreLog } from '../../../src/adapters/eventstore/log.ts';
@@ -12,6 +10,7 @@ import { connect, anEvent as proposed } from '../../eventstore-double/opened.ts'
 import { eventually } from '../../eventually.ts';
 import { openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
+import { startCli } from '../run-cli.ts';
 
 const EVENTS = 300;
 
@@ -38,29 +37,8 @@ describe('budapp log copy', function () {
     await database.close();
   });
 
-  const start = (...args: string[]): { child: ChildProcess; output: () => string; exited: Promise<number | null> } => {
-    const { hostname, port, username, password, pathname } = new URL(database.connection_string);
-    const child = fork(new URL('../../../src/cli.ts', import.meta.url), ['log', 'copy', ...args], {
-      env: {
-        ...process.env,
-        POSTGRES_HOST: hostname,
-        POSTGRES_PORT: port,
-        POSTGRES_USER: username,
-        POSTGRES_PASSWORD: password,
-        POSTGRES_DB: pathname.slice(1),
-        MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
-      },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: [],
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (text: Buffer) => {
-        output += String(text);
-      });
-    }
-    return { child, output: () => output, exited: once(child, 'close').then(([code]) => code as number | null) };
-  };
+  const start = (...args: string[]) =>
+    startCli(['log', 'copy', ...args], { connection_string: database.connection_string });
   const run = async (...args: string[]) => {
     const { output, exited } = start(...args);
     return { code: await exited, output: output() };

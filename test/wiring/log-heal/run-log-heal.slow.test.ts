@@ -1,5 +1,3 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,6 +13,7 @@ import { type OpenedPool, openPool } from '../../pool.ts';
 import { type TestDatabase, testDatabase } from '../../postgres.ts';
 import { openServiceDouble, type ServiceDouble } from '../../processes/service-double.ts';
 import { eventsIn, type Installation, openInstallation } from '../installation.ts';
+import { startCli } from '../run-cli.ts';
 
 const withoutPosition = ({ position: _, ...rest }: RecordedEvent) => rest;
 
@@ -58,31 +57,10 @@ describe('budapp log heal', function () {
   });
 
   const run = async (args: readonly string[], settings: Readonly<Record<string, string>> = {}) => {
-    const { hostname, port, username, password, pathname } = new URL(database.connection_string);
-    const child = fork(new URL('../../../src/cli.ts', import.meta.url), ['log', 'heal', ...args], {
-      env: {
-        ...process.env,
-        POSTGRES_HOST: hostname,
-        POSTGRES_PORT: port,
-        POSTGRES_USER: username,
-        POSTGRES_PASSWORD: password,
-        POSTGRES_DB: pathname.slice(1),
-        EVENTSTORE_URL: double.url,
-        MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
-        DATA_DIR: folder,
-        ...settings,
-      },
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      execArgv: [],
-    });
-    let output = '';
-    for (const stream of [child.stdout, child.stderr]) {
-      stream?.on('data', (text: Buffer) => {
-        output += String(text);
-      });
-    }
-    const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
-    return { code: signal ?? code, output };
+    const env = { EVENTSTORE_URL: double.url, DATA_DIR: folder, ...settings };
+    const { connection_string } = database;
+    const { output, exited } = startCli(['log', 'heal', ...args], { connection_string, env });
+    return { code: await exited, output: output() };
   };
 
   const isWhole = async () => {
